@@ -1,0 +1,6 @@
+"""`python -m escapedim`."""
+
+from escapedim.cli.main import main
+
+if __name__ == "__main__":
+    main()

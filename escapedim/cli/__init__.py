@@ -1,0 +1,1 @@
+"""The command line: options to experiment to summary to report; no numerics."""

@@ -1,0 +1,59 @@
+"""`--dry-run`: the resolved configuration with the source of every value, the plan, its cost, and the output paths."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TypeVar
+
+from escapedim.cli.settings import Settings
+from escapedim.records.folders import RunPaths
+from escapedim.reporting.numbers import duration
+from escapedim.training.config import TrainingConfig
+from escapedim.training.estimate import Estimate
+
+C = TypeVar("C", bound=TrainingConfig)
+
+
+def describe_plan(
+    settings: Settings[C],
+    identity: str,
+    paths: RunPaths,
+    estimate: Estimate,
+    plan_lines: Sequence[str],
+    as_json: bool,
+) -> None:
+    """Print what a run would do, and do nothing."""
+    values = settings.config.model_dump(mode="json")
+    if as_json:
+        document = {
+            "id": identity,
+            "config": values,
+            "sources": dict(settings.sources),
+            "networks": estimate.networks,
+            "net_steps": estimate.net_steps,
+            "estimated_wall_s": round(estimate.seconds, 1),
+            "estimated_memory_mb": round(estimate.memory_mb),
+            "run_folder": str(paths.folder),
+            "out": str(paths.out),
+        }
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
+        return
+    width = max(len(key) for key in values)
+    shown = {key: _plain(value) for key, value in values.items()}
+    column = max(len(text) for text in shown.values())
+    lines = [f"{key:<{width}}  {text:<{column}}  {settings.sources[key]}" for key, text in shown.items()]
+    cost = (
+        f"{estimate.networks:,} networks, {estimate.net_steps:,} network steps: about {duration(estimate.seconds)} "
+        f"and {estimate.memory_mb:,.0f} MB."
+    )
+    paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
+    blocks = [["Configuration, and where each value comes from:", *lines], list(plan_lines), [cost, *paths_lines]]
+    sys.stdout.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value) or "-"
+    return "-" if value is None else str(value)

@@ -1,0 +1,174 @@
+"""One path for every command that trains: settings, dry run, run folder, workers, summary, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from escapedim.cli.settings import Given, Settings, resolve
+from escapedim.cli.signals import Interrupts
+from escapedim.errors import BadInput, EscapedimError, Interrupted
+from escapedim.records import provenance
+from escapedim.records.folders import RunPaths, check_out
+from escapedim.records.identity import run_id
+from escapedim.records.run import Run
+from escapedim.records.summary import Kind, Summary, encode
+from escapedim.reporting.progress import Progress, open_progress
+from escapedim.reporting.render import make_console, render
+from escapedim.tasks.base import Task
+from escapedim.training.config import TrainingConfig
+from escapedim.training.estimate import Estimate, available_mb
+from escapedim.training.experiment import Experiment
+from escapedim.training.units import run_units
+from escapedim.training.workers import Backend, make_backend
+
+C = TypeVar("C", bound=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class Command(Generic[C]):
+    """What tells one command from another.
+
+    `extended(config, keys)` returns the configuration with at least what the units `keys` of an earlier start cover;
+    `plan_lines` describe the work for a dry run.
+    """
+
+    kind: Kind
+    model: type[C]
+    experiment: Callable[[C, Task], Experiment]
+    extended: Callable[[C, Iterable[str]], C]
+    estimate: Callable[[C, Task], Estimate]
+    plan_lines: Callable[[C, Task], list[str]]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the user wants to see and where the summary goes."""
+
+    out: Path
+    dry_run: bool = False
+    json: bool = False
+    quiet: bool = False
+    force: bool = False
+
+
+def execute(command: Command[C], given: Given, output: Output) -> None:
+    """Do what a command says, from the options to the report."""
+    settings = resolve(command.model, given)
+    _check_device(settings.config)
+    identity = run_id(command.kind, settings.config, settings.task.identity)
+    estimate = command.estimate(settings.config, settings.task)
+    if output.dry_run:
+        from escapedim.cli.dry_run import describe_plan
+
+        check_out(output.out)
+        paths = RunPaths.locate(output.out, command.kind, identity, output.force)
+        lines = command.plan_lines(settings.config, settings.task)
+        describe_plan(settings, identity, paths, estimate, lines, as_json=output.json)
+        return
+    _check_memory(estimate)
+    with Interrupts() as interrupts:
+        run = Run.open(output.out, command.kind, identity, output.force)
+        try:
+            summary = _train(command, settings, run, interrupts, output)
+        finally:
+            run.close()
+    _show(summary, output)
+
+
+def _train(
+    command: Command[C], settings: Settings[C], run: Run, interrupts: Interrupts, output: Output
+) -> Summary:
+    config = command.extended(settings.config, run.keys())
+    experiment = command.experiment(config, settings.task)
+    origin = provenance.collect(
+        sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.folder.name
+    )
+    run.begin(config.model_dump(mode="json"), origin, experiment.describe)
+    progress = open_progress(experiment.net_steps, run.net_steps(), experiment.label, sys.stderr, output.quiet)
+    if config != settings.config:
+        progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
+    backend = make_backend(settings.task, config.dtype, config.device, _useful_jobs(config, experiment))
+    interrupts.on_signal(backend.stop)
+    try:
+        with progress:
+            complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
+    except EscapedimError:
+        run.write("failed")
+        raise
+    finally:
+        backend.close()
+    if not complete:
+        run.write("interrupted")
+        raise Interrupted(
+            f"stopped by a signal; everything is saved in {run.paths.folder}: the same command continues.",
+            interrupts.exit_code,
+        )
+    return _finish(run)
+
+
+def _finish(run: Run) -> Summary:
+    """Write the last summary. A mask or a rewind that did not happen is a fault of the tool, and no result."""
+    broken = [
+        f"round {entry.round}: {name}"
+        for entry in getattr(run.result(), "rounds", ())
+        for name, holds in entry.invariants
+        if not holds and name != "no_layer_empty"
+    ]
+    if broken:
+        run.write("failed")
+        raise EscapedimError(f"invariant violated ({'; '.join(broken)}); do not use {run.paths.summary}.")
+    return run.write("complete")
+
+
+class _Watch:
+    """What the loop over units tells and asks: signals, progress, memory."""
+
+    def __init__(self, run: Run, backend: Backend, interrupts: Interrupts, progress: Progress) -> None:
+        self._run, self._backend, self._interrupts, self._progress = run, backend, interrupts, progress
+        self._done_before = run.net_steps()
+
+    def stopping(self) -> bool:
+        return self._interrupts.number is not None
+
+    def poll(self) -> None:
+        self._progress.update(self._done_before + self._backend.steps())
+        self._run.note_memory(provenance.peak_rss_mb())
+
+
+def _useful_jobs(config: TrainingConfig, experiment: Experiment) -> int:
+    first = sum(not unit.needs for unit in experiment.units)  # no more can ever be under way at once
+    return max(1, min(config.jobs, first))
+
+
+def _differences(asked: TrainingConfig, got: TrainingConfig) -> str:
+    before, after = asked.model_dump(), got.model_dump()
+    return ", ".join(f"{key} {value}" for key, value in after.items() if value != before[key])
+
+
+def _check_device(config: TrainingConfig) -> None:
+    if config.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise BadInput("--device cuda: this torch finds no CUDA device; use --device cpu, or see escapedim doctor.")
+
+
+def _check_memory(estimate: Estimate) -> None:
+    free_mb = available_mb()
+    if free_mb is not None and estimate.memory_mb > free_mb:
+        raise BadInput(
+            f"this run needs about {estimate.memory_mb:,.0f} MB of memory, {free_mb:,.0f} MB are free; "
+            "use fewer --jobs, smaller --hidden or another machine."
+        )
+
+
+def _show(summary: Summary, output: Output) -> None:
+    if output.json:
+        sys.stdout.write(encode(summary).decode())
+    if not output.quiet:
+        render(summary, make_console(sys.stderr if output.json else sys.stdout))

@@ -1,0 +1,202 @@
+"""The console script: subcommands, and the one place that turns errors into a sentence and an exit code.
+
+Only typer is imported here; a command imports what it needs when it runs, so that `--help` is quick and needs no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from escapedim import __version__
+from escapedim.cli import options as opt
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measures why wide neural networks train well: lottery tickets or escape dimensions.",
+)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"escapedim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def train(
+    task: opt.Task = None,
+    hidden: opt.Hidden = None,
+    activation: opt.Activation = None,
+    seed: opt.Seed = None,
+    replicates: opt.Replicates = None,
+    keep: opt.Keep = None,
+    steps: opt.Steps = None,
+    lr: opt.Lr = None,
+    optimizer: opt.Optimizer = None,
+    schedule: opt.Schedule = None,
+    batch_size: opt.BatchSize = None,
+    dtype: opt.Dtype = None,
+    device: opt.Device = None,
+    jobs: opt.Jobs = None,
+    preset: opt.Preset = None,
+    config: opt.Config = None,
+    override: opt.Override = None,
+    out: opt.Out = None,
+    dry_run: opt.DryRun = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    force: opt.Force = False,
+) -> None:
+    """Train replicates of one architecture; keep initial, rewind-point and final weights.
+
+    Writes train.json and prints a report of it. The same command again continues, or finds everything done.
+    """
+    given = {name: value for name, value in locals().items() if name in _TRAINING}
+    _execute("TRAIN", given, preset, config, override, _output("train.json", out, dry_run, json, quiet, force))
+
+
+@app.command()
+def prune(
+    task: opt.Task = None,
+    hidden: opt.Hidden = None,
+    activation: opt.Activation = None,
+    seed: opt.Seed = None,
+    replicates: opt.Replicates = None,
+    keep: opt.Keep = None,
+    rounds: opt.Rounds = None,
+    fraction: opt.Fraction = None,
+    output_fraction: opt.OutputFraction = None,
+    density: opt.Density = None,
+    scope: opt.Scope = None,
+    granularity: opt.Granularity = None,
+    criterion: opt.Criterion = None,
+    rewind_to: opt.RewindTo = None,
+    arms: opt.Arms = None,
+    steps: opt.Steps = None,
+    lr: opt.Lr = None,
+    optimizer: opt.Optimizer = None,
+    schedule: opt.Schedule = None,
+    batch_size: opt.BatchSize = None,
+    dtype: opt.Dtype = None,
+    device: opt.Device = None,
+    jobs: opt.Jobs = None,
+    preset: opt.Preset = None,
+    config: opt.Config = None,
+    override: opt.Override = None,
+    out: opt.Out = None,
+    dry_run: opt.DryRun = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    force: opt.Force = False,
+) -> None:
+    """Find lottery tickets by iterative magnitude pruning with rewinding, with all arms as controls.
+
+    Writes lottery.json and prints a report of it. The same command again continues, or finds everything done; more
+    --rounds or --replicates extend it.
+    """
+    given = {name: value for name, value in locals().items() if name in _TRAINING | _PRUNING}
+    _execute("PRUNE", given, preset, config, override, _output("lottery.json", out, dry_run, json, quiet, force))
+
+
+@app.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(help="Summaries such as lottery.json.", metavar="FILE...")],
+    json: opt.Json = False,
+) -> None:
+    """Render summaries in the terminal."""
+    from escapedim.records import summary
+    from escapedim.reporting.render import make_console, render
+
+    summaries = [summary.read(path) for path in files]
+    if json:
+        sys.stdout.write("".join(summary.encode(found).decode() for found in summaries))
+        return
+    console = make_console(sys.stdout)
+    for number, found in enumerate(summaries):
+        if number:
+            console.print()
+        render(found, console)
+
+
+@app.command()
+def doctor(json: opt.Json = False) -> None:
+    """Print versions, device, threads, Slurm and writable folders: a block to paste into a bug report."""
+    from escapedim.cli.doctor import diagnose
+
+    diagnose(as_json=json)
+
+
+_TRAINING = frozenset(
+    "task hidden activation seed replicates keep steps lr optimizer schedule batch_size dtype device jobs".split()
+)
+_PRUNING = frozenset(
+    "rounds fraction output_fraction density scope granularity criterion rewind_to arms".split()
+)
+
+
+def _output(default: str, out: Path | None, dry_run: bool, json: bool, quiet: bool, force: bool) -> dict[str, Any]:
+    return {"out": out or Path(default), "dry_run": dry_run, "json": json, "quiet": quiet, "force": force}
+
+
+def _execute(
+    name: str,
+    given: dict[str, Any],
+    preset: str | None,
+    config: Path | None,
+    override: list[str] | None,
+    output: dict[str, Any],
+) -> None:
+    from escapedim.cli import commands
+    from escapedim.cli.execution import Output, execute
+    from escapedim.cli.settings import Given
+
+    flags = {key: value for key, value in given.items() if value is not None}
+    execute(getattr(commands, name), Given(flags, override or (), config, preset), Output(**output))
+
+
+def run(command: Callable[[], Any]) -> int:
+    """Run a command line and return its exit code; errors become one sentence on standard error."""
+    from escapedim.errors import EscapedimError
+
+    try:
+        command()
+    except EscapedimError as error:
+        sys.stderr.write(f"escapedim: {' '.join(str(error).split())}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("escapedim: stopped at once; the last saved state is good: the same command continues.\n")
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has what it wanted; Python would complain again at exit.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+def main() -> None:
+    """Console script."""
+    sys.exit(run(app))
+
+
+if __name__ == "__main__":
+    main()

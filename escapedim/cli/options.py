@@ -1,0 +1,78 @@
+"""The options that commands share, declared once. An option that was not given is None and leaves the value to others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SHARED, _RECIPE, _PRUNING, _RUNNING = "Experiment", "Recipe", "Pruning", "Running"
+
+Task = Annotated[str | None, typer.Option(help="digits, idx:DIR or npz:FILE.", rich_help_panel=_SHARED)]
+Hidden = Annotated[str | None, typer.Option(help="Hidden widths, such as 300,100.", rich_help_panel=_SHARED)]
+Activation = Annotated[
+    str | None, typer.Option(help="relu, tanh, gelu, softplus, erf or sigmoid.", rich_help_panel=_SHARED)
+]
+Seed = Annotated[int | None, typer.Option(help="Root seed of every draw.", rich_help_panel=_SHARED)]
+Replicates = Annotated[
+    int | None, typer.Option(help="Repeats with other seeds; more of them continue a run.", rich_help_panel=_SHARED)
+]
+Keep = Annotated[
+    str | None, typer.Option(help="More points at which weights are kept: 500it,3%.", rich_help_panel=_SHARED)
+]
+Preset = Annotated[str | None, typer.Option(help="Published set-up: lenet-300-100.", rich_help_panel=_SHARED)]
+Config = Annotated[Path | None, typer.Option(help="YAML file of settings.", rich_help_panel=_SHARED)]
+Override = Annotated[
+    list[str] | None,
+    typer.Option("-o", metavar="KEY=VALUE", help="Any setting, as in the YAML file.", rich_help_panel=_SHARED),
+]
+
+Steps = Annotated[str | None, typer.Option(help="Length of a run: 1000it or 20ep.", rich_help_panel=_RECIPE)]
+Lr = Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=_RECIPE)]
+Optimizer = Annotated[
+    str | None, typer.Option(help="adam, adamw, sgd:momentum=0.9 or gd.", rich_help_panel=_RECIPE)
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option(help="constant, cosine or step:at=50%/75%; each takes warmup=5%.", rich_help_panel=_RECIPE),
+]
+BatchSize = Annotated[str | None, typer.Option(help="Samples a step, or full.", rich_help_panel=_RECIPE)]
+Dtype = Annotated[str | None, typer.Option(help="float32 or float64.", rich_help_panel=_RECIPE)]
+
+Rounds = Annotated[
+    int | None, typer.Option(help="Train-prune-rewind cycles; more of them continue a run.", rich_help_panel=_PRUNING)
+]
+Fraction = Annotated[
+    float | None, typer.Option(help="Share of the survivors that a round removes.", rich_help_panel=_PRUNING)
+]
+OutputFraction = Annotated[
+    float | None, typer.Option(help="The same for the output layer; by default half.", rich_help_panel=_PRUNING)
+]
+Density = Annotated[
+    float | None, typer.Option(help="Prune once, down to this share of the weights.", rich_help_panel=_PRUNING)
+]
+Scope = Annotated[str | None, typer.Option(help="layer or global.", rich_help_panel=_PRUNING)]
+Granularity = Annotated[str | None, typer.Option(help="weight or unit.", rich_help_panel=_PRUNING)]
+Criterion = Annotated[
+    str | None,
+    typer.Option(
+        help="magnitude, random, movement, magnitude-increase, magnitude-init or snip.", rich_help_panel=_PRUNING
+    ),
+]
+RewindTo = Annotated[str | None, typer.Option(help="init, 500it, 2ep or 1%.", rich_help_panel=_PRUNING)]
+Arms = Annotated[
+    str | None, typer.Option(help="ticket and its controls: ticket,reinit,shuffle,random.", rich_help_panel=_PRUNING)
+]
+
+Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]
+Jobs = Annotated[int | None, typer.Option(help="Processes of one thread each.", rich_help_panel=_RUNNING)]
+Out = Annotated[Path | None, typer.Option(help="Where the summary goes.", rich_help_panel=_RUNNING)]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be done, and train nothing.", rich_help_panel=_RUNNING)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the summary as JSON on standard output.", rich_help_panel=_RUNNING)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no report.", rich_help_panel=_RUNNING)]
+Force = Annotated[bool, typer.Option("--force", help="Start anew beside an old run.", rich_help_panel=_RUNNING)]

@@ -1,0 +1,168 @@
+"""From options, YAML, presets and the task's own recipe to one checked configuration.
+
+Precedence: defaults < task's recipe < preset < YAML file < `-o key=value` < flags. Where each value came from is kept
+for `--dry-run` and for messages.
+"""
+
+from __future__ import annotations
+
+import os
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from escapedim.errors import BadInput, nearest
+from escapedim.pruning.config import PruneConfig
+from escapedim.tasks.base import Task
+from escapedim.tasks.registry import load_task
+from escapedim.training.config import TrainingConfig
+
+C = TypeVar("C", bound=TrainingConfig)
+Layer = tuple[str, Mapping[str, Any]]
+MAX_YAML_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Settings(Generic[C]):
+    """A checked configuration, its task, and the source of every value."""
+
+    config: C
+    task: Task
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user gave: flags that were used, `-o` items, a YAML file, and a preset's name."""
+
+    flags: Mapping[str, Any]
+    overrides: Sequence[str] = ()
+    file: Path | None = None
+    preset: str | None = None
+
+
+def resolve(model: type[C], given: Given) -> Settings[C]:
+    """Merge and check everything that was given.
+
+    Raises
+    ------
+    BadInput
+        An unknown key (with the nearest known one) or a value that does not fit, in one sentence with its source.
+    """
+    layers = _given_layers(model, given)
+    name = next((values["task"] for _, values in reversed(layers) if "task" in values), "digits")
+    task = load_task(str(name))
+    own: Layer = (f"task {task.name}", {**task.recipe, **task.architecture})
+    merged: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    stack = [("machine", {"jobs": usable_cores()}), own, *layers]
+    for rank, (_, values) in enumerate(stack):
+        merged |= values
+        ranks |= dict.fromkeys(values, rank)
+    sources = {key: stack[rank][0] for key, rank in ranks.items()}
+    implied = model.implied(merged, ranks)
+    sources |= dict.fromkeys(implied, "implied")
+    config = _checked(model, merged | implied, sources)
+    defaults = dict.fromkeys(set(model.model_fields) - set(sources), "default")
+    return Settings(config, task, sources | defaults)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
+    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if slurm.isdecimal() and int(slurm) > 0:
+        return int(slurm)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def presets() -> dict[str, Mapping[str, Any]]:
+    """Return the presets that come with the package, by name."""
+    folder = resources.files("escapedim") / "presets"
+    files = [file for file in folder.iterdir() if file.name.endswith(".yaml")]
+    return {file.name.removesuffix(".yaml"): yaml.safe_load(file.read_text()) for file in sorted(files, key=str)}
+
+
+def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
+    layers: list[Layer] = []
+    if given.preset is not None:
+        known = presets()
+        if given.preset not in known:
+            raise BadInput(f"unknown preset '{given.preset}'; {nearest(given.preset, known)}")
+        fits = {key: value for key, value in known[given.preset].items() if key in model.model_fields}
+        layers.append((f"preset {given.preset}", fits))
+    if given.file is not None:
+        layers.append((str(given.file), _yaml_file(given.file)))
+    for item in given.overrides:
+        layers.append(("-o", _override(item)))
+    layers.append(("flag", given.flags))
+    for source, values in layers:
+        _refuse_unknown(model, source, values)
+    return layers
+
+
+def _yaml_file(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_YAML_BYTES + 1)
+        content = yaml.safe_load(raw) if len(raw) <= MAX_YAML_BYTES else None
+    except OSError as error:
+        raise BadInput(f"cannot read --config {path}: {error.strerror}; expected a YAML file.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"--config {path} is not valid YAML: {_one_line(error)}; correct that line.") from None
+    if content is None and not raw.strip():
+        return {}
+    if not isinstance(content, dict):
+        raise BadInput(f"--config {path}: expected a mapping such as 'lr: 1e-3', found {type(content).__name__}.")
+    return {str(key): value for key, value in content.items()}
+
+
+def _override(item: str) -> Mapping[str, Any]:
+    key, equals, text = item.partition("=")
+    if not equals or not key.strip():
+        raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r}.")
+    try:
+        return {key.strip(): yaml.safe_load(text)}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"-o {item}: the value is not valid YAML: {_one_line(error)}; quote it.") from None
+
+
+def _refuse_unknown(model: type[TrainingConfig], source: str, values: Mapping[str, Any]) -> None:
+    for key in values:
+        if key in model.model_fields:
+            continue
+        if key in PruneConfig.model_fields:
+            raise BadInput(f"{source}: '{key}' is a setting of prune, this is {_command(model)}; leave it out.")
+        raise BadInput(f"{source}: unknown key '{key}'; {nearest(key, model.model_fields)}")
+
+
+def _checked(model: type[C], merged: Mapping[str, Any], sources: Mapping[str, str]) -> C:
+    try:
+        return model.model_validate(merged)
+    except ValidationError as error:
+        raise BadInput(_sentence(model, error, sources)) from None
+
+
+def _sentence(model: type[TrainingConfig], error: ValidationError, sources: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not first["loc"]:
+        return f"{message}."
+    key = str(first["loc"][0])
+    remedy = model.model_fields[key].description if key in model.model_fields else None
+    found = f", found {reprlib.repr(first['input'])} ({sources.get(key, 'default')})"
+    return f"{key}: {message}{found}; expected {remedy}." if remedy else f"{key}: {message}{found}."
+
+
+def _command(model: type[TrainingConfig]) -> str:
+    return model.__name__.removesuffix("Config").lower()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

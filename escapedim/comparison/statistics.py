@@ -1,0 +1,62 @@
+"""Intervals and tests that reports and verdicts share; distributions come from scipy.
+
+Missing values are None: a quantity that cannot be estimated is None too, never a number that looks like one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+"""Coverage of every interval (design)."""
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Mean of paired differences with its standard error, t interval and two-sided p-value.
+
+    All but the mean are None with fewer than two pairs, or where all differences are equal.
+    """
+
+    mean: float
+    standard_error: float | None
+    interval: tuple[float, float] | None
+    p: float | None
+
+
+def paired_difference(left: Sequence[float], right: Sequence[float]) -> PairedDifference:
+    """Paired t test of left - right (at least one pair)."""
+    differences = np.subtract(left, right)
+    mean = float(differences.mean())
+    if len(differences) < 2 or np.ptp(differences) <= 1e-12:  # equal but for rounding: no spread to estimate
+        return PairedDifference(mean, None, None, None)
+    from scipy import stats
+
+    freedom = len(differences) - 1
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    return PairedDifference(mean, error, (mean - half, mean + half), p)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values, in the order given (Holm 1979)."""
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(np.argsort(p_values, kind="stable")):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def wilson(successes: int, count: int) -> tuple[float, float] | None:
+    """Wilson's score interval of a rate (Wilson 1927); None without observations."""
+    if not count:
+        return None
+    from scipy import stats
+
+    interval = stats.binomtest(successes, count).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,0 +1,1 @@
+"""Networks, each written for one network."""

@@ -1,0 +1,92 @@
+"""Fully connected nets, written for one network.
+
+Parameters are a mapping `layerN.weight` (units, inputs) and `layerN.bias` (units,), N from 1; the last layer is
+the output. Weights of all layers are prunable, biases never (Frankle & Carbin 2019).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from escapedim.models.activations import TABLE
+
+Params = Mapping[str, Tensor]
+Draw = Callable[[tuple[int, int], Generator], Tensor]
+
+
+def _normal(std: float, shape: tuple[int, int], generator: Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64) * std
+
+
+def _glorot_normal(shape: tuple[int, int], generator: Generator) -> Tensor:
+    return _normal(math.sqrt(2 / sum(shape)), shape, generator)
+
+
+def _glorot_uniform(shape: tuple[int, int], generator: Generator) -> Tensor:
+    bound = math.sqrt(6 / sum(shape))
+    return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * bound
+
+
+def _he_normal(shape: tuple[int, int], generator: Generator) -> Tensor:
+    return _normal(math.sqrt(2 / shape[1]), shape, generator)
+
+
+DRAWS: dict[str, Draw] = {
+    "glorot-normal": _glorot_normal,  # Glorot & Bengio 2010, as in Frankle & Carbin 2019
+    "glorot-uniform": _glorot_uniform,
+    "he-normal": _he_normal,  # He et al. 2015
+}
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected net: `sizes` = (inputs, hidden widths..., outputs), biases 0 at the start."""
+
+    sizes: tuple[int, ...]
+    activation: str
+    init_name: str = "glorot-normal"
+
+    @property
+    def name(self) -> str:
+        """Architecture as text, such as `mlp 64-300-100-10 relu`; enters the seeds of every draw."""
+        return f"mlp {'-'.join(map(str, self.sizes))} {self.activation}"
+
+    @property
+    def depth(self) -> int:
+        """Number of layers of weights."""
+        return len(self.sizes) - 1
+
+    @property
+    def prunable(self) -> tuple[str, ...]:
+        """Names of the prunable parameters, from the input on."""
+        return tuple(f"layer{n}.weight" for n in range(1, self.depth + 1))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every parameter, in the order of a flat vector of them all."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for n, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), start=1):
+            shapes[f"layer{n}.weight"] = (units, inputs)
+            shapes[f"layer{n}.bias"] = (units,)
+        return shapes
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
+        draw = DRAWS[self.init_name]
+        return {
+            name: draw((shape[0], shape[1]), generator) if len(shape) == 2 else torch.zeros(shape, dtype=torch.float64)
+            for name, shape in self.shapes.items()
+        }
+
+    def apply(self, params: Params, x: Tensor) -> Tensor:
+        """Outputs `(samples, outputs)` of one network for inputs `(samples, inputs)`."""
+        activate = TABLE[self.activation].function
+        for n in range(1, self.depth):
+            x = activate(F.linear(x, params[f"layer{n}.weight"], params[f"layer{n}.bias"]))
+        return F.linear(x, params[f"layer{self.depth}.weight"], params[f"layer{self.depth}.bias"])

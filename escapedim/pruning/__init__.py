@@ -1,0 +1,1 @@
+"""Iterative magnitude pruning: scores, masks, controls and the loop over rounds."""

@@ -1,0 +1,107 @@
+"""The configuration of `escapedim prune`, and the plan that it resolves to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import model_validator
+
+from escapedim.errors import nearest
+from escapedim.models.mlp import MLP
+from escapedim.pruning.plan import ARMS, CRITERIA, Plan
+from escapedim.training.points import rewind_step
+from escapedim.training.config import Names, TrainingConfig, choice, field
+from escapedim.training.recipe import Recipe
+
+
+class PruneConfig(TrainingConfig):
+    """What a prune run adds to a training run. With `density` there is one round and no fraction."""
+
+    rounds: int = field("extendable", "train-prune-rewind cycles after the dense round 0", default=10, ge=1, le=1000)
+    fraction: float | None = field(
+        "scientific", "share of the surviving weights that a round removes, between 0 and 1", default=0.2, gt=0, lt=1
+    )
+    output_fraction: float | None = field(
+        "scientific", "the same for the output layer, between 0 and 1; by default half", default=None, ge=0, lt=1
+    )
+    density: float | None = field(
+        "scientific", "prune once, down to this share of the weights, between 0 and 1", default=None, gt=0, lt=1
+    )
+    scope: Literal["layer", "global"] = field("scientific", "layer or global", default="layer")
+    granularity: Literal["weight", "unit"] = field("scientific", "weight or unit", default="weight")
+    criterion: Annotated[str, choice(CRITERIA)] = field(
+        "scientific", f"what is worth keeping: {', '.join(CRITERIA)}", default="magnitude"
+    )
+    rewind_to: str = field("scientific", "point to rewind to: init, 500it, 2ep or 1%", default="init")
+    arms: Names = field("scientific", f"arms to train: {', '.join(ARMS)}", default=ARMS)
+    tolerance: float = field(
+        "extendable", "how far below dense a matching ticket may be, as a share of accuracy", default=0.005, ge=0, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _arms_are_known(self) -> PruneConfig:
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise ValueError(f"unknown arm {arm!r}; {nearest(arm, ARMS)}")
+        if "ticket" not in self.arms or len(set(self.arms)) < len(self.arms):
+            raise ValueError("arms must contain 'ticket', and each arm once")
+        return self
+
+    @classmethod
+    def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
+        """Add what density and fraction imply: each replaces the other where it was given more expressly."""
+        made = super().implied(values, ranks)
+        rates = {key: ranks[key] for key in ("fraction", "output_fraction", "rounds") if key in ranks}
+        if values.get("density") is not None:
+            beaten = {key for key in ("fraction", "output_fraction") if rates.get(key, -1) < ranks["density"]}
+            made |= dict.fromkeys(beaten, None)
+            return made | ({"rounds": 1} if rates.get("rounds", -1) < ranks["density"] else {})
+        weights_by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == ("layer", "weight")
+        if weights_by_layer and values.get("output_fraction") is None:
+            made |= {"output_fraction": _half(values.get("fraction", cls.model_fields["fraction"].default))}
+        return made
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> PruneConfig:
+        if self.density is not None and (self.fraction, self.output_fraction) != (None, None):
+            raise ValueError("density prunes once to a share of the weights; give either density or fraction")
+        if self.density is not None and self.rounds != 1:
+            raise ValueError("density prunes in one round; leave out rounds")
+        if self.density is not None and self.granularity == "unit":
+            raise ValueError("density counts weights; with granularity unit give fraction")
+        if self.density is None and self.fraction is None:
+            raise ValueError("give a fraction or a density")
+        if self.output_fraction is not None and (self.scope, self.granularity) != ("layer", "weight"):
+            raise ValueError("output_fraction needs scope layer and granularity weight; leave it out")
+        return self
+
+    def plan(self, model: MLP, recipe: Recipe) -> Plan:
+        """Resolve to whole numbers and a step.
+
+        Raises
+        ------
+        BadInput
+            The rewind point is at or after the end of the run.
+        """
+        fraction = self.fraction or 0.0
+        output = fraction if self.output_fraction is None else self.output_fraction
+        fractions = dict.fromkeys(model.prunable, fraction) | {model.prunable[-1]: output}
+        return Plan(
+            rounds=self.rounds,
+            fractions=fractions,
+            density=self.density,
+            scope=self.scope,
+            granularity=self.granularity,
+            criterion=self.criterion,
+            arms=tuple(arm for arm in ARMS if arm in self.arms),
+            rewind_step=rewind_step(self.rewind_to, recipe),
+        )
+
+
+def _half(fraction: Any) -> Any:
+    """Half the rate for the output layer: the published convention (Frankle & Carbin 2019)."""
+    try:
+        return float(fraction) / 2
+    except (TypeError, ValueError):
+        return None  # not a number: the check of `fraction` itself says so

@@ -1,0 +1,98 @@
+"""The experiment of `escapedim prune`: its units, and the lottery result that their metrics add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from escapedim.models.mlp import MLP
+from escapedim.pruning.config import PruneConfig
+from escapedim.pruning.loop import RoundUnit
+from escapedim.pruning.verdict import judge
+from escapedim.records.summary import Arm, Invariants, Layer, LotteryResult, Round
+from escapedim.tasks.base import Task
+from escapedim.training.experiment import Experiment, columns, make_model
+from escapedim.training.points import kept_steps
+from escapedim.training.units import Metrics
+
+
+def prune_experiment(config: PruneConfig, task: Task) -> Experiment:
+    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first."""
+    model, recipe = make_model(config, task), config.recipe(task)
+    plan = config.plan(model, recipe)
+    keep = kept_steps((*config.keep, config.rewind_to), recipe)
+    units = [
+        RoundUnit(plan, model, recipe, keep, config.seed, replicate, number)
+        for number in range(plan.rounds + 1)
+        for replicate in range(config.replicates)
+    ]
+    per_replicate = recipe.steps + plan.rounds * len(plan.arms) * (recipe.steps - plan.rewind_step)
+    networks = config.replicates * len(plan.arms)
+    return Experiment(
+        kind="lottery",
+        units=units,
+        net_steps=config.replicates * per_replicate,
+        label=f"{networks} networks × {plan.rounds} rounds",
+        describe=_Describe(model, task, units, config.tolerance),
+    )
+
+
+@dataclass(frozen=True)
+class _Describe:
+    model: MLP
+    task: Task
+    units: Sequence[RoundUnit]
+    tolerance: float
+
+    def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> LotteryResult:
+        by_round: dict[int, dict[int, Metrics]] = {}
+        for unit in self.units:
+            if unit.key in metrics:
+                by_round.setdefault(unit.round, {})[unit.replicate] = metrics[unit.key]
+        rounds = [self._round(number, done) for number, done in sorted(by_round.items())]
+        judged, verdict = judge(rounds, self.tolerance)
+        return LotteryResult(
+            rounds=judged,
+            verdict=verdict,
+            success_criterion=str(self.task.criterion),
+            optimizer_state="reset",
+            checkpoints=dict(checkpoints),
+        )
+
+    def _round(self, number: int, done: Mapping[int, Metrics]) -> Round:
+        members = [done[replicate] for replicate in sorted(done)]
+        counts = [sum(member["surviving"].values()) for member in members]
+        layers = [self._layer(name, members) for name in self.model.prunable]
+        total = sum(layer.total for layer in layers)
+        return Round(
+            round=number,
+            replicates=sorted(done),
+            density=float(np.mean(counts)) / total,
+            surviving=_mean(counts),
+            surviving_by_replicate=counts if len(set(counts)) > 1 else None,
+            total=total,
+            layers=layers,
+            arms={name: self._arm([member["arms"][name] for member in members]) for name in members[0]["arms"]},
+            invariants=Invariants(
+                **{name: all(member["invariants"][name] for member in members) for name in members[0]["invariants"]}
+            ),
+        )
+
+    def _layer(self, name: str, members: Sequence[Metrics]) -> Layer:
+        return Layer(
+            name=name,
+            surviving=_mean([member["surviving"][name] for member in members]),
+            total=int(np.prod(self.model.shapes[name])),
+            units_alive=_mean([member["units_alive"][name] for member in members]),
+        )
+
+    def _arm(self, members: Sequence[Metrics]) -> Arm:
+        lists = {name: [member[name] for member in members] for name in columns(self.task)}
+        return Arm(success=[member["success"] for member in members], **lists)
+
+
+def _mean(counts: Sequence[int]) -> int | float:
+    """Mean of whole numbers, whole itself where all agree."""
+    return counts[0] if len(set(counts)) == 1 else float(np.mean(counts))

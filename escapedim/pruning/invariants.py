@@ -1,0 +1,63 @@
+"""What must hold in the ticket arm of every round; recorded in the summary, never assumed.
+
+The bug of this field is a rewind or a mask that silently did not happen. So each check looks at the tensors that were
+really trained (the state before the first step and after the last one), not at what the code meant to train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from escapedim.pruning.masks import Masks, living_units
+from escapedim.pruning.plan import Plan
+
+Layers = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Prunable weights by layer: at the rewind point, at the start of training, and at its end, with the masks of this
+    round and of the one before.
+    """
+
+    rewound: Layers
+    started: Layers
+    ended: Layers
+    masks: Masks
+    last_masks: Masks
+
+
+def check(plan: Plan, trained: Trained, expected: dict[str, int]) -> dict[str, bool]:
+    """Return each invariant's truth; `expected` are the round's counts from `plan.expected_counts`."""
+    masks = trained.masks
+    return {
+        "survivors_equal_rewind_weights": all(
+            _same_bits(trained.started[name][mask], trained.rewound[name][mask]) for name, mask in masks.items()
+        ),
+        "masked_weights_zero": all(
+            not weights[name][~mask].any() for name, mask in masks.items() for weights in (trained.started, trained.ended)
+        ),
+        "masks_nested": all(not (mask & ~trained.last_masks[name]).any() for name, mask in masks.items()),
+        "density_exact": _counts(plan, masks) == expected and _counts(plan, _in_use(trained)) == expected,
+        "no_layer_empty": all(mask.any() for mask in masks.values()),
+    }
+
+
+def _same_bits(left: np.ndarray, right: np.ndarray) -> bool:
+    return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+
+
+def _in_use(trained: Trained) -> Masks:
+    """Weights that training had at hand: not zero at the start, or not zero at the end."""
+    return {name: (trained.started[name] != 0) | (trained.ended[name] != 0) for name in trained.masks}
+
+
+def _counts(plan: Plan, masks: Masks) -> dict[str, int]:
+    if plan.granularity == "unit":
+        alive = living_units(masks)
+        counts = {name: int(alive[name].sum()) for name in list(masks)[:-1]}
+    else:
+        counts = {name: int(mask.sum()) for name, mask in masks.items()}
+    return {"all": sum(counts.values())} if plan.scope == "global" else counts

@@ -1,0 +1,88 @@
+"""Masks: which weights a round removes, given scores. True marks a survivor.
+
+Ties are broken deterministically, the lower flat index being removed first. Scores that are not numbers (of a diverged
+network) tie above all numbers, so that counts stay exact whatever happened in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from escapedim.pruning.plan import Plan, counted, left_in_all, left_in_layer
+
+Masks = dict[str, np.ndarray]
+Scores = Mapping[str, np.ndarray]
+
+
+def full_masks(shapes: Mapping[str, tuple[int, ...]]) -> Masks:
+    """Masks of the dense network."""
+    return {name: np.ones(shape, bool) for name, shape in shapes.items()}
+
+
+def prune(plan: Plan, masks: Masks, scores: Scores) -> Masks:
+    """Remove the lowest-scored survivors of one round; the result lies inside `masks`."""
+    if plan.granularity == "weight":
+        return _select(plan, masks, scores, counted(plan, _shapes(masks)))
+    alive = living_units(masks)
+    hidden = {name: alive[name] for name in scores}
+    kept = _select(plan, hidden, scores, counted(plan, _shapes(masks)))
+    return _without_units(masks, kept)
+
+
+def shuffle(plan: Plan, masks: Masks, random: np.random.Generator) -> Masks:
+    """Draw masks with as many survivors (units: as many living units) in every layer, at random places."""
+    if plan.granularity == "weight":
+        return {name: random.permutation(mask.ravel()).reshape(mask.shape) for name, mask in masks.items()}
+    alive = living_units(masks)
+    kept = {name: random.permutation(alive[name]) for name in list(masks)[:-1]}
+    return _without_units(full_masks(_shapes(masks)), kept)
+
+
+def living_units(masks: Masks) -> dict[str, np.ndarray]:
+    """Say by layer which units have an incoming and an outgoing weight left `(units,)`; output units: an incoming one."""
+    names = list(masks)
+    alive = {name: masks[name].any(1) for name in names}
+    for name, after in zip(names, names[1:], strict=False):
+        alive[name] &= masks[after].any(0)
+    return alive
+
+
+def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
+    return {name: mask.shape for name, mask in masks.items()}
+
+
+def _select(plan: Plan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
+    if plan.scope == "layer":
+        return {
+            name: _keep_highest(
+                mask, scores[name], left_in_layer(plan, name, int(mask.sum()), totals[name])
+            )
+            for name, mask in masks.items()
+        }
+    joined = np.concatenate([mask.ravel() for mask in masks.values()])
+    ranked = np.concatenate([scores[name].ravel() for name in masks])
+    left = left_in_all(plan, int(joined.sum()), sum(totals.values()))
+    kept = _keep_highest(joined, ranked, left)
+    ends = np.cumsum([mask.size for mask in masks.values()])[:-1]
+    pieces = np.split(kept, ends)
+    return {name: piece.reshape(masks[name].shape) for name, piece in zip(masks, pieces, strict=True)}
+
+
+def _keep_highest(mask: np.ndarray, scores: np.ndarray, left: int) -> np.ndarray:
+    flat = mask.ravel().copy()
+    survivors = np.flatnonzero(flat)
+    order = np.argsort(scores.ravel()[survivors], kind="stable")
+    flat[survivors[order[: len(survivors) - left]]] = False
+    return flat.reshape(mask.shape)
+
+
+def _without_units(masks: Masks, kept: Masks) -> Masks:
+    """Remove all weights into and out of the units that are not kept."""
+    names = list(masks)
+    pruned = {name: mask.copy() for name, mask in masks.items()}
+    for name, after in zip(names, names[1:], strict=False):
+        pruned[name] &= kept[name][:, None]
+        pruned[after] &= kept[name][None, :]
+    return pruned

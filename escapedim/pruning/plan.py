@@ -1,0 +1,79 @@
+"""What a prune run removes, in whole numbers, before anything is trained.
+
+With s survivors in scope and the fraction f, a round removes round(f · s), half to even as Python rounds. In layer
+scope the last survivor of a layer is never removed. These counts are computed from shapes alone, so that the masks of a
+run can be held against them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Scope = Literal["layer", "global"]
+Granularity = Literal["weight", "unit"]
+CONTROLS = ("reinit", "shuffle", "random")
+ARMS = ("ticket", *CONTROLS)
+CRITERIA = ("magnitude", "random", "movement", "magnitude-increase", "magnitude-init", "snip")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved prune experiment.
+
+    `fractions` has one entry a prunable layer; in global scope and for units the first one holds for all. With
+    `density` there is one round, which leaves round(density · weights) in scope.
+    """
+
+    rounds: int
+    fractions: Mapping[str, float]
+    density: float | None
+    scope: Scope
+    granularity: Granularity
+    criterion: str
+    arms: tuple[str, ...]
+    rewind_step: int
+
+
+def survivors_after(count: int, fraction: float) -> int:
+    """Return how many of `count` a round leaves."""
+    return count - round(fraction * count)
+
+
+def left_in_layer(plan: Plan, name: str, surviving: int, total: int) -> int:
+    """Return how many weights or units of one layer a round leaves in layer scope: at least one."""
+    if plan.density is not None:
+        return max(1, round(plan.density * total))
+    return max(1, survivors_after(surviving, plan.fractions[name]))
+
+
+def left_in_all(plan: Plan, surviving: int, total: int) -> int:
+    """Return how many weights or units of the whole network a round leaves in global scope."""
+    if plan.density is not None:
+        return round(plan.density * total)
+    return survivors_after(surviving, next(iter(plan.fractions.values())))
+
+
+def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """What is counted at round 0, by layer: weights of all layers, or units of the hidden ones (named by their layer)."""
+    if plan.granularity == "weight":
+        return {name: units * inputs for name, (units, inputs) in shapes.items()}
+    return {name: units for name, (units, _) in list(shapes.items())[:-1]}
+
+
+def expected_counts(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:
+    """Survivors of every round from round 0 on, by layer; in global scope under the one name `all`."""
+    totals = counted(plan, shapes)
+    if plan.scope == "global":
+        totals = {"all": sum(totals.values())}
+    rounds = [totals]
+    for _ in range(plan.rounds):
+        left = left_in_all if plan.scope == "global" else None
+        rounds.append(
+            {
+                name: left(plan, count, totals[name]) if left else left_in_layer(plan, name, count, totals[name])
+                for name, count in rounds[-1].items()
+            }
+        )
+    return rounds

@@ -1,0 +1,62 @@
+"""Criteria: what makes a weight or a unit worth keeping. The lowest scores are removed.
+
+Weights: `magnitude` |θT|, `movement` |θT - θ0|, `magnitude-increase` |θT| - |θ0|, `magnitude-init` |θ0| (Zhou et al.
+2019), `snip` |∂L/∂θ · θ| at the masked initial weights (Lee et al. 2019), `random`.
+
+Units: the same quantities, a unit's score being the product of the norms of its incoming and outgoing entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Layers = Mapping[str, np.ndarray]
+Size = Callable[[Layers], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Prunable weights of one network by layer, 0 where masked: at step 0 and at the end, and the loss gradient of
+    the whole training part at step 0 (only `snip` asks for it).
+    """
+
+    initial: Layers
+    final: Layers
+    gradient: Callable[[], Layers]
+
+
+def _magnitudes(layers: Layers) -> dict[str, np.ndarray]:
+    return {name: np.abs(values.astype(np.float64)) for name, values in layers.items()}
+
+
+def _unit_norms(layers: Layers) -> dict[str, np.ndarray]:
+    names = list(layers)
+    return {
+        name: np.linalg.norm(layers[name].astype(np.float64), axis=1)
+        * np.linalg.norm(layers[after].astype(np.float64), axis=0)
+        for name, after in zip(names, names[1:], strict=False)
+    }
+
+
+SIZES: dict[str, Size] = {"weight": _magnitudes, "unit": _unit_norms}
+
+
+def _combine(left: Layers, right: Layers, rule: Callable[..., np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: rule(values, right[name]) for name, values in left.items()}
+
+
+def score(criterion: str, weights: Weights, granularity: str, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return scores by layer: `(units, inputs)` for weights, `(units,)` of the hidden layers for units."""
+    size = SIZES[granularity]
+    rules: dict[str, Callable[[], dict[str, np.ndarray]]] = {
+        "magnitude": lambda: size(weights.final),
+        "movement": lambda: size(_combine(weights.final, weights.initial, np.subtract)),
+        "magnitude-increase": lambda: _combine(size(weights.final), size(weights.initial), np.subtract),
+        "magnitude-init": lambda: size(weights.initial),
+        "snip": lambda: size(_combine(weights.gradient(), weights.initial, np.multiply)),
+        "random": lambda: {name: random.random(s.shape) for name, s in size(weights.initial).items()},
+    }
+    return rules[criterion]()

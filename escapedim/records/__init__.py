@@ -1,0 +1,1 @@
+"""Run folders, atomic writing, checkpoints, provenance and summaries; knows nothing of torch."""

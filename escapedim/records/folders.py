@@ -1,0 +1,131 @@
+"""The one class that knows all paths of a run, and the checks that its output can be written.
+
+Run folders are `escapedim-runs/KIND-ID` beside the summary, so that they follow `--out` and never fill the
+home folder unasked.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from escapedim.errors import BadInput
+from escapedim.records import atomic
+from escapedim.records.summary import Kind, schema_of
+
+RUNS = "escapedim-runs"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """All paths of one run: its folder, and `out`, where the copy of its summary goes."""
+
+    out: Path
+    folder: Path
+    kind: Kind
+
+    @classmethod
+    def locate(cls, out: Path, kind: Kind, id: str, force: bool) -> Self:
+        """Find the newest folder of this run, or with `force` a new one; creates nothing.
+
+        Raises
+        ------
+        BadInput
+            The folder of run folders cannot be listed.
+        """
+        base, stem = out.parent / RUNS, f"{kind}-{id}"
+        number = max(_numbers(base, stem), default=0)
+        if force or number == 0:
+            number += 1
+        return cls(out=out, folder=base / (stem if number == 1 else f"{stem}-{number}"), kind=kind)
+
+    @property
+    def summary(self) -> Path:
+        """The original summary; the one at `out` is a copy."""
+        return self.folder / f"{self.kind}.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.folder / "checkpoints"
+
+    def checkpoint(self, key: str) -> Path:
+        """Return the path of the checkpoint `key`."""
+        return self.checkpoints / f"{key}.safetensors"
+
+    def prepare(self) -> None:
+        """Create the folders, and try out that files can be written there and beside `out`.
+
+        Raises
+        ------
+        BadInput
+            A folder cannot be made or written.
+        """
+        for folder in (self.out.parent, self.folder, self.checkpoints):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                # Permission bits do not tell: root ignores them, and a mount may be read-only.
+                with atomic.temporary(folder / "probe", b"probe"):
+                    pass
+            except OSError as error:
+                raise BadInput(_unwritable(folder, error)) from None
+
+
+def check_out(out: Path) -> None:
+    """Refuse to overwrite anything but a summary.
+
+    Raises
+    ------
+    BadInput
+        `out` is a folder, a device, or a file that is not a complete summary of escapedim.
+    """
+    try:
+        mode = out.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise BadInput(
+                f"--out {out} is a folder, expected a file; add a file name such as {out / 'lottery.json'}."
+            )
+        if not stat.S_ISREG(mode):
+            raise BadInput(f"--out {out} is not a regular file; choose another --out.")
+        raw = _bytes_of_json(out)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # `prepare` reports a file in the place of a folder
+    except OSError as error:
+        raise BadInput(f"cannot read --out {out}: {error.strerror}; choose another --out.") from None
+    try:
+        schema_of(raw, str(out))
+    except BadInput:
+        raise BadInput(
+            f"--out {out} exists and is not a complete escapedim summary; choose another --out or remove it."
+        ) from None
+
+
+def _bytes_of_json(path: Path) -> bytes:
+    # A data set named by mistake may be larger than the memory; its first bytes tell.
+    with path.open("rb") as file:
+        start = file.read(4096)
+        return start + file.read() if start.lstrip().startswith(b"{") else b""
+
+
+def _numbers(base: Path, stem: str) -> list[int]:
+    try:
+        names = os.listdir(base)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise BadInput(f"cannot list {base}: {error.strerror}; choose another --out.") from None
+    pattern = re.compile(rf"{re.escape(stem)}(?:-([2-9]|[1-9][0-9]+))?")
+    return [int(match[1] or 1) for match in map(pattern.fullmatch, names) if match]
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return (
+            f"expected a folder at {folder}, found a file in its path; choose another --out or move it away."
+        )
+    return f"cannot write in {folder}: {error.strerror}; choose another --out, or make room or rights there."

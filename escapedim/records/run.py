@@ -1,0 +1,190 @@
+"""A run under way: its folder, its claim, its finished and paused units, and its summary.
+
+The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the summary,
+which records its hash, replaces the old one; then the files that no summary refers to any more are deleted. Whatever
+moment a process dies at, the summary and the checkpoints that it names agree.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from escapedim import __version__
+from escapedim.errors import BadInput
+from escapedim.records import atomic, checkpoint, provenance, summary
+from escapedim.records.claim import Claim
+from escapedim.records.folders import RunPaths, check_out
+from escapedim.records.summary import Cost, Kind, Model, Provenance, Status, Summary
+
+Arrays = dict[str, np.ndarray]
+Metrics = dict[str, Any]
+Describe = Callable[[Mapping[str, Metrics], Mapping[str, str]], Model]
+"""Makes the result from the metrics of finished units and the hashes of all checkpoint files."""
+
+PAUSED = ".paused-"
+
+
+class Run:
+    """The one writer of a run folder; made by `open`, left by `close`."""
+
+    def __init__(self, paths: RunPaths, identity: str, claim: Claim) -> None:
+        self.paths = paths
+        self._id, self._claim, self._began = identity, claim, time.monotonic()
+        self._hashes: dict[str, str] = {}
+        self._metrics: dict[str, Metrics] = {}
+        self._wall_s = 0.0
+        self._peak_mb = 0.0
+        self._status: Status = "running"
+        self._config: dict[str, Any] = {}
+        self._provenance = Provenance(version=__version__)
+        self._describe: Describe | None = None
+
+    @classmethod
+    def open(cls, out: Path, kind: Kind, identity: str, force: bool) -> Self:
+        """Claim the run's folder and read what is there.
+
+        Raises
+        ------
+        BadInput
+            `out` is something else, a folder cannot be written, a living process holds the run, another version wrote
+            it, or its files are damaged.
+        """
+        check_out(out)
+        paths = RunPaths.locate(out, kind, identity, force)
+        paths.prepare()
+        run = cls(paths, identity, Claim.acquire(paths.folder))
+        try:
+            atomic.remove_leftovers(paths.folder)
+            run._read()
+        except BaseException:
+            run._claim.release()
+            raise
+        return run
+
+    def begin(self, config: dict[str, Any], origin: Provenance, describe: Describe) -> None:
+        """Say what the summary will hold besides results, and write the first one."""
+        self._config, self._describe = config, describe
+        started = self._provenance.started or origin.started
+        self._provenance = origin.model_copy(update={"started": started, "run_folder": self.paths.folder.name})
+        self.write("running")
+
+    def close(self) -> None:
+        """Give the folder back."""
+        self._claim.release()
+
+    def keys(self) -> list[str]:
+        """Keys of finished units."""
+        return sorted(self._metrics)
+
+    def has(self, key: str) -> bool:
+        """Say whether a unit is finished and its checkpoint is there."""
+        return key in self._metrics
+
+    def load(self, key: str) -> Arrays:
+        """Return a finished unit's arrays, checked against the recorded hash."""
+        return self._arrays(key)[0]
+
+    def load_paused(self, key: str) -> Arrays | None:
+        """Return the arrays of a unit that was under way, if there are any."""
+        names = self._paused(key)
+        return self._arrays(names[-1])[0] if names else None
+
+    def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
+        """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""
+        self._claim.verify()
+        obsolete = self._paused(key)
+        name = key if metrics is not None else f"{key}{PAUSED}{int(arrays['step']):09d}"
+        data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
+        atomic.write_atomic(self.paths.checkpoint(name), data)
+        self._hashes[name] = checkpoint.sha256(data)
+        if metrics is not None:
+            self._metrics[key] = metrics
+        for old in set(obsolete) - {name}:
+            del self._hashes[old]
+        self.write("running")
+        for old in set(obsolete) - {name}:
+            self.paths.checkpoint(old).unlink(missing_ok=True)
+
+    def note_memory(self, peak_mb: float) -> None:
+        """Remember the largest memory seen."""
+        self._peak_mb = max(self._peak_mb, peak_mb)
+
+    def write(self, status: Status) -> Summary:
+        """Write the summary: the original in the run folder first, then its copy."""
+        self._claim.verify()
+        made = self._summary(status)
+        data = summary.encode(made)
+        for path in (self.paths.summary, self.paths.out):
+            atomic.write_atomic(path, data)
+        return made
+
+    def result(self) -> Model:
+        """Return the result of what is finished so far."""
+        assert self._describe is not None, "begin() comes first"
+        files = {f"checkpoints/{name}.safetensors": value for name, value in sorted(self._hashes.items())}
+        return self._describe(self._metrics, files)
+
+    def net_steps(self) -> int:
+        """Return the steps of one network that the finished units took."""
+        return sum(metrics["net_steps"] for metrics in self._metrics.values())
+
+    def _summary(self, status: Status) -> Summary:
+        ended = None if status == "running" else provenance.now()
+        return Summary(
+            schema=summary.SCHEMA,
+            kind=self.paths.kind,
+            status=status,
+            id=self._id,
+            config=self._config,
+            provenance=self._provenance.model_copy(update={"finished": ended}),
+            cost=Cost(
+                wall_s=round(self._wall_s + time.monotonic() - self._began, 3),
+                net_steps=self.net_steps(),
+                peak_rss_mb=round(self._peak_mb, 1) or None,
+            ),
+            result=self.result(),
+        )
+
+    def _read(self) -> None:
+        """Take over what an earlier start has left, and delete files that its summary does not know."""
+        if self.paths.summary.exists():
+            found = summary.read(self.paths.summary)
+            self._check_origin(found)
+            self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
+            self._provenance = found.provenance
+            self._hashes = {Path(file).stem: value for file, value in found.result.checkpoints.items()}
+        for path in self.paths.checkpoints.glob("*.safetensors"):
+            if path.stem not in self._hashes:
+                path.unlink()
+        for name in sorted(self._hashes):
+            if not self.paths.checkpoint(name).exists():
+                del self._hashes[name]  # deleted by hand: its unit is trained again
+            elif PAUSED not in name:
+                self._metrics[name] = self._arrays(name)[1]["metrics"]
+
+    def _check_origin(self, found: Summary) -> None:
+        if found.id != self._id or found.kind != self.paths.kind:
+            raise BadInput(
+                f"{self.paths.summary} belongs to another run ({found.kind} {found.id}); "
+                "move it away, or start anew with --force."
+            )
+        if found.provenance.version != __version__:
+            raise BadInput(
+                f"{self.paths.folder} was begun by escapedim {found.provenance.version}, this is {__version__}; "
+                "finish it with that version, or start anew with --force."
+            )
+
+    def _arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
+        path = self.paths.checkpoint(name)
+        arrays, metadata = checkpoint.read(path, self._hashes[name])
+        if metadata.get("run") != self._id:
+            raise BadInput(f"the checkpoint {path} belongs to another run; {checkpoint.REMEDY}.")
+        return arrays, metadata
+
+    def _paused(self, key: str) -> Sequence[str]:
+        return sorted(name for name in self._hashes if name.startswith(f"{key}{PAUSED}"))

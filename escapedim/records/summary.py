@@ -1,0 +1,364 @@
+"""The summary format `escapedim.summary/1`: pydantic models, reading, writing, and the JSON Schema.
+
+A summary is strict JSON in one envelope. `result` holds no times, hosts or paths, so that two runs of one
+configuration on one machine have equal results. `digest` is the SHA-256 of everything else, so that an
+edited file is recognised; it is optional, because other programs may write summaries too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from escapedim.errors import BadInput
+
+SCHEMA: Final = "escapedim.summary/1"
+MAX_DEPTH = 64
+
+Kind = Literal["train", "lottery"]
+Status = Literal["running", "interrupted", "complete", "failed"]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+MeanCount = Annotated[int | float, Field(ge=0, lt=2**63)]
+PerReplicate = list[float | None]
+
+
+def _pair(value: Any) -> Any:
+    # JSON has no tuples, and a strict reading takes nothing else for one.
+    return tuple(value) if isinstance(value, list) else value
+
+
+Interval = Annotated[tuple[float, float], BeforeValidator(_pair)]
+
+
+class Model(BaseModel):
+    """Base of all parts of a summary: unknown keys are refused, NaN and infinity too."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Provenance(Model):
+    """Where a summary comes from. `git` is null outside a checkout of escapedim."""
+
+    version: str
+    git: str | None = None
+    torch: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    host: str | None = None
+    argv: list[str] = []
+    started: str | None = None
+    finished: str | None = None
+    seeds: dict[str, Any] | None = None
+    run_folder: str | None = None
+
+
+class Cost(Model):
+    """Wall-clock seconds over all starts, steps of one network, and the largest resident memory (MiB)."""
+
+    wall_s: float = 0.0
+    net_steps: int = 0
+    peak_rss_mb: float | None = None
+
+
+class Layer(Model):
+    """Survivors of one prunable layer; means over replicates where those differ.
+
+    A unit is alive while it has an incoming and an outgoing weight left (the output layer: an incoming one).
+    """
+
+    name: str
+    surviving: MeanCount
+    total: Count
+    units_alive: MeanCount | None = None
+
+
+class Arm(Model):
+    """One arm of a round; every list has one entry a replicate, null where a member diverged."""
+
+    train_loss: PerReplicate
+    train_accuracy: PerReplicate | None = None
+    test_loss: PerReplicate | None = None
+    test_accuracy: PerReplicate | None = None
+    test_accuracy_at_best_validation: PerReplicate | None = None
+    success: list[bool]
+
+
+class Invariants(Model):
+    """What must hold in the ticket arm of every round, over all its replicates."""
+
+    survivors_equal_rewind_weights: bool
+    masked_weights_zero: bool
+    masks_nested: bool
+    density_exact: bool
+    no_layer_empty: bool
+
+
+class Contrast(Model):
+    """Ticket minus the best trained control, in accuracy, paired over replicates (t interval).
+
+    `p_holm` is the two-sided p-value after Holm's correction over rounds.
+    """
+
+    control: str
+    difference: float
+    standard_error: float | None = None
+    interval: Interval | None = None
+    p: Rate | None = None
+    p_holm: Rate | None = None
+
+
+class Round(Model):
+    """One train-prune-rewind cycle; round 0 is the dense network. Lists have one entry a replicate."""
+
+    round: Count
+    density: Rate
+    surviving: MeanCount
+    surviving_by_replicate: list[int] | None = None
+    total: Count
+    layers: list[Layer]
+    arms: dict[str, Arm]
+    invariants: Invariants
+    replicates: list[Count] | None = None
+    matching: bool | None = None
+    winning: bool | None = None
+    contrast: Contrast | None = None
+
+
+class LotteryVerdict(Model):
+    """`dense_test_accuracy` is null on tasks without accuracy, and then nothing can match or win."""
+
+    last_matching_round: int | None
+    last_winning_round: int | None
+    tolerance: float
+    dense_test_accuracy: float | None
+
+
+class LotteryResult(Model):
+    """Result of `escapedim prune`."""
+
+    rounds: list[Round]
+    verdict: LotteryVerdict | None = None
+    success_criterion: str | None = None
+    optimizer_state: Literal["reset", "restored"] = "reset"
+    checkpoints: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> LotteryResult:
+        for entry in self.rounds:
+            if not math.isclose(
+                sum(layer.surviving for layer in entry.layers), entry.surviving, rel_tol=1e-9
+            ):
+                raise ValueError(
+                    f"round {entry.round}: the layers' survivors do not add up to {entry.surviving}"
+                )
+            for name, arm in entry.arms.items():
+                if len(lengths := _lengths(dict(arm))) != 1:
+                    raise ValueError(f"round {entry.round}, arm {name}: lists of different lengths {lengths}")
+        return self
+
+
+class TrainResult(Model):
+    """Result of `escapedim train`; every list has one entry a replicate, in the order of `replicates`."""
+
+    success_criterion: str
+    parameters: Count
+    members: Count
+    successes: Count
+    success_rate: Rate | None
+    success_interval: Interval | None
+    endings: dict[str, Count]
+    replicates: list[Count]
+    train_loss: PerReplicate
+    train_accuracy: PerReplicate | None = None
+    test_loss: PerReplicate | None = None
+    test_accuracy: PerReplicate | None = None
+    test_accuracy_at_best_validation: PerReplicate | None = None
+    success: list[bool]
+    ending: list[str]
+    kept_steps: list[Count]
+    checkpoints: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _lists_agree(self) -> TrainResult:
+        if len(lengths := _lengths(dict(self), but="kept_steps")) != 1:
+            raise ValueError(f"lists of different lengths {lengths}")
+        return self
+
+
+def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:
+    return sorted(
+        {len(values) for name, values in fields.items() if isinstance(values, list) and name != but}
+    )
+
+
+Result = LotteryResult | TrainResult
+RESULTS: dict[str, type[Result]] = {"train": TrainResult, "lottery": LotteryResult}
+
+
+class Summary(Model):
+    """The envelope that all kinds share."""
+
+    schema_: Literal["escapedim.summary/1"] = Field(SCHEMA, alias="schema")
+    kind: Kind
+    status: Status
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    config: dict[str, Any]
+    provenance: Provenance
+    cost: Cost
+    result: Result
+    digest: str | None = None
+
+    @model_validator(mode="after")
+    def _result_of_its_kind(self) -> Summary:
+        if type(self.result) is not RESULTS[self.kind]:
+            raise ValueError(f"the result is not that of kind '{self.kind}'")
+        return self
+
+
+def finite(value: float) -> float | None:
+    """Return the number, or None where it is not finite: strict JSON has neither NaN nor infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def digest_of(document: dict[str, Any]) -> str:
+    """SHA-256 of a summary's canonical JSON without its `digest`."""
+    body = {key: value for key, value in document.items() if key != "digest"}
+    return hashlib.sha256(canonical(body).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """Strict JSON with sorted keys and no spaces: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def encode(summary: Summary) -> bytes:
+    """Return the bytes of a summary file: strict JSON with its digest."""
+    document = summary.model_dump(mode="json", by_alias=True, exclude={"digest"})
+    document["digest"] = digest_of(document)
+    return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
+
+
+def read(path: Path) -> Summary:
+    """Read and check a summary file.
+
+    Raises
+    ------
+    BadInput
+        One sentence: not readable, not JSON, no summary, a newer schema, edited, or invalid.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json."
+        ) from None
+    return decode(raw, str(path))
+
+
+def decode(raw: bytes, name: str) -> Summary:
+    """Check the bytes of a summary; `name` is what messages call it. Errors as in `read`."""
+    document = _document(raw, name)
+    found = document["schema"]
+    if found != SCHEMA:
+        raise BadInput(
+            f"{name} has the schema {found!r:.60}, this version reads '{SCHEMA}'; "
+            "use the escapedim that wrote it."
+        )
+    stored = document.get("digest")
+    if stored is not None and stored != digest_of(document):
+        raise BadInput(
+            f"{name} was edited or damaged after it was written (its digest differs); "
+            "write it again by repeating its command."
+        )
+    return _validated(document, name)
+
+
+def schema_of(raw: bytes, name: str) -> str:
+    """Return the schema of a summary's bytes, whatever its version; the rest is not checked.
+
+    Raises
+    ------
+    BadInput
+        One sentence: not JSON, or no summary.
+    """
+    return str(_document(raw, name)["schema"])
+
+
+def _document(raw: bytes, name: str) -> dict[str, Any]:
+    document = _json_object(raw, name)
+    found = document.get("schema")
+    if not isinstance(found, str) or not found.startswith("escapedim.summary/"):
+        raise BadInput(
+            f'{name} is not an escapedim summary: expected "schema": "{SCHEMA}", found {found!r:.60}.'
+        )
+    return document
+
+
+def _validated(document: dict[str, Any], name: str) -> Summary:
+    # The kind decides which model the result is held against; a union reports the errors of every kind.
+    # Strictly, so that "no" is not taken for false, nor "1" for a number.
+    kind, prefix = document.get("kind"), ["result"]
+    try:
+        if isinstance(kind, str) and kind in RESULTS and "result" in document:
+            document = {**document, "result": RESULTS[kind].model_validate(document["result"], strict=True)}
+        prefix = []
+        return Summary.model_validate(document, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in [*prefix, *first["loc"]]) or "the summary"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise BadInput(
+            f"{name} is not a valid summary: {_printable(place)}: {_printable(reason)}; "
+            "write it again by repeating its command."
+        ) from None
+
+
+def _json_object(raw: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float)
+        if not isinstance(document, dict):
+            raise ValueError(f"expected a JSON object, found {type(document).__name__}")
+        _check_depth(document)
+    except (ValueError, RecursionError) as error:
+        reason = _printable(str(error))
+        raise BadInput(
+            f"{name} is not a complete JSON file ({reason}); expected an escapedim summary."
+        ) from None
+    return document
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not strict JSON")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text} is too large")
+    return value
+
+
+def _check_depth(document: Any) -> None:
+    # Whatever comes after the parser walks the document recursively, and would end in a traceback.
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inner = [part.values() if isinstance(part, dict) else part for part in level]
+        level = [value for part in inner for value in part if isinstance(value, dict | list)]
+    if level:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the summary format."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, "$id": SCHEMA, **Summary.model_json_schema(by_alias=True)}

@@ -1,0 +1,105 @@
+"""Reading a lottery result: its arms in their order, and the accuracies that the report compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from escapedim.records.summary import Arm, LotteryResult, LotteryVerdict, Round
+from escapedim.reporting import numbers
+from escapedim.reporting.numbers import TIE, Estimate
+
+TICKET = "ticket"
+DENSE = "dense"
+_ORDER = (DENSE, TICKET, "reinit", "shuffle", "random")
+_DEFAULT_TOLERANCE = 0.005  # Half a percentage point: design, section 2.
+
+
+def with_tolerance(result: LotteryResult, config: Mapping[str, Any]) -> LotteryResult:
+    """Return the result with the configured tolerance where a verdict does not state it yet."""
+    configured = config.get("tolerance")
+    if result.verdict is not None or not isinstance(configured, int | float):
+        return result
+    stated = LotteryVerdict(
+        last_matching_round=None, last_winning_round=None, tolerance=configured, dense_test_accuracy=None
+    )
+    return result.model_copy(update={"verdict": stated})
+
+
+def names(rounds: Sequence[Round]) -> list[str]:
+    """Return the arms of all rounds in the order of the report: ticket first, dense left out."""
+    found = {name for entry in rounds for name in entry.arms if name != DENSE}
+    return sorted(found, key=_rank)
+
+
+def ordered(entry: Round) -> list[tuple[str, Arm]]:
+    """Return one round's arms in the order of the report."""
+    return [(name, entry.arms[name]) for name in sorted(entry.arms, key=_rank)]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
+def controls(entry: Round) -> list[str]:
+    """Return the trained controls of a round."""
+    return [name for name, _ in ordered(entry) if name not in (TICKET, DENSE)]
+
+
+def has_accuracy(result: LotteryResult) -> bool:
+    """Say whether the task has an accuracy; without a finished round, assume so."""
+    trained = [arm for entry in result.rounds for arm in entry.arms.values()]
+    return not trained or any(arm.test_accuracy is not None for arm in trained)
+
+
+def replicates(result: LotteryResult) -> int:
+    """Return the largest number of replicates of an arm."""
+    return max((len(arm.success) for entry in result.rounds for arm in entry.arms.values()), default=0)
+
+
+def diverged(result: LotteryResult) -> bool:
+    """Say whether a training loss is missing anywhere: a member diverged."""
+    arms = [arm for entry in result.rounds for arm in entry.arms.values()]
+    return any(value is None for arm in arms for value in (*arm.train_loss, *(arm.test_accuracy or ())))
+
+
+def test_accuracy(entry: Round, name: str) -> list[float | None]:
+    """Return the test accuracies of an arm, or nothing where it has none."""
+    return (entry.arms[name].test_accuracy or []) if name in entry.arms else []
+
+
+def mean_accuracy(entry: Round, name: str) -> float | None:
+    """Return the mean test accuracy of an arm."""
+    return numbers.estimate(test_accuracy(entry, name)).mean
+
+
+def dense_round(result: LotteryResult) -> Round | None:
+    """Return round 0 if it was trained."""
+    return next((entry for entry in result.rounds if DENSE in entry.arms), None)
+
+
+def dense_accuracy(result: LotteryResult) -> Estimate:
+    """Return the dense network's test accuracy, as measured or else as the verdict states it."""
+    dense = dense_round(result)
+    measured = numbers.estimate(test_accuracy(dense, DENSE) if dense else [])
+    if measured.count or result.verdict is None or result.verdict.dense_test_accuracy is None:
+        return measured
+    return Estimate(result.verdict.dense_test_accuracy, None, 1, measured.missing)
+
+
+def ticket_minus_dense(result: LotteryResult, entry: Round) -> Estimate:
+    """Return ticket minus dense in test accuracy, paired over replicates."""
+    dense = dense_round(result)
+    pairs = zip(test_accuracy(entry, TICKET), test_accuracy(dense, DENSE) if dense else [], strict=False)
+    return numbers.estimate([None if None in (a, b) else a - b for a, b in pairs])  # type: ignore[operator]
+
+
+def tolerance_points(result: LotteryResult) -> float:
+    """Return the tolerance of matching in percentage points; summaries state it as a share."""
+    return 100 * (_DEFAULT_TOLERANCE if result.verdict is None else result.verdict.tolerance)
+
+
+def tolerance(result: LotteryResult) -> str:
+    """Return "0.5 points"."""
+    points = numbers.significant(tolerance_points(result))
+    return f"{points}{TIE}point{'' if points == '1' else 's'}"

@@ -1,0 +1,187 @@
+"""Terminal plots as text: markers that differ by shape, so that a log file shows them as well as a screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MARKERS = "ox+^#%@&"
+"""Distinct by shape in any font; the star and the equals sign are left to the tables' marks."""
+
+_DASH = "-"
+_LOG_STEPS = ((1,), (1, 2, 5), (1, 2, 3, 5, 7))
+
+
+@dataclass(frozen=True)
+class Series:
+    """Named points `(x, y)`, all drawn with one marker; a missing coordinate is None."""
+
+    name: str
+    points: Sequence[tuple[float | None, float | None]]
+    marker: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Maps values between `low` and `high` to the cells 0..cells-1.
+
+    On a log axis `low` and `high` are decadic logarithms. `reverse` puts the high end in cell 0.
+    """
+
+    low: float
+    high: float
+    cells: int
+    log: bool = False
+    reverse: bool = False
+
+    @classmethod
+    def over(cls, values: Sequence[float], cells: int, *, log: bool = False, reverse: bool = False) -> Axis:
+        """Return the axis that just holds the values; equal values get room on both sides."""
+        scaled = [math.log10(value) for value in values] if log else list(values)
+        low, high = min(scaled), max(scaled)
+        if high - low <= 1e-9 * max(abs(low), abs(high)):
+            room = 0.15 if log else 0.05 * abs(low) or 1.0
+            low, high = low - room, high + room
+        return cls(low, high, cells, log, reverse)
+
+    def cell(self, value: float) -> int:
+        """Return the cell of a value."""
+        share = ((math.log10(value) if self.log else value) - self.low) / (self.high - self.low)
+        index = round(share * (self.cells - 1))
+        return self.cells - 1 - index if self.reverse else index
+
+    def ticks(self, count: int) -> list[tuple[float, str]]:
+        """Return about `count` readable values on the axis with their labels, in rising order."""
+        if not self.log:
+            return _even_ticks(self.low, self.high, count)
+        low, high = 10**self.low, 10**self.high
+        decades = range(math.floor(self.low), math.ceil(self.high) + 1)
+        for steps in _LOG_STEPS:
+            values = [step * 10.0**decade for decade in decades for step in steps]
+            inside = [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+            if len(inside) >= count:
+                return [(value, f"{value:g}") for value in inside]
+        return _even_ticks(low, high, count)
+
+
+def _even_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
+    rough = (high - low) / count
+    decade = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= rough * (1 - 1e-9))
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    values = [index * step for index in range(first, last + 1)]
+    plain = decimals <= 6 and max(abs(low), abs(high)) < 1e7
+    return [(value, f"{value:.{decimals}f}" if plain else f"{value:.4g}") for value in values]
+
+
+def line_plot(
+    series: Sequence[Series],
+    *,
+    width: int,
+    height: int,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    reverse_x: bool = False,
+    reference: tuple[str, float] | None = None,
+) -> list[str]:
+    """Draw the series into text lines of at most `width` characters.
+
+    Parameters
+    ----------
+    series
+        Where several fall on one cell, the marker of the first one stays. Points without x or y are left
+        out, and on a log axis those with x not above 0.
+    width, height
+        Characters of the longest line, labels included (at least 30 are used); rows of the plotting area (at
+        least 3).
+    x_label, y_label
+        Below the axis, and above the plot.
+    log_x, reverse_x
+        Logarithmic x axis; x falling to the right.
+    reference
+        Label and y of a dashed horizontal line, drawn under all markers.
+    """
+    drawn = [Series(one.name, _present(one.points, log_x), one.marker) for one in series]
+    xs = [x for one in drawn for x, _ in one.points if x is not None]
+    ys = [y for one in drawn for _, y in one.points if y is not None]
+    if not xs:
+        return [f"{y_label}: no values to plot."]
+    y_axis = Axis.over(ys if reference is None else [*ys, reference[1]], max(height, 3), reverse=True)
+    labels = {y_axis.cell(value): label for value, label in y_axis.ticks(max(3, y_axis.cells // 3 + 1))}
+    margin = max(map(len, labels.values()))
+    x_axis = Axis.over(xs, max(width, 30) - margin - 3, log=log_x, reverse=reverse_x)
+    canvas = _canvas(drawn, x_axis, y_axis, reference)
+    return [
+        y_label,
+        *_rows(canvas, labels, margin),
+        *_foot(x_axis, margin, x_label),
+        *_legend(drawn, reference, max(width, 30)),
+    ]
+
+
+def _present(
+    points: Sequence[tuple[float | None, float | None]], log_x: bool
+) -> list[tuple[float | None, float | None]]:
+    def fits(x: float | None, y: float | None) -> bool:
+        return (
+            x is not None
+            and y is not None
+            and math.isfinite(x)
+            and math.isfinite(y)
+            and not (log_x and x <= 0)
+        )
+
+    return [(x, y) for x, y in points if fits(x, y)]
+
+
+def _canvas(
+    series: Sequence[Series], x_axis: Axis, y_axis: Axis, reference: tuple[str, float] | None
+) -> list[list[str]]:
+    canvas = [[" "] * x_axis.cells for _ in range(y_axis.cells)]
+    if reference is not None:
+        canvas[y_axis.cell(reference[1])][::2] = _DASH * len(range(0, x_axis.cells, 2))
+    for one in reversed(series):
+        for x, y in one.points:
+            if x is not None and y is not None:
+                canvas[y_axis.cell(y)][x_axis.cell(x)] = one.marker
+    return canvas
+
+
+def _rows(canvas: Sequence[Sequence[str]], labels: Mapping[int, str], margin: int) -> list[str]:
+    return [
+        f"{labels.get(row, ''):>{margin}} {'┤' if row in labels else '│'} {''.join(cells)}".rstrip()
+        for row, cells in enumerate(canvas)
+    ]
+
+
+def _foot(x_axis: Axis, margin: int, x_label: str) -> list[str]:
+    rule, labels = ["─"] * x_axis.cells, [" "] * x_axis.cells
+    free = -1
+    for cell, label in sorted((x_axis.cell(value), label) for value, label in x_axis.ticks(5)):
+        start = min(max(0, cell - len(label) // 2), x_axis.cells - len(label))
+        if start > free:
+            rule[cell] = "┬"
+            labels[start : start + len(label)] = label
+            free = start + len(label)
+    indent = " " * (margin + 3)
+    return [
+        f"{' ' * (margin + 1)}└─{''.join(rule)}",
+        indent + "".join(labels).rstrip(),
+        indent + x_label.center(x_axis.cells).rstrip(),
+    ]
+
+
+def _legend(series: Sequence[Series], reference: tuple[str, float] | None, width: int) -> list[str]:
+    items = [f"{one.marker} {one.name}" for one in series if one.points]
+    if reference is not None:
+        items.append(f"{_DASH} {_DASH} {reference[0]}")
+    lines = [items[0]]
+    for item in items[1:]:
+        if len(lines[-1]) + 3 + len(item) <= width:
+            lines[-1] += f"   {item}"
+        else:
+            lines.append(item)
+    return lines

@@ -1,0 +1,1 @@
+"""What is learned: data with its success criterion and its default recipe."""

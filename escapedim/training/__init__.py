@@ -1,0 +1,1 @@
+"""The engine: many members of one shape, trained as stacked tensors."""

@@ -1,0 +1,59 @@
+"""Data order: which samples a member sees at which step.
+
+A member's samples come from a stream of permutations of the training data, one an epoch, drawn from the member's own
+seed; batches are cut from the stream without regard to where an epoch ends, so that every sample is used equally
+often. The batch of a step can be had without the steps before it, so that rewound and continued runs are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from escapedim.training.seeds import derive_seed, torch_generator
+
+
+class DataOrder:
+    """The minibatches of one seed: `batch(step)` are sample indices `(batch,)`."""
+
+    def __init__(self, seed: int, samples: int, batch_size: int) -> None:
+        self._samples, self._size = samples, batch_size
+        self._epoch = lru_cache(maxsize=2)(
+            lambda epoch: torch.randperm(
+                samples, generator=torch_generator(derive_seed(seed, "epoch", "", epoch))
+            )
+        )
+
+    def batch(self, step: int) -> Tensor:
+        """Indices of the samples of one step."""
+        start = step * self._size
+        pieces, needed = [], self._size
+        while needed:
+            epoch, offset = divmod(start, self._samples)
+            piece = self._epoch(epoch)[offset : offset + needed]
+            pieces.append(piece)
+            start, needed = start + len(piece), needed - len(piece)
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+
+class Batches:
+    """Minibatches of a stack: inputs `([members,] batch, inputs)` and targets `([members,] batch, outputs)`.
+
+    Members that share a seed share their batch, and the leading dimension is left out where all do.
+    """
+
+    def __init__(self, x: Tensor, targets: Tensor, seeds: Sequence[int], batch_size: int) -> None:
+        self._x, self._targets, self._full = x, targets, batch_size >= len(x)
+        shared = len(set(seeds)) == 1
+        self._orders = [DataOrder(seed, len(x), batch_size) for seed in (seeds[:1] if shared else seeds)]
+
+    def at(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of one step."""
+        if self._full:
+            return self._x, self._targets
+        indices = [order.batch(step) for order in self._orders]
+        chosen = (indices[0] if len(indices) == 1 else torch.stack(indices)).to(self._x.device)
+        return self._x[chosen], self._targets[chosen]

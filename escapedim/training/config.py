@@ -1,0 +1,150 @@
+"""The configuration of a training run: what options, YAML files and presets may say, checked at the door.
+
+Every field declares its role for the run's identity (`records.identity`) and a description that serves as help and as
+remedy. Defaults marked None come from the task, which owns the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
+from escapedim.training.points import kept_steps
+from escapedim.specs import parse_spec, take_params
+from escapedim.tasks.base import Task
+from escapedim.training.names import DTYPES, OPTIMIZERS
+from escapedim.training.recipe import Recipe
+from escapedim.training.schedules import SCHEDULES, make_schedule
+from escapedim.training.steps import parse_steps
+
+Value = Any
+Role = Literal["scientific", "extendable", "operational"]
+
+
+def field(role: Role, description: str, **limits: Any) -> Any:
+    """Declare a configuration field: its role, its help text, and its limits."""
+    default = limits.pop("default", ...)
+    return Field(default, description=description, json_schema_extra={"role": role}, **limits)
+
+
+def _listed(value: Value) -> Value:
+    """Read `300,100` and a lone number as lists."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return [value] if isinstance(value, int) else value
+
+
+def choice(known: tuple[str, ...]) -> Any:
+    """Return a validator that refuses names that are not known, with the nearest one."""
+
+    def check(value: Value) -> Value:
+        if value not in known:
+            from escapedim.errors import nearest
+
+            raise ValueError(f"expected one of {', '.join(known)}; {nearest(str(value), known)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def spec(known: dict[str, Any]) -> Any:
+    """Return a validator of `NAME[:key=value,...]` against known names and their parameters."""
+
+    def check(value: Value) -> Value:
+        parsed = parse_spec(str(value))
+        choice(tuple(known)).func(parsed.name)
+        take_params(parsed, known[parsed.name])
+        return str(parsed)
+
+    return BeforeValidator(check)
+
+
+Width = Annotated[int, Field(ge=1, le=1_000_000)]
+Widths = Annotated[tuple[Width, ...], BeforeValidator(_listed)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
+class TrainingConfig(BaseModel):
+    """What train, prune, rewind and widen share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    task: str = field("scientific", "what is learned: digits, idx:DIR or npz:FILE", default="digits")
+    hidden: Widths = field("scientific", "hidden widths, such as 300,100", min_length=1)
+    activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
+    init: Annotated[str, choice(INITIALISATIONS)] = field(
+        "scientific", f"distribution of the initial weights: {', '.join(INITIALISATIONS)}"
+    )
+    optimizer: Annotated[str, spec(OPTIMIZERS)] = field(
+        "scientific", f"{', '.join(OPTIMIZERS)}, with parameters as in sgd:momentum=0.9,nesterov=true"
+    )
+    lr: float = field("scientific", "learning rate", gt=0)
+    schedule: Annotated[str, spec(SCHEDULES)] = field(
+        "scientific", "learning-rate schedule: constant, cosine or step:at=50%/75%,factor=0.1, each with warmup=5%"
+    )
+    steps: str = field("scientific", "length of a run: 500it (steps) or 2ep (epochs)")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = field(
+        "scientific", "samples a step, or full"
+    )
+    dtype: Annotated[str, choice(DTYPES)] = field("scientific", "float32 or float64")
+    keep: Names = field(
+        "scientific", "more points at which weights are kept, such as 500it,3%", default=()
+    )
+    seed: int = field("scientific", "root seed", default=0, ge=0, lt=2**63)
+    replicates: int = field("extendable", "repeats with other seeds", default=5, ge=1, le=10_000_000)
+    device: Annotated[str, choice(("cpu", "cuda"))] = field("operational", "cpu or cuda", default="cpu")
+    jobs: int = field("operational", "processes of one thread each", ge=1, le=4096)
+
+    @classmethod
+    def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
+        """Return settings that follow from others; `ranks` say which settings were given with precedence.
+
+        Gradient descent means full batches, unless a batch size was asked for at least as expressly.
+        """
+        optimizer = str(values.get("optimizer", ""))
+        takes_all = optimizer.partition(":")[0] == "gd" and ranks["optimizer"] > ranks.get("batch_size", -1)
+        return {"batch_size": "full"} if takes_all else {}
+
+    @field_validator("steps")
+    @classmethod
+    def _whole_run(cls, value: str) -> str:
+        count = parse_steps(value)
+        if count.unit == "%":
+            raise ValueError("the length of a run is written 500it or 2ep, not as a share of itself")
+        return str(count)
+
+    @model_validator(mode="after")
+    def _gradient_descent_is_full_batch(self) -> TrainingConfig:
+        if parse_spec(self.optimizer).name == "gd" and self.batch_size != "full":
+            raise ValueError("optimizer gd is full-batch gradient descent; use sgd with a batch size")
+        return self
+
+    def recipe(self, task: Task) -> Recipe:
+        """Resolve units against the task's number of training samples, and check that the parts fit together.
+
+        Raises
+        ------
+        BadInput
+            A run without a step, a warm-up longer than the run, or a kept point after its end.
+        """
+        samples = len(task.train)
+        batch = samples if self.batch_size == "full" else min(self.batch_size, samples)
+        recipe = Recipe(
+            optimizer=parse_spec(self.optimizer),
+            lr=self.lr,
+            schedule=parse_spec(self.schedule),
+            steps=max(1, parse_steps(self.steps).resolve(samples / batch)),
+            batch_size=batch,
+            samples=samples,
+            dtype=self.dtype,
+        )
+        make_schedule(recipe.schedule, recipe.steps, recipe.steps_per_epoch)
+        kept_steps(self.keep, recipe)
+        return recipe
+
+
+class TrainConfig(TrainingConfig):
+    """Configuration of `escapedim train`."""

@@ -1,0 +1,78 @@
+"""What a run will roughly take, before it is started: seconds and memory, from shapes alone.
+
+The rates are ours, measured on one core of a 2023 server processor with AVX-512; a machine of its own kind may be
+several times slower or faster, so reports say "about".
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from escapedim.tasks.base import Task
+from escapedim.training.config import TrainingConfig
+
+FLOPS_PER_S = 1.0e11  # of the batched products of one core in float32
+PARAMETERS_PER_S = 1.0e9  # of the optimizer, the mask and the copies
+STEP_S = 15e-6  # of calls, for each network of a stack of four
+START_S = 4.0  # importing torch, in the parent and in the workers
+PROCESS_MB = 350.0  # torch itself
+ROWS = 8  # copies of the parameters in a stack: gradient, moments, mask, kept points, transport
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Networks trained, their steps in all, seconds, and the memory of all processes in MB."""
+
+    networks: int
+    net_steps: int
+    seconds: float
+    memory_mb: float
+
+
+def parameter_count(config: TrainingConfig, task: Task) -> int:
+    """Parameters of one network, biases included."""
+    sizes = (task.inputs, *config.hidden, task.outputs)
+    return sum((inputs + 1) * units for inputs, units in zip(sizes, sizes[1:], strict=False))
+
+
+def estimate(config: TrainingConfig, task: Task, members: int, networks: int, net_steps: int) -> Estimate:
+    """Estimate a run whose stacks have so many `members`."""
+    parameters, recipe = parameter_count(config, task), config.recipe(task)
+    width = np.dtype(config.dtype).itemsize
+    step_s = 6 * parameters * recipe.batch_size / FLOPS_PER_S + parameters / PARAMETERS_PER_S + STEP_S
+    jobs = 1 if config.device == "cuda" else config.jobs
+    inputs = sum(len(part) for part in (task.train, task.validation, task.test)) * task.inputs
+    activations = recipe.batch_size * (task.inputs + 4 * sum(config.hidden)) * members
+    stack_mb = (ROWS * parameters * members + activations + inputs) * width / 1e6
+    seconds = START_S + net_steps * step_s * (width / 4) / jobs
+    return Estimate(networks, net_steps, seconds, (jobs + 1) * PROCESS_MB + jobs * stack_mb)
+
+
+def available_mb() -> float | None:
+    """Memory that this process may still take, by the system, its control group and Slurm; None where unknown."""
+    limits = [_free_memory_mb(), _control_group_mb(), _slurm_mb()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _free_memory_mb() -> float | None:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1000
+    return None
+
+
+def _control_group_mb() -> float | None:
+    with suppress(OSError, ValueError):
+        return int(Path("/sys/fs/cgroup/memory.max").read_text()) / 1e6
+    return None
+
+
+def _slurm_mb() -> float | None:
+    text = os.environ.get("SLURM_MEM_PER_NODE", "")
+    return float(text) if text.isdecimal() and int(text) > 0 else None

@@ -1,0 +1,36 @@
+"""What is reported of a trained stack: losses, accuracies, success and ending of every member."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from escapedim.tasks.base import Task
+from escapedim.training.data import Data
+from escapedim.training.descent import Job, State
+from escapedim.training.evaluation import evaluate
+
+
+def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, Any]]:
+    """Return each member's metrics at the end of its run as strict JSON: null where it diverged.
+
+    Keys: train_loss, test_loss, success, ending, and on tasks with labels train_accuracy, test_accuracy and
+    test_accuracy_at_best_validation.
+    """
+    diverged = state.diverged_at >= 0
+    train, test = (evaluate(job.model, job.loss, state.params, part) for part in (data.train, data.test))
+    columns = {"train_loss": train.loss, "test_loss": test.loss}
+    if task.has_accuracy:
+        columns |= {"train_accuracy": train.accuracy, "test_accuracy": test.accuracy}
+        columns["test_accuracy_at_best_validation"] = torch.where(diverged, torch.nan, state.test_at_best)
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*(column.tolist() for column in columns.values()), strict=True)]
+    return [
+        {
+            **{name: value if math.isfinite(value) else None for name, value in row.items()},
+            "success": task.criterion.met(row),
+            "ending": "diverged" if gone else "undecided",
+        }
+        for row, gone in zip(rows, diverged.tolist(), strict=True)
+    ]

@@ -1,0 +1,30 @@
+"""The resolved training recipe: plain numbers, no unit left to interpret."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from escapedim.specs import Spec
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained. `batch_size` equal to the number of samples means full batch."""
+
+    optimizer: Spec
+    lr: float
+    schedule: Spec
+    steps: int
+    batch_size: int
+    samples: int
+    dtype: str
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps in which as many samples are seen as there are."""
+        return self.samples / self.batch_size
+
+    def checkpoints(self, parts: int) -> tuple[int, ...]:
+        """Steps that cut the run into equal parts, the last one being its end."""
+        return tuple(sorted({math.ceil(self.steps * part / parts) for part in range(1, parts + 1)}))

@@ -1,0 +1,132 @@
+"""Units of work: what one worker does at a stretch, what it needs first, and the loop that gets all of them done.
+
+A unit is a picklable callable with a key. It reads the finished units that it needs, trains, and returns an `Outcome`:
+finished, or a state from which the same unit goes on. The loop skips what is already stored, so that continuing an
+interrupted run is the same code as starting one. The composition of a unit never depends on how many units there are
+or on how many processes work, and so neither do its results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from escapedim.tasks.base import Task
+from escapedim.training.data import Data
+
+Arrays = dict[str, np.ndarray]
+Metrics = dict[str, Any]
+POLL_S = 0.2  # how soon a signal is seen and progress is shown; ours
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a worker has: the task, its data on the device, and `tick`.
+
+    `tick(members)` is called after every step with the number of networks that took it, and answers whether to pause.
+    """
+
+    task: Task
+    data: Data
+    device: str
+    tick: Callable[[int], bool]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Arrays to store; `metrics` (strict JSON) of a finished unit, None for one that was paused."""
+
+    arrays: Arrays
+    metrics: Metrics | None
+
+
+class Unit(Protocol):
+    """One piece of work; `key` names its checkpoint, `needs` are keys of units whose arrays it starts from."""
+
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Keys of units whose arrays it starts from."""
+
+    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+        """Work, from the start or from the arrays of a paused outcome."""
+
+
+class Store(Protocol):
+    """Where outcomes are kept."""
+
+    def has(self, key: str) -> bool:
+        """Say whether a unit is finished."""
+
+    def load(self, key: str) -> Arrays:
+        """Return a finished unit's arrays."""
+
+    def load_paused(self, key: str) -> Arrays | None:
+        """Return a paused unit's arrays, if there are any."""
+
+    def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
+        """Keep an outcome, safely."""
+
+
+class Backend(Protocol):
+    """What runs units: this process, or several."""
+
+    @property
+    def slots(self) -> int:
+        """How many units may be under way at once."""
+
+    def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
+        """Start a unit."""
+
+    def result(self, future: Future[Outcome]) -> Outcome:
+        """Return what a unit that has ended came to."""
+
+    def stop(self) -> None:
+        """Make every unit under way pause at its next step."""
+
+
+class Watch(Protocol):
+    """What the loop tells and asks while it waits."""
+
+    def stopping(self) -> bool:
+        """Say whether a signal asks to save and stop."""
+
+    def poll(self) -> None:
+        """Be called several times a second."""
+
+
+def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watch) -> bool:
+    """Work until every unit is stored, or until `watch.stopping()`; say whether all is done.
+
+    Earlier units of the sequence go first among those whose needs are met. A paused unit is stored and goes on.
+    """
+    waiting = [unit for unit in units if not store.has(unit.key)]
+    running: dict[Future[Outcome], Unit] = {}
+    while waiting or running:
+        if watch.stopping():
+            backend.stop()
+            waiting = []
+        for unit in _ready(waiting, store)[: backend.slots - len(running)]:
+            waiting.remove(unit)
+            earlier = {key: store.load(key) for key in unit.needs}
+            running[backend.submit(unit, earlier, store.load_paused(unit.key))] = unit
+        for future in wait(running, POLL_S, FIRST_COMPLETED).done:
+            unit, outcome = running.pop(future), backend.result(future)
+            store.save(unit.key, outcome.arrays, outcome.metrics)
+            if outcome.metrics is None:
+                waiting.insert(0, unit)
+        watch.poll()
+        if watch.stopping() and not running:
+            break
+    return all(store.has(unit.key) for unit in units)
+
+
+def _ready(waiting: Sequence[Unit], store: Store) -> list[Unit]:
+    return [unit for unit in waiting if all(store.has(key) for key in unit.needs)]

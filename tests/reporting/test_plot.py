@@ -1,0 +1,124 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escapedim.reporting.plot import MARKERS, Axis, Series, line_plot
+
+
+def plot(series, **more):
+    return line_plot(series, **{"width": 40, "height": 5, "x_label": "x", "y_label": "y", **more})
+
+
+def test_a_known_plot_cell_by_cell():
+    series = [
+        Series("ticket", [(100, 4), (10, 4), (1, 2)], "o"),
+        Series("reinit", [(100, 4), (10, 2), (1, 0)], "x"),
+    ]
+    lines = line_plot(
+        series,
+        width=30,
+        height=5,
+        x_label="density in %",
+        y_label="accuracy",
+        log_x=True,
+        reverse_x=True,
+        reference=("dense", 3),
+    )
+    assert lines == [
+        "accuracy",
+        "4 ┤ o            o",
+        "  │ - - - - - - - - - - - - -",
+        "2 ┤              x           o",
+        "  │",
+        "0 ┤                          x",
+        "  └─┬────────┬───┬──┬────┬───┬",
+        "    100     20  10  5    2   1",
+        "           density in %",
+        "o ticket   x reinit",
+        "- - dense",
+    ]
+
+
+def test_the_first_series_keeps_a_shared_cell():
+    first, second = Series("ticket", [(1, 1)], "o"), Series("random", [(1, 1)], "^")
+    assert "o" in "".join(plot([first, second])[1:6])
+    assert "^" not in "".join(plot([first, second])[1:6])
+    assert "^" in "".join(plot([second, first])[1:6])
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1.0, 0.5)],
+        [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5)],
+        [(2.0, 0.1), (2.0, 0.9)],
+        [(1.0, 0.0), (2.0, 0.0)],
+    ],
+    ids=["one point", "equal y", "equal x", "all zero"],
+)
+def test_degenerate_ranges_still_show_every_point(points):
+    body = "".join(plot([Series("ticket", points, "o")], log_x=True)[1:6])
+    assert body.count("o") == len(points)
+
+
+def test_missing_values_are_left_out():
+    points = [(None, 1.0), (1.0, None), (0.0, 1.0), (1.0, float("nan")), (10.0, 2.0)]
+    lines = plot([Series("ticket", points, "o"), Series("reinit", [(1.0, None)], "x")], log_x=True)
+    assert "".join(lines[1:6]).count("o") == 1
+    assert lines[-1] == "o ticket"
+
+
+@pytest.mark.parametrize("series", [[], [Series("ticket", [], "o")], [Series("ticket", [(1.0, None)], "o")]])
+def test_no_data_is_said(series):
+    assert plot(series, y_label="accuracy") == ["accuracy: no values to plot."]
+
+
+@pytest.mark.parametrize(
+    ("axis", "labels"),
+    [
+        (Axis(0, 100, 20), ["0", "20", "40", "60", "80", "100"]),
+        (Axis(94.2, 98.1, 20), ["95", "96", "97", "98"]),
+        (Axis(0.05, 0.31, 20), ["0.1", "0.2", "0.3"]),
+        (Axis(0, 2, 20, log=True), ["1", "2", "5", "10", "20", "50", "100"]),
+        (Axis(-5, 0, 20, log=True), ["1e-05", "0.0001", "0.001", "0.01", "0.1", "1"]),
+    ],
+)
+def test_ticks_are_round_numbers(axis, labels):
+    assert [label for _, label in axis.ticks(5)] == labels
+
+
+def test_an_axis_puts_its_ends_into_the_outer_cells():
+    rising, falling = Axis.over([1, 100], 11, log=True), Axis.over([1, 100], 11, log=True, reverse=True)
+    assert [rising.cell(value) for value in (1, 10, 100)] == [0, 5, 10]
+    assert [falling.cell(value) for value in (1, 10, 100)] == [10, 5, 0]
+
+
+def test_markers_differ_by_shape_and_leave_the_marks_of_tables_alone():
+    assert len(set(MARKERS)) == len(MARKERS)
+    assert not set(MARKERS) & set("*=-D")
+
+
+value = st.none() | st.floats(-1e9, 1e9)
+
+
+@given(
+    st.lists(st.tuples(st.none() | st.floats(0, 1e3), value), max_size=12),
+    st.integers(30, 130),
+    st.integers(3, 25),
+    st.booleans(),
+    st.booleans(),
+    st.none() | st.floats(-1e3, 1e3),
+)
+def test_any_plot_keeps_its_width_and_height(points, width, height, log_x, reverse_x, reference):
+    lines = line_plot(
+        [Series("ticket", points, "o"), Series("reinit", points[::2], "x")],
+        width=width,
+        height=height,
+        x_label="x",
+        y_label="y",
+        log_x=log_x,
+        reverse_x=reverse_x,
+        reference=None if reference is None else ("dense", reference),
+    )
+    assert max(map(len, lines)) <= width
+    assert len(lines) == 1 or len(lines) >= height + 5

@@ -1,0 +1,69 @@
+import re
+
+import pytest
+from conftest import arm, flat, text, train
+
+
+def edited(summary, **changes):
+    result = summary.result.model_copy(update=changes)
+    return summary.model_copy(update={"result": result})
+
+
+def test_the_successes_come_first_with_their_interval():
+    report = text(train(), 80)
+    heading, sentence = report.split("\n\n")[:2]
+    assert heading == "digits, hidden 300,100, relu; 50,610 parameters; 5 replicates; complete."
+    assert (
+        flat(sentence)
+        == "4 of 5 replicates succeed (train_accuracy >= 0.95): 80.0 % (95 % Wilson interval 37.5 to 96.4 %)."
+    )
+
+
+def test_means_endings_kept_steps_and_cost():
+    lines = text(train(), 80).splitlines()
+    assert "test accuracy, %                                96.58 ± 0.15           4" in lines
+    assert "test accuracy chosen on validation, %           96.58 ± 0.15           4" in lines
+    assert "Endings: undecided 4, diverged 1." in lines
+    assert "Weights kept at steps 0, 10, 20, 50, 100, 200, 500, 1,000." in lines
+    assert "Cost: 205,000 network steps, 3 min 12 s wall-clock time, peak memory 412 MB." in lines
+
+
+@pytest.mark.parametrize(("replicates", "listed"), [(1, True), (20, True), (21, False)])
+def test_replicates_are_listed_up_to_twenty(replicates, listed):
+    report = text(train(replicates), 80)
+    assert bool(re.search(r"^replicate +train", report, re.MULTILINE)) is listed
+    assert max(map(len, report.splitlines())) <= 80
+
+
+def test_a_diverged_replicate_has_dashes():
+    row = next(line for line in text(train(), 80).splitlines() if line.startswith("4  "))
+    assert row.split() == ["4", "-", "-", "-", "-", "-", "no", "diverged"]
+
+
+def test_a_task_without_accuracy_has_losses_only():
+    summary = edited(
+        train(),
+        train_accuracy=None,
+        test_accuracy=None,
+        test_accuracy_at_best_validation=None,
+        train_loss=[1e-9, 2e-5, 0.3, 0.1, None],
+    )
+    report = text(summary, 80)
+    assert "accuracy, %" not in report
+    assert "train loss          0.100 ± 0.071           4" in report
+
+
+def test_no_replicate_is_said():
+    report = text(train(0, status="interrupted"), 80)
+    assert "No replicate is finished; the criterion is train_accuracy >= 0.95." in report
+    assert "interrupted after 0 members" in flat(report)
+
+
+def test_a_missing_interval_is_left_out():
+    report = text(edited(train(), success_interval=None), 80)
+    assert "4 of 5 replicates succeed (train_accuracy >= 0.95).\n" in report
+
+
+def test_lists_of_another_program_may_be_short():
+    report = text(edited(train(), ending=["undecided"], test_loss=arm([0.9])["test_loss"]), 80)
+    assert "nan" not in report
