@@ -113,9 +113,7 @@ def _as_kind(spec: Spec, key: str, kind: type) -> Value:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:  # isinstance would take True for an integer
-        raise BadInput(
-            f"'{spec}': expected {_KINDS[kind]} for '{key}', found {_text(value)}; correct {key}=VALUE."
-        )
+        raise BadInput(f"'{spec}': expected {_KINDS[kind]} for '{key}', found {_text(value)}; correct {key}=VALUE.")
     return value
 
 

@@ -49,7 +49,11 @@ def describe_plan(
         f"and {estimate.memory_mb:,.0f} MB."
     )
     paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
-    blocks = [["Configuration, and where each value comes from:", *lines], list(plan_lines), [cost, *paths_lines]]
+    blocks = [
+        ["Configuration, and where each value comes from:", *lines],
+        list(plan_lines),
+        [cost, *paths_lines],
+    ]
     sys.stdout.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
 
 

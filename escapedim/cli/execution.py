@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from escapedim.cli.settings import Given, Settings, resolve
 from escapedim.cli.signals import Interrupts
@@ -80,9 +80,7 @@ def execute(command: Command[C], given: Given, output: Output) -> None:
     _show(summary, output)
 
 
-def _train(
-    command: Command[C], settings: Settings[C], run: Run, interrupts: Interrupts, output: Output
-) -> Summary:
+def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Interrupts, output: Output) -> Summary:
     config = command.extended(settings.config, run.keys())
     experiment = command.experiment(config, settings.task)
     origin = provenance.collect(

@@ -34,7 +34,9 @@ def _version(shown: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -144,10 +146,25 @@ def doctor(json: opt.Json = False) -> None:
 
 
 _TRAINING = frozenset(
-    "task hidden activation seed replicates keep steps lr optimizer schedule batch_size dtype device jobs".split()
+    [
+        "task",
+        "hidden",
+        "activation",
+        "seed",
+        "replicates",
+        "keep",
+        "steps",
+        "lr",
+        "optimizer",
+        "schedule",
+        "batch_size",
+        "dtype",
+        "device",
+        "jobs",
+    ]
 )
 _PRUNING = frozenset(
-    "rounds fraction output_fraction density scope granularity criterion rewind_to arms".split()
+    ["rounds", "fraction", "output_fraction", "density", "scope", "granularity", "criterion", "rewind_to", "arms"]
 )
 
 

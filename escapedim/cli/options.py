@@ -1,4 +1,4 @@
-"""The options that commands share, declared once. An option that was not given is None and leaves the value to others."""
+"""The options that commands share, declared once; one that was not given is None."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ Activation = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Root seed of every draw.", rich_help_panel=_SHARED)]
 Replicates = Annotated[
-    int | None, typer.Option(help="Repeats with other seeds; more of them continue a run.", rich_help_panel=_SHARED)
+    int | None,
+    typer.Option(help="Repeats with other seeds; more of them continue a run.", rich_help_panel=_SHARED),
 ]
 Keep = Annotated[
     str | None, typer.Option(help="More points at which weights are kept: 500it,3%.", rich_help_panel=_SHARED)
@@ -30,9 +31,7 @@ Override = Annotated[
 
 Steps = Annotated[str | None, typer.Option(help="Length of a run: 1000it or 20ep.", rich_help_panel=_RECIPE)]
 Lr = Annotated[float | None, typer.Option(help="Learning rate.", rich_help_panel=_RECIPE)]
-Optimizer = Annotated[
-    str | None, typer.Option(help="adam, adamw, sgd:momentum=0.9 or gd.", rich_help_panel=_RECIPE)
-]
+Optimizer = Annotated[str | None, typer.Option(help="adam, adamw, sgd:momentum=0.9 or gd.", rich_help_panel=_RECIPE)]
 Schedule = Annotated[
     str | None,
     typer.Option(help="constant, cosine or step:at=50%/75%; each takes warmup=5%.", rich_help_panel=_RECIPE),
@@ -41,38 +40,45 @@ BatchSize = Annotated[str | None, typer.Option(help="Samples a step, or full.", 
 Dtype = Annotated[str | None, typer.Option(help="float32 or float64.", rich_help_panel=_RECIPE)]
 
 Rounds = Annotated[
-    int | None, typer.Option(help="Train-prune-rewind cycles; more of them continue a run.", rich_help_panel=_PRUNING)
+    int | None,
+    typer.Option(help="Train-prune-rewind cycles; more of them continue a run.", rich_help_panel=_PRUNING),
 ]
 Fraction = Annotated[
     float | None, typer.Option(help="Share of the survivors that a round removes.", rich_help_panel=_PRUNING)
 ]
 OutputFraction = Annotated[
-    float | None, typer.Option(help="The same for the output layer; by default half.", rich_help_panel=_PRUNING)
+    float | None,
+    typer.Option(help="The same for the output layer; by default half.", rich_help_panel=_PRUNING),
 ]
 Density = Annotated[
-    float | None, typer.Option(help="Prune once, down to this share of the weights.", rich_help_panel=_PRUNING)
+    float | None,
+    typer.Option(help="Prune once, down to this share of the weights.", rich_help_panel=_PRUNING),
 ]
 Scope = Annotated[str | None, typer.Option(help="layer or global.", rich_help_panel=_PRUNING)]
 Granularity = Annotated[str | None, typer.Option(help="weight or unit.", rich_help_panel=_PRUNING)]
 Criterion = Annotated[
     str | None,
     typer.Option(
-        help="magnitude, random, movement, magnitude-increase, magnitude-init or snip.", rich_help_panel=_PRUNING
+        help="magnitude, random, movement, magnitude-increase, magnitude-init or snip.",
+        rich_help_panel=_PRUNING,
     ),
 ]
 RewindTo = Annotated[str | None, typer.Option(help="init, 500it, 2ep or 1%.", rich_help_panel=_PRUNING)]
 Arms = Annotated[
-    str | None, typer.Option(help="ticket and its controls: ticket,reinit,shuffle,random.", rich_help_panel=_PRUNING)
+    str | None,
+    typer.Option(help="ticket and its controls: ticket,reinit,shuffle,random.", rich_help_panel=_PRUNING),
 ]
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]
 Jobs = Annotated[int | None, typer.Option(help="Processes of one thread each.", rich_help_panel=_RUNNING)]
 Out = Annotated[Path | None, typer.Option(help="Where the summary goes.", rich_help_panel=_RUNNING)]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Print what would be done, and train nothing.", rich_help_panel=_RUNNING)
+    bool,
+    typer.Option("--dry-run", help="Print what would be done, and train nothing.", rich_help_panel=_RUNNING),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print the summary as JSON on standard output.", rich_help_panel=_RUNNING)
+    bool,
+    typer.Option("--json", help="Print the summary as JSON on standard output.", rich_help_panel=_RUNNING),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no report.", rich_help_panel=_RUNNING)]
 Force = Annotated[bool, typer.Option("--force", help="Start anew beside an old run.", rich_help_panel=_RUNNING)]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-
 _ops = torch.ops.aten
 
 
@@ -43,8 +42,6 @@ TABLE: dict[str, Activation] = {
     "tanh": Activation(torch.tanh, lambda g, z, a: _ops.tanh_backward(g, a), torch.tanh_),
     "sigmoid": Activation(torch.sigmoid, lambda g, z, a: _ops.sigmoid_backward(g, a), torch.sigmoid_),
     "gelu": Activation(torch.nn.functional.gelu, lambda g, z, a: _ops.gelu_backward(g, z)),
-    "softplus": Activation(
-        torch.nn.functional.softplus, lambda g, z, a: _ops.softplus_backward(g, z, 1, 20)
-    ),
+    "softplus": Activation(torch.nn.functional.softplus, lambda g, z, a: _ops.softplus_backward(g, z, 1, 20)),
     "erf": Activation(_erf, _erf_backward),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -71,7 +72,7 @@ class MLP:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter, in the order of a flat vector of them all."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for n, (inputs, units) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), start=1):
+        for n, (inputs, units) in enumerate(pairwise(self.sizes), start=1):
             shapes[f"layer{n}.weight"] = (units, inputs)
             shapes[f"layer{n}.bias"] = (units,)
         return shapes

@@ -57,6 +57,5 @@ def next_masks(plan: Plan, last: Mapping[str, Masks], weights: Weights, draws: D
 def starts(masks: Mapping[str, Masks], rewound: np.ndarray, draws: Draws) -> dict[str, Start]:
     """Give each arm its starting weights: those kept at the rewind point, or a fresh draw."""
     return {
-        arm: Start(draws.fresh_row() if arm == "reinit" else rewound, arm_masks)
-        for arm, arm_masks in masks.items()
+        arm: Start(draws.fresh_row() if arm == "reinit" else rewound, arm_masks) for arm, arm_masks in masks.items()
     }

@@ -10,8 +10,8 @@ from pydantic import model_validator
 from escapedim.errors import nearest
 from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import ARMS, CRITERIA, Plan
-from escapedim.training.points import rewind_step
 from escapedim.training.config import Names, TrainingConfig, choice, field
+from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
 
 
@@ -20,13 +20,25 @@ class PruneConfig(TrainingConfig):
 
     rounds: int = field("extendable", "train-prune-rewind cycles after the dense round 0", default=10, ge=1, le=1000)
     fraction: float | None = field(
-        "scientific", "share of the surviving weights that a round removes, between 0 and 1", default=0.2, gt=0, lt=1
+        "scientific",
+        "share of the surviving weights that a round removes, between 0 and 1",
+        default=0.2,
+        gt=0,
+        lt=1,
     )
     output_fraction: float | None = field(
-        "scientific", "the same for the output layer, between 0 and 1; by default half", default=None, ge=0, lt=1
+        "scientific",
+        "the same for the output layer, between 0 and 1; by default half",
+        default=None,
+        ge=0,
+        lt=1,
     )
     density: float | None = field(
-        "scientific", "prune once, down to this share of the weights, between 0 and 1", default=None, gt=0, lt=1
+        "scientific",
+        "prune once, down to this share of the weights, between 0 and 1",
+        default=None,
+        gt=0,
+        lt=1,
     )
     scope: Literal["layer", "global"] = field("scientific", "layer or global", default="layer")
     granularity: Literal["weight", "unit"] = field("scientific", "weight or unit", default="weight")
@@ -36,7 +48,11 @@ class PruneConfig(TrainingConfig):
     rewind_to: str = field("scientific", "point to rewind to: init, 500it, 2ep or 1%", default="init")
     arms: Names = field("scientific", f"arms to train: {', '.join(ARMS)}", default=ARMS)
     tolerance: float = field(
-        "extendable", "how far below dense a matching ticket may be, as a share of accuracy", default=0.005, ge=0, lt=1
+        "extendable",
+        "how far below dense a matching ticket may be, as a share of accuracy",
+        default=0.005,
+        ge=0,
+        lt=1,
     )
 
     @model_validator(mode="after")
@@ -57,7 +73,10 @@ class PruneConfig(TrainingConfig):
             beaten = {key for key in ("fraction", "output_fraction") if rates.get(key, -1) < ranks["density"]}
             made |= dict.fromkeys(beaten, None)
             return made | ({"rounds": 1} if rates.get("rounds", -1) < ranks["density"] else {})
-        weights_by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == ("layer", "weight")
+        weights_by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == (
+            "layer",
+            "weight",
+        )
         if weights_by_layer and values.get("output_fraction") is None:
             made |= {"output_fraction": _half(values.get("fraction", cls.model_fields["fraction"].default))}
         return made

@@ -18,8 +18,9 @@ Layers = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Trained:
-    """Prunable weights by layer: at the rewind point, at the start of training, and at its end, with the masks of this
-    round and of the one before.
+    """Prunable weights by layer at the rewind point, at the start of training and at its end.
+
+    With the masks of this round and of the one before.
     """
 
     rewound: Layers
@@ -37,7 +38,9 @@ def check(plan: Plan, trained: Trained, expected: dict[str, int]) -> dict[str, b
             _same_bits(trained.started[name][mask], trained.rewound[name][mask]) for name, mask in masks.items()
         ),
         "masked_weights_zero": all(
-            not weights[name][~mask].any() for name, mask in masks.items() for weights in (trained.started, trained.ended)
+            not weights[name][~mask].any()
+            for name, mask in masks.items()
+            for weights in (trained.started, trained.ended)
         ),
         "masks_nested": all(not (mask & ~trained.last_masks[name]).any() for name, mask in masks.items()),
         "density_exact": _counts(plan, masks) == expected and _counts(plan, _in_use(trained)) == expected,

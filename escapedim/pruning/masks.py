@@ -7,6 +7,7 @@ network) tie above all numbers, so that counts stay exact whatever happened in t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,10 +42,10 @@ def shuffle(plan: Plan, masks: Masks, random: np.random.Generator) -> Masks:
 
 
 def living_units(masks: Masks) -> dict[str, np.ndarray]:
-    """Say by layer which units have an incoming and an outgoing weight left `(units,)`; output units: an incoming one."""
+    """Say by layer which units `(units,)` have an incoming and an outgoing weight left (output units: an incoming)."""
     names = list(masks)
-    alive = {name: masks[name].any(1) for name in names}
-    for name, after in zip(names, names[1:], strict=False):
+    alive: Masks = {name: np.asarray(masks[name].any(1)) for name in names}
+    for name, after in pairwise(names):
         alive[name] &= masks[after].any(0)
     return alive
 
@@ -56,9 +57,7 @@ def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
 def _select(plan: Plan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
     if plan.scope == "layer":
         return {
-            name: _keep_highest(
-                mask, scores[name], left_in_layer(plan, name, int(mask.sum()), totals[name])
-            )
+            name: _keep_highest(mask, scores[name], left_in_layer(plan, name, int(mask.sum()), totals[name]))
             for name, mask in masks.items()
         }
     joined = np.concatenate([mask.ravel() for mask in masks.values()])
@@ -82,7 +81,7 @@ def _without_units(masks: Masks, kept: Masks) -> Masks:
     """Remove all weights into and out of the units that are not kept."""
     names = list(masks)
     pruned = {name: mask.copy() for name, mask in masks.items()}
-    for name, after in zip(names, names[1:], strict=False):
+    for name, after in pairwise(names):
         pruned[name] &= kept[name][:, None]
         pruned[after] &= kept[name][None, :]
     return pruned

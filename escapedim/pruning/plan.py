@@ -56,7 +56,7 @@ def left_in_all(plan: Plan, surviving: int, total: int) -> int:
 
 
 def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """What is counted at round 0, by layer: weights of all layers, or units of the hidden ones (named by their layer)."""
+    """What is counted, by layer, at round 0: weights of all layers, or units of the hidden ones."""
     if plan.granularity == "weight":
         return {name: units * inputs for name, (units, inputs) in shapes.items()}
     return {name: units for name, (units, _) in list(shapes.items())[:-1]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,8 +20,10 @@ Size = Callable[[Layers], dict[str, np.ndarray]]
 
 @dataclass(frozen=True)
 class Weights:
-    """Prunable weights of one network by layer, 0 where masked: at step 0 and at the end, and the loss gradient of
-    the whole training part at step 0 (only `snip` asks for it).
+    """Prunable weights of one network by layer, 0 where masked.
+
+    `initial` at step 0, `final` at the end, and the loss gradient of the whole training part at step 0, which only
+    `snip` asks for.
     """
 
     initial: Layers
@@ -37,7 +40,7 @@ def _unit_norms(layers: Layers) -> dict[str, np.ndarray]:
     return {
         name: np.linalg.norm(layers[name].astype(np.float64), axis=1)
         * np.linalg.norm(layers[after].astype(np.float64), axis=0)
-        for name, after in zip(names, names[1:], strict=False)
+        for name, after in pairwise(names)
     }
 
 

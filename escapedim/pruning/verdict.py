@@ -46,7 +46,7 @@ def _by_replicate(entry: Round, arm: Arm) -> dict[int, float | None]:
 
 
 def _matches(entry: Round, dense: dict[int, float | None], tolerance: float) -> bool | None:
-    """Compare a round's ticket with dense over the replicates that have both; None where there is nothing to compare."""
+    """Compare a round's ticket with dense over the replicates that have both; None where none has."""
     if entry.round == 0 or not dense:
         return None
     tickets = _by_replicate(entry, entry.arms["ticket"])

@@ -80,8 +80,7 @@ def read(path: Path, expected_sha256: str) -> tuple[Arrays, dict[str, Any]]:
         raise BadInput(f"cannot read the checkpoint {path}: {error.strerror}; {REMEDY}.") from None
     if sha256(data) != expected_sha256:
         raise BadInput(
-            f"the checkpoint {path} has changed since it was written (truncated, damaged or edited); "
-            f"{REMEDY}."
+            f"the checkpoint {path} has changed since it was written (truncated, damaged or edited); {REMEDY}."
         )
     return decode(data, str(path))
 
@@ -110,17 +109,13 @@ def _metadata(header: dict[str, Any], name: str) -> dict[str, Any]:
     stored = header.get("__metadata__")
     text = stored.get(METADATA_KEY) if isinstance(stored, dict) else None
     if not isinstance(text, str):
-        raise BadInput(
-            f"{name} was not written by escapedim: expected metadata under '{METADATA_KEY}'; {REMEDY}."
-        )
+        raise BadInput(f"{name} was not written by escapedim: expected metadata under '{METADATA_KEY}'; {REMEDY}.")
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError):
         metadata = None
     if not isinstance(metadata, dict):
-        raise BadInput(
-            f"{name} has damaged metadata: expected a JSON object under '{METADATA_KEY}'; {REMEDY}."
-        )
+        raise BadInput(f"{name} has damaged metadata: expected a JSON object under '{METADATA_KEY}'; {REMEDY}.")
     return metadata
 
 

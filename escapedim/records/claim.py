@@ -38,7 +38,7 @@ _NAME = re.compile(r"claim-([0-9]{4,18})\.json")
 _UNKNOWN = "unknown"
 
 
-class ClaimLost(EscapedimError):  # noqa: N818 - an ending, named like Interrupted
+class ClaimLost(EscapedimError):
     """Another process has taken the run folder over; this one must not write there any more."""
 
 
@@ -93,9 +93,7 @@ class Holder(BaseModel):
     def is_running(self) -> bool:
         """Say whether the holder's process is there, and not another one of the same pid."""
         found = process_started(self.pid)
-        return found is not None and (
-            found == self.process_started or _UNKNOWN in (found, self.process_started)
-        )
+        return found is not None and (found == self.process_started or _UNKNOWN in (found, self.process_started))
 
 
 class Claim:

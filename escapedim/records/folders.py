@@ -87,9 +87,7 @@ def check_out(out: Path) -> None:
     try:
         mode = out.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise BadInput(
-                f"--out {out} is a folder, expected a file; add a file name such as {out / 'lottery.json'}."
-            )
+            raise BadInput(f"--out {out} is a folder, expected a file; add a file name such as {out / 'lottery.json'}.")
         if not stat.S_ISREG(mode):
             raise BadInput(f"--out {out} is not a regular file; choose another --out.")
         raw = _bytes_of_json(out)
@@ -125,7 +123,5 @@ def _numbers(base: Path, stem: str) -> list[int]:
 
 def _unwritable(folder: Path, error: OSError) -> str:
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return (
-            f"expected a folder at {folder}, found a file in its path; choose another --out or move it away."
-        )
+        return f"expected a folder at {folder}, found a file in its path; choose another --out or move it away."
     return f"cannot write in {folder}: {error.strerror}; choose another --out, or make room or rights there."

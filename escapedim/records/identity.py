@@ -29,8 +29,6 @@ def role_of(model: type[BaseModel], field: str) -> Role:
 def run_id(kind: str, config: BaseModel, task_identity: Mapping[str, object]) -> str:
     """Return 16 hex digits: SHA-256 of kind and scientific configuration, the task by its content."""
     values: dict[str, Any] = config.model_dump(mode="json")
-    scientific = {
-        name: value for name, value in values.items() if role_of(type(config), name) == "scientific"
-    }
+    scientific = {name: value for name, value in values.items() if role_of(type(config), name) == "scientific"}
     scientific["task"] = dict(task_identity)
     return hashlib.sha256(canonical({"kind": kind, "config": scientific}).encode()).hexdigest()[:16]

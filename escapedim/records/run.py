@@ -1,8 +1,8 @@
 """A run under way: its folder, its claim, its finished and paused units, and its summary.
 
-The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the summary,
-which records its hash, replaces the old one; then the files that no summary refers to any more are deleted. Whatever
-moment a process dies at, the summary and the checkpoints that it names agree.
+The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the
+summary, which records its hash, replaces the old one; then the files that no summary refers to any more are deleted.
+Whatever moment a process dies at, the summary and the checkpoints that it names agree.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from escapedim.errors import BadInput
 from escapedim.records import atomic, checkpoint, provenance, summary
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
-from escapedim.records.summary import Cost, Kind, Model, Provenance, Status, Summary
+from escapedim.records.summary import Cost, Kind, Provenance, Result, Status, Summary
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
-Describe = Callable[[Mapping[str, Metrics], Mapping[str, str]], Model]
+Describe = Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
 """Makes the result from the metrics of finished units and the hashes of all checkpoint files."""
 
 PAUSED = ".paused-"
@@ -123,7 +123,7 @@ class Run:
             atomic.write_atomic(path, data)
         return made
 
-    def result(self) -> Model:
+    def result(self) -> Result:
         """Return the result of what is finished so far."""
         assert self._describe is not None, "begin() comes first"
         files = {f"checkpoints/{name}.safetensors": value for name, value in sorted(self._hashes.items())}

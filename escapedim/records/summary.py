@@ -151,12 +151,8 @@ class LotteryResult(Model):
     @model_validator(mode="after")
     def _counts_agree(self) -> LotteryResult:
         for entry in self.rounds:
-            if not math.isclose(
-                sum(layer.surviving for layer in entry.layers), entry.surviving, rel_tol=1e-9
-            ):
-                raise ValueError(
-                    f"round {entry.round}: the layers' survivors do not add up to {entry.surviving}"
-                )
+            if not math.isclose(sum(layer.surviving for layer in entry.layers), entry.surviving, rel_tol=1e-9):
+                raise ValueError(f"round {entry.round}: the layers' survivors do not add up to {entry.surviving}")
             for name, arm in entry.arms.items():
                 if len(lengths := _lengths(dict(arm))) != 1:
                     raise ValueError(f"round {entry.round}, arm {name}: lists of different lengths {lengths}")
@@ -192,9 +188,7 @@ class TrainResult(Model):
 
 
 def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:
-    return sorted(
-        {len(values) for name, values in fields.items() if isinstance(values, list) and name != but}
-    )
+    return sorted({len(values) for name, values in fields.items() if isinstance(values, list) and name != but})
 
 
 Result = LotteryResult | TrainResult
@@ -255,9 +249,7 @@ def read(path: Path) -> Summary:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise BadInput(
-            f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json."
-        ) from None
+        raise BadInput(f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json.") from None
     return decode(raw, str(path))
 
 
@@ -267,8 +259,7 @@ def decode(raw: bytes, name: str) -> Summary:
     found = document["schema"]
     if found != SCHEMA:
         raise BadInput(
-            f"{name} has the schema {found!r:.60}, this version reads '{SCHEMA}'; "
-            "use the escapedim that wrote it."
+            f"{name} has the schema {found!r:.60}, this version reads '{SCHEMA}'; use the escapedim that wrote it."
         )
     stored = document.get("digest")
     if stored is not None and stored != digest_of(document):
@@ -294,9 +285,7 @@ def _document(raw: bytes, name: str) -> dict[str, Any]:
     document = _json_object(raw, name)
     found = document.get("schema")
     if not isinstance(found, str) or not found.startswith("escapedim.summary/"):
-        raise BadInput(
-            f'{name} is not an escapedim summary: expected "schema": "{SCHEMA}", found {found!r:.60}.'
-        )
+        raise BadInput(f'{name} is not an escapedim summary: expected "schema": "{SCHEMA}", found {found!r:.60}.')
     return document
 
 
@@ -327,9 +316,7 @@ def _json_object(raw: bytes, name: str) -> dict[str, Any]:
         _check_depth(document)
     except (ValueError, RecursionError) as error:
         reason = _printable(str(error))
-        raise BadInput(
-            f"{name} is not a complete JSON file ({reason}); expected an escapedim summary."
-        ) from None
+        raise BadInput(f"{name} is not a complete JSON file ({reason}); expected an escapedim summary.") from None
     return document
 
 

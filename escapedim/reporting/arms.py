@@ -68,11 +68,6 @@ def test_accuracy(entry: Round, name: str) -> list[float | None]:
     return (entry.arms[name].test_accuracy or []) if name in entry.arms else []
 
 
-def mean_accuracy(entry: Round, name: str) -> float | None:
-    """Return the mean test accuracy of an arm."""
-    return numbers.estimate(test_accuracy(entry, name)).mean
-
-
 def dense_round(result: LotteryResult) -> Round | None:
     """Return round 0 if it was trained."""
     return next((entry for entry in result.rounds if DENSE in entry.arms), None)
@@ -88,10 +83,23 @@ def dense_accuracy(result: LotteryResult) -> Estimate:
 
 
 def ticket_minus_dense(result: LotteryResult, entry: Round) -> Estimate:
-    """Return ticket minus dense in test accuracy, paired over replicates."""
+    """Return ticket minus dense in test accuracy, over the replicates that have both."""
     dense = dense_round(result)
-    pairs = zip(test_accuracy(entry, TICKET), test_accuracy(dense, DENSE) if dense else [], strict=False)
-    return numbers.estimate([None if None in (a, b) else a - b for a, b in pairs])  # type: ignore[operator]
+    full = _by_replicate(dense, DENSE) if dense else {}
+    tickets = _by_replicate(entry, TICKET)
+    return numbers.estimate([tickets[replicate] - full[replicate] for replicate in tickets.keys() & full.keys()])
+
+
+def _by_replicate(entry: Round, name: str) -> dict[int, float]:
+    values = test_accuracy(entry, name)
+    replicates = entry.replicates or range(len(values))
+    return {replicate: value for replicate, value in zip(replicates, values, strict=False) if value is not None}
+
+
+def fewer_replicates(result: LotteryResult) -> list[int]:
+    """Return the rounds in which an arm has fewer replicates than others have."""
+    most = replicates(result)
+    return [entry.round for entry in result.rounds if any(len(arm.success) < most for arm in entry.arms.values())]
 
 
 def tolerance_points(result: LotteryResult) -> float:

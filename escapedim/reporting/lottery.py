@@ -105,8 +105,7 @@ def _plot(result: LotteryResult, width: int) -> list[str]:
 
 def _points(result: LotteryResult, name: str) -> list[tuple[float | None, float | None]]:
     return [
-        (100 * entry.density, _height(result, rounds.measured(result, entry, name).mean))
-        for entry in result.rounds
+        (100 * entry.density, _height(result, rounds.measured(result, entry, name).mean)) for entry in result.rounds
     ]
 
 

@@ -39,9 +39,7 @@ def block(lines: Iterable[str], style: str = "") -> Block:
 def prose(text: str, width: int, indent: str = "") -> list[str]:
     """Break a sentence at the width, never inside a number with its unit; later lines are indented."""
     measure = max(20, min(width, LONGEST_PROSE))
-    broken = textwrap.wrap(
-        text, measure, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    broken = textwrap.wrap(text, measure, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
     return [line.replace(TIE, " ") for line in broken]
 
 

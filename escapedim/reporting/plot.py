@@ -104,7 +104,7 @@ def line_plot(
     reference
         Label and y of a dashed horizontal line, drawn under all markers.
     """
-    drawn = [Series(one.name, _present(one.points, log_x), one.marker) for one in series]
+    drawn = [_present(one, log_x) for one in series]
     xs = [x for one in drawn for x, _ in one.points if x is not None]
     ys = [y for one in drawn for _, y in one.points if y is not None]
     if not xs:
@@ -122,19 +122,13 @@ def line_plot(
     ]
 
 
-def _present(
-    points: Sequence[tuple[float | None, float | None]], log_x: bool
-) -> list[tuple[float | None, float | None]]:
-    def fits(x: float | None, y: float | None) -> bool:
-        return (
-            x is not None
-            and y is not None
-            and math.isfinite(x)
-            and math.isfinite(y)
-            and not (log_x and x <= 0)
-        )
+def _present(one: Series, log_x: bool) -> Series:
+    points = [(x, y) for x, y in one.points if _drawable(x, log_x) and _drawable(y, False)]
+    return Series(one.name, points, one.marker)
 
-    return [(x, y) for x, y in points if fits(x, y)]
+
+def _drawable(value: float | None, log: bool) -> bool:
+    return value is not None and math.isfinite(value) and not (log and value <= 0)
 
 
 def _canvas(

@@ -46,9 +46,7 @@ class Progress:
 class LogLines(Progress):
     """One plain line a minute: percent, done of total, time left."""
 
-    def __init__(
-        self, total: int, done: int, label: str, stream: TextIO, clock: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, total: int, done: int, label: str, stream: TextIO, clock: Clock = time.monotonic) -> None:
         self._total, self._first, self._done, self._label = total, done, done, label
         self._stream, self._clock = stream, clock
         self._start = self._last = clock()

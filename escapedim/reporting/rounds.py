@@ -32,7 +32,9 @@ def legend(result: LotteryResult, width: int) -> list[str]:
         test = f"paired t interval over {number}, Holm-corrected over rounds"
         lines.append(f"* winning: matching, and above the best trained control ({test})")
     if arms.diverged(result):
-        lines.append("(n diverged): these replicates are left out of mean and standard error")
+        lines.append(
+            "(n diverged): left out of mean and standard error; a round in which a ticket diverged does not match"
+        )
     return [broken for line in lines for broken in prose(line, width, "  ")]
 
 
@@ -57,6 +59,8 @@ def _caption(result: LotteryResult) -> str:
     number = arms.replicates(result)
     measure = "Test accuracy in %" if arms.has_accuracy(result) else "Train loss"
     spread = f", mean ± standard error over {numbers.plural(number, 'replicate')}" if number > 1 else ""
+    if fewer := arms.fewer_replicates(result):
+        spread += f" (fewer in {numbers.rounds(fewer)})"
     return f"{measure} at the last step{spread}; density in %; surviving weights."
 
 
@@ -94,6 +98,5 @@ def _cell(value: Estimate, joint: str, show: Callable[[Estimate, str], str]) -> 
 
 def _success_cells(entry: Round, columns: Sequence[str]) -> list[str]:
     return [
-        numbers.successes(entry.arms[name].success) if name in entry.arms else ""
-        for name in _shown(entry, columns)
+        numbers.successes(entry.arms[name].success) if name in entry.arms else "" for name in _shown(entry, columns)
     ]

@@ -55,9 +55,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
 def _heading(summary: Summary, result: TrainResult, width: int) -> list[str]:
     size = f"{numbers.plural(result.parameters, 'parameter')}; {numbers.plural(result.members, 'replicate')}"
     state = settings.status(summary, f"after {result.members:,} members")
-    return prose(
-        "; ".join(part for part in (settings.what(summary.config), size, state) if part) + ".", width
-    )
+    return prose("; ".join(part for part in (settings.what(summary.config), size, state) if part) + ".", width)
 
 
 def _sentence(result: TrainResult) -> str:

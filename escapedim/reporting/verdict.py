@@ -41,9 +41,7 @@ def _without_accuracy(result: LotteryResult) -> str:
     parts = [f"{name} in {numbers.successes(arm.success)}" for name, arm in arms.ordered(last)]
     place = f"at {numbers.density(last.density)} density ({numbers.rounds([last.round])})"
     criterion = f" ({result.success_criterion})" if result.success_criterion else ""
-    reached = (
-        f" The criterion{criterion} is met {place} by {numbers.listed(parts)} replicates." if parts else ""
-    )
+    reached = f" The criterion{criterion} is met {place} by {numbers.listed(parts)} replicates." if parts else ""
     return f"This task has no accuracy, so matching and winning are not defined.{reached}"
 
 
@@ -63,11 +61,12 @@ def _win(result: LotteryResult, pruned: Sequence[Round]) -> str:
         return "; with one replicate there is no standard error, and winning cannot be estimated"
     winning = [entry for entry in pruned if entry.winning]
     if winning:
-        return f", and win in {_span(winning)}{_gap(winning[-1])}"
+        place = ", where" if len(winning) == 1 else _at(winning[-1])
+        return f", and win in {_span(winning)}{_gap(winning[-1], place)}"
     estimated = [entry for entry in pruned if entry.winning is not None]
     if not estimated:
         return "; winning could not be estimated"
-    return f", but win in no round{_gap(estimated[-1])}"
+    return f", but win in no round{_gap(estimated[-1], _at(estimated[-1]))}"
 
 
 def _span(winning: Sequence[Round]) -> str:
@@ -76,10 +75,12 @@ def _span(winning: Sequence[Round]) -> str:
     return f"{numbers.rounds([entry.round for entry in winning])} ({span} density)"
 
 
-def _gap(entry: Round) -> str:
-    if entry.contrast is None:
-        return ""
-    return f": at {numbers.rounds([entry.round])} they are {_difference(entry.contrast)}"
+def _at(entry: Round) -> str:
+    return f": at {numbers.rounds([entry.round])}"
+
+
+def _gap(entry: Round, place: str) -> str:
+    return "" if entry.contrast is None else f"{place} they are {_difference(entry.contrast)}"
 
 
 def _difference(contrast: Contrast) -> str:
@@ -92,15 +93,14 @@ def _no_match(result: LotteryResult, pruned: Sequence[Round]) -> str:
     if all(entry.matching is None for entry in pruned):
         return f"Matching could not be estimated: {_obstacle(result)}."
     none = f"Tickets match {_dense(result)} in no round, so none wins"
-    means = [(arms.mean_accuracy(entry, arms.TICKET), entry) for entry in pruned]
-    measured = [(mean, entry) for mean, entry in means if mean is not None]
-    dense = arms.dense_accuracy(result).mean
-    if not measured or dense is None:
+    gaps = [(arms.ticket_minus_dense(result, entry), entry) for entry in pruned]
+    measured = [(gap.mean, gap, entry) for gap, entry in gaps if gap.mean is not None]
+    if not measured:
         return f"{none}."
-    best, nearest = max(measured, key=lambda pair: pair[0])
-    gap = numbers.points(Estimate(best - dense, None, 1, 0))
+    _, gap, nearest = max(measured, key=lambda triple: triple[0])
     place = f"{numbers.rounds([nearest.round])}, {numbers.density(nearest.density)} density"
-    return f"{none}: the nearest ({place}) is {gap} the dense mean."
+    diverged = _left_out(nearest, numbers.rounds([nearest.round]))
+    return f"{none}: the nearest ({place}) is {numbers.points(gap)} the dense mean.{diverged}"
 
 
 def _obstacle(result: LotteryResult) -> str:
@@ -111,12 +111,25 @@ def _obstacle(result: LotteryResult) -> str:
 
 
 def _caution(result: LotteryResult, last: Round) -> str:
+    place = numbers.rounds([last.round])
+    return _uncertain(result, last, place) + _left_out(last, place)
+
+
+def _uncertain(result: LotteryResult, last: Round, place: str) -> str:
     error = arms.ticket_minus_dense(result, last).error
     if error is None or 100 * error <= arms.tolerance_points(result):
         return ""
     size = f"{numbers.percent(error)}{TIE}points"
-    place = numbers.rounds([last.round])
     return f" Matching is uncertain: at {place}, ticket minus dense has a standard error of {size}."
+
+
+def _left_out(last: Round, place: str) -> str:
+    tickets = arms.test_accuracy(last, arms.TICKET)
+    diverged = sum(value is None for value in tickets)
+    if not diverged:
+        return ""
+    verb = "is" if diverged == 1 else "are"
+    return f" At {place}, {diverged} of {len(tickets)} tickets diverged and {verb} left out of the mean."
 
 
 def _dense(result: LotteryResult) -> str:

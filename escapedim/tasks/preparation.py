@@ -83,9 +83,7 @@ def check_labels(train: Array, test: Array, where: str | Path) -> None:
     """Refuse labels `(samples,)` with one class only, and test labels that never occur in training."""
     known = np.unique(train)
     if len(known) < 2:
-        raise unusable(
-            where, "at least 2 different training labels", str(len(known)), "there is nothing to learn"
-        )
+        raise unusable(where, "at least 2 different training labels", str(len(known)), "there is nothing to learn")
     unseen = np.setdiff1d(test, known)
     if len(unseen):
         raise unusable(

@@ -22,9 +22,7 @@ class DataOrder:
     def __init__(self, seed: int, samples: int, batch_size: int) -> None:
         self._samples, self._size = samples, batch_size
         self._epoch = lru_cache(maxsize=2)(
-            lambda epoch: torch.randperm(
-                samples, generator=torch_generator(derive_seed(seed, "epoch", "", epoch))
-            )
+            lambda epoch: torch.randperm(samples, generator=torch_generator(derive_seed(seed, "epoch", "", epoch)))
         )
 
     def batch(self, step: int) -> Tensor:

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
-from escapedim.training.points import kept_steps
 from escapedim.specs import parse_spec, take_params
 from escapedim.tasks.base import Task
 from escapedim.training.names import DTYPES, OPTIMIZERS
+from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import SCHEDULES, make_schedule
 from escapedim.training.steps import parse_steps
@@ -83,16 +83,13 @@ class TrainingConfig(BaseModel):
     )
     lr: float = field("scientific", "learning rate", gt=0)
     schedule: Annotated[str, spec(SCHEDULES)] = field(
-        "scientific", "learning-rate schedule: constant, cosine or step:at=50%/75%,factor=0.1, each with warmup=5%"
+        "scientific",
+        "learning-rate schedule: constant, cosine or step:at=50%/75%,factor=0.1, each with warmup=5%",
     )
     steps: str = field("scientific", "length of a run: 500it (steps) or 2ep (epochs)")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = field(
-        "scientific", "samples a step, or full"
-    )
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = field("scientific", "samples a step, or full")
     dtype: Annotated[str, choice(DTYPES)] = field("scientific", "float32 or float64")
-    keep: Names = field(
-        "scientific", "more points at which weights are kept, such as 500it,3%", default=()
-    )
+    keep: Names = field("scientific", "more points at which weights are kept, such as 500it,3%", default=())
     seed: int = field("scientific", "root seed", default=0, ge=0, lt=2**63)
     replicates: int = field("extendable", "repeats with other seeds", default=5, ge=1, le=10_000_000)
     device: Annotated[str, choice(("cpu", "cuda"))] = field("operational", "cpu or cuda", default="cpu")

@@ -65,9 +65,11 @@ class Job:
 
 @dataclass(frozen=True)
 class State:
-    """All that a run needs to go on: parameters `(members, parameters)`, the optimizer's moments of the members still
-    in the stack, kept parameters by step, the step at which a member was seen to be diverged (-1: not), and per member
-    the best validation accuracy with the test accuracy at that check (NaN before the first).
+    """All that a run needs to go on.
+
+    Parameters `(members, parameters)`; the optimizer's moments of the members still in the stack; kept parameters by
+    step; the step at which a member was seen to be diverged (-1: not); and per member the best validation accuracy with
+    the test accuracy at that check (NaN before the first).
     """
 
     step: int
@@ -119,12 +121,11 @@ class _Stack:
         self._optimizer.load(state.moments)
         self._gradient = make_gradient(job.model, job.loss)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
-        self._batches = (
-            Batches(data.train.x, data.train.targets, seeds, job.recipe.batch_size) if seeds else None
-        )
+        self._batches = Batches(data.train.x, data.train.targets, seeds, job.recipe.batch_size) if seeds else None
 
     def step(self, step: int, lr: float) -> None:
-        assert self._batches is not None and self.flat.grad is not None
+        assert self._batches is not None
+        assert self.flat.grad is not None
         x, targets = self._batches.at(step)
         self._gradient(self.flat, x, targets, self.flat.grad)
         if self._mask is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ class Estimate:
 def parameter_count(config: TrainingConfig, task: Task) -> int:
     """Parameters of one network, biases included."""
     sizes = (task.inputs, *config.hidden, task.outputs)
-    return sum((inputs + 1) * units for inputs, units in zip(sizes, sizes[1:], strict=False))
+    return sum((inputs + 1) * units for inputs, units in pairwise(sizes))
 
 
 def estimate(config: TrainingConfig, task: Task, members: int, networks: int, net_steps: int) -> Estimate:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from escapedim.comparison.statistics import wilson
 from escapedim.models.mlp import MLP
-from escapedim.records.summary import Kind, Model, TrainResult
+from escapedim.records.summary import Kind, Result, TrainResult
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig, TrainingConfig
 from escapedim.training.descent import Job, State, descend
@@ -28,7 +28,7 @@ class Experiment:
     units: Sequence[Unit]
     net_steps: int
     label: str
-    describe: Callable[[Mapping[str, Metrics], Mapping[str, str]], Model]
+    describe: Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
 
 
 def make_model(config: TrainingConfig, task: Task) -> MLP:

@@ -37,9 +37,7 @@ class Layout:
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Named views `(members, *shape)` into a matrix `(members, parameters)`."""
-        return {
-            name: flat[:, self.slices[name]].view(len(flat), *shape) for name, shape in self.shapes.items()
-        }
+        return {name: flat[:, self.slices[name]].view(len(flat), *shape) for name, shape in self.shapes.items()}
 
     def split(self, row: np.ndarray) -> dict[str, np.ndarray]:
         """Named arrays of one network's row `(parameters,)`, as views."""

@@ -25,7 +25,10 @@ def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, An
     if task.has_accuracy:
         columns |= {"train_accuracy": train.accuracy, "test_accuracy": test.accuracy}
         columns["test_accuracy_at_best_validation"] = torch.where(diverged, torch.nan, state.test_at_best)
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*(column.tolist() for column in columns.values()), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True))
+        for values in zip(*(column.tolist() for column in columns.values()), strict=True)
+    ]
     return [
         {
             **{name: value if math.isfinite(value) else None for name, value in row.items()},

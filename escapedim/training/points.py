@@ -26,7 +26,7 @@ def resolve_point(text: str, recipe: Recipe) -> int:
     step = parse_point(text).resolve(recipe.steps_per_epoch, recipe.steps)
     if step > recipe.steps:
         raise BadInput(
-            f"the point {text} is step {step:,}, after the end of the run at step {recipe.steps:,}; choose an earlier one."
+            f"the point {text} is step {step:,}, after the end of the run at {recipe.steps:,}; choose an earlier one."
         )
     return step
 
@@ -35,7 +35,9 @@ def rewind_step(text: str, recipe: Recipe) -> int:
     """Return the step of a point from which there is something left to train; errors as in `resolve_point`."""
     step = resolve_point(text, recipe)
     if step == recipe.steps:
-        raise BadInput(f"the rewind point {text} is the end of the run: nothing would be trained; choose an earlier one.")
+        raise BadInput(
+            f"the rewind point {text} is the end of the run: nothing would be trained; choose an earlier one."
+        )
     return step
 
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 
 from escapedim.errors import BadInput
-from escapedim.specs import Spec, take_params
+from escapedim.specs import Spec, Value, take_params
 from escapedim.training.steps import parse_steps
 
 Schedule = Callable[[int], float]
-SCHEDULES = {
+SCHEDULES: dict[str, dict[str, Value]] = {
     "constant": {"warmup": "0it"},
     "cosine": {"warmup": "0it"},
     "step": {"at": "50%/75%", "factor": 0.1, "warmup": "0it"},
@@ -37,7 +37,7 @@ def make_schedule(spec: Spec, total: int, steps_per_epoch: float) -> Schedule:
     return lambda step: shape(step) * min(1.0, (step + 1) / warmup if warmup else 1.0)
 
 
-def _shape(name: str, params: dict[str, object], total: int, steps_per_epoch: float) -> Schedule:
+def _shape(name: str, params: dict[str, Value], total: int, steps_per_epoch: float) -> Schedule:
     if name == "cosine":
         return lambda step: 0.5 * (1 + math.cos(math.pi * step / total))
     if name == "step":

@@ -105,7 +105,7 @@ class Inline:
 
     def steps(self) -> int:
         """Network steps so far."""
-        return self._counter.value
+        return int(self._counter.value)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -122,9 +122,7 @@ class Processes:
         with _ignored_signals(), _one_thread():
             forkserver.set_forkserver_preload([__name__])
             forkserver.ensure_running()
-        self._pool = ProcessPoolExecutor(
-            jobs, context, _initialise, (task, dtype, self._counter, self._stop, alive)
-        )
+        self._pool = ProcessPoolExecutor(jobs, context, _initialise, (task, dtype, self._counter, self._stop, alive))
 
     def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
         """Start a unit in a process that is free."""
@@ -152,7 +150,7 @@ class Processes:
 
     def steps(self) -> int:
         """Network steps so far, of all processes."""
-        return self._counter.value
+        return int(self._counter.value)
 
     def close(self) -> None:
         """End the processes; units under way pause and are dropped."""
@@ -199,7 +197,7 @@ _worker: _Worker | None = None
 
 
 def _initialise(task: Task, dtype: str, counter: Synchronized[int], stop: Event, alive: Connection) -> None:
-    global _worker  # noqa: PLW0603 -- the one object that a pool's worker keeps between its units
+    global _worker
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
@@ -226,4 +224,3 @@ def make_backend(task: Task, dtype: str, device: str, jobs: int) -> Backend:
     if device != "cpu" or jobs == 1:
         return Inline(task, dtype, device)
     return Processes(task, dtype, jobs)
-

@@ -85,15 +85,12 @@ def lottery_round(number: int, arms: dict[str, Any], **more: Any) -> dict[str, A
     }
 
 
-def digits_rounds(
-    last: int = 10, replicates: int = 5, names: tuple[str, ...] = tuple(LOSS_AT)
-) -> list[dict[str, Any]]:
+def digits_rounds(last: int = 10, replicates: int = 5, names: tuple[str, ...] = tuple(LOSS_AT)) -> list[dict[str, Any]]:
     """Rounds 0..last: tickets match throughout and win from round 4 on."""
     rounds = [lottery_round(0, {"dense": arm([0.9651 + spread for spread in SPREAD[:replicates]])})]
     for number in range(1, last + 1):
         arms = {
-            name: arm([0.9651 - LOSS_AT[name] * number + spread for spread in SPREAD[:replicates]])
-            for name in names
+            name: arm([0.9651 - LOSS_AT[name] * number + spread for spread in SPREAD[:replicates]]) for name in names
         }
         winning = number >= 4 if replicates > 1 and len(names) > 1 else None
         contrast = {
@@ -105,9 +102,7 @@ def digits_rounds(
             "p_holm": 0.0043 if replicates > 1 else None,
         }
         rounds.append(
-            lottery_round(
-                number, arms, matching=True, winning=winning, contrast=contrast if len(names) > 1 else None
-            )
+            lottery_round(number, arms, matching=True, winning=winning, contrast=contrast if len(names) > 1 else None)
         )
     return rounds
 

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from conftest import CONFIG, arm, digits_rounds, flat, loss_arm, lottery, lottery_round, text
+from conftest import CONFIG, SPREAD, arm, digits_rounds, flat, loss_arm, lottery, lottery_round, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +51,10 @@ def gap():
     return lottery(rounds)
 
 
+def one_win():
+    return lottery(digits_rounds(4))
+
+
 def winning_not_estimated():
     rounds = digits_rounds(2)
     for entry in rounds[1:]:
@@ -79,6 +83,12 @@ def wide_spread():
     return lottery(rounds)
 
 
+def some_tickets_diverged():
+    rounds = digits_rounds(1)
+    rounds[1]["arms"]["ticket"] = arm([0.9651, None, 0.9655, None, 0.9652])
+    return lottery(rounds)
+
+
 def without_accuracy():
     rounds = [lottery_round(0, {"dense": loss_arm([1e-5, 2e-5, 5e-5])})]
     rounds += [
@@ -98,7 +108,7 @@ def no_ticket():
         (
             no_match(),
             "Tickets match the dense network (96.51 ± 0.14 %) within 0.5 points in no round, so none wins: "
-            "the nearest (round 1, 80.2 % density) is 4.51 points below the dense mean.",
+            "the nearest (round 1, 80.2 % density) is 4.51 ± 0.14 points below the dense mean.",
         ),
         (
             match_without_win(),
@@ -109,6 +119,7 @@ def no_ticket():
             gap(),
             "(round 6), except in rounds 2 and 5, and win in rounds 4 and 6 (41.5 to 26.7 % density): at",
         ),
+        (one_win(), "and win in round 4 (41.5 % density), where they are 0.72 ± 0.21 points above reinit"),
         (winning_not_estimated(), "(round 2); winning could not be estimated."),
         (
             lottery(digits_rounds(4, 1)),
@@ -126,6 +137,10 @@ def no_ticket():
         ),
         (tickets_diverged(), "within 0.5 points in no round, so none wins. Test"),
         (wide_spread(), "Matching is uncertain: at round 1, ticket minus dense has a standard error of 1."),
+        (
+            some_tickets_diverged(),
+            "(Holm-corrected p = 0.004). At round 1, 2 of 5 tickets diverged and are left out of the mean.",
+        ),
         (
             without_accuracy(),
             "This task has no accuracy, so matching and winning are not defined. The criterion "
@@ -208,7 +223,7 @@ def test_diverged_replicates_are_counted_and_explained():
     assert lines[row].split()[7:10] == ["95.00", "±", "0.41"]
     assert lines[row + 1].split("(")[1] == "1 diverged)"
     assert "(5 diverged)" in lines[row - 1]
-    assert "(n diverged): these replicates are left out of mean and standard error" in lines
+    assert any(line.startswith("(n diverged): left out of mean and standard error") for line in lines)
 
 
 def test_one_replicate_has_means_without_error():
@@ -306,9 +321,7 @@ accuracies = st.lists(st.none() | st.floats(0, 1), min_size=3, max_size=3)
 losses = st.lists(st.none() | st.floats(0, 1.7e308), min_size=3, max_size=3)
 flags = st.none() | st.booleans()
 names = st.sets(st.sampled_from(["ticket", "reinit", "shuffle", "random", "other"]))
-contrasts = st.none() | st.builds(
-    contrast, st.floats(-1, 1), st.none() | st.floats(0, 1), st.none() | st.floats(0, 1)
-)
+contrasts = st.none() | st.builds(contrast, st.floats(-1, 1), st.none() | st.floats(0, 1), st.none() | st.floats(0, 1))
 
 
 @st.composite
@@ -332,3 +345,15 @@ def test_any_valid_summary_is_rendered_without_a_number_that_is_none(summary, wi
     assert lines
     assert not FORBIDDEN.search("\n".join(lines))
     assert FORBIDDEN.search("\n".join(text(summary, width).splitlines())) is None
+
+
+def test_replicates_are_paired_by_their_numbers():
+    rounds = digits_rounds(1)
+    rounds[0]["replicates"] = [0, 1, 2, 3, 4]
+    rounds[1]["replicates"] = [1, 3]
+    for name in rounds[1]["arms"]:
+        rounds[1]["arms"][name] = arm([0.9651 + SPREAD[1] - 0.01, 0.9651 + SPREAD[3] - 0.01])
+    rounds[1].update(matching=False, winning=False)
+    report = flat(text(lottery(rounds), 80))
+    assert "the nearest (round 1, 80.2 % density) is 1.00 ± 0.00 points below the dense mean." in report
+    assert "over 5 replicates (fewer in round 1);" in report
