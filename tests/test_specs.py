@@ -10,9 +10,7 @@ PARSED = {
     "relu-teacher:k=10": Spec("relu-teacher", {"k": 10}),
     "parity:n=30,k=3": Spec("parity", {"n": 30, "k": 3}),
     "adam: lr = 1e-3 , nesterov=true": Spec("adam", {"lr": 1e-3, "nesterov": True}),
-    "sgd:momentum=.9,nesterov=false,decay=-2.": Spec(
-        "sgd", {"momentum": 0.9, "nesterov": False, "decay": -2.0}
-    ),
+    "sgd:momentum=.9,nesterov=false,decay=-2.": Spec("sgd", {"momentum": 0.9, "nesterov": False, "decay": -2.0}),
     "step:warmup=500it,at=1%": Spec("step", {"warmup": "500it", "at": "1%"}),
     "a:b=c=d": Spec("a", {"b": "c=d"}),
     "a:x=nan,y=inf,z=1e999": Spec("a", {"x": "nan", "y": "inf", "z": "1e999"}),

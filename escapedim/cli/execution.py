@@ -84,7 +84,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     config = command.extended(settings.config, run.keys())
     experiment = command.experiment(config, settings.task)
     origin = provenance.collect(
-        sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.folder.name
+        sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
     progress = open_progress(experiment.net_steps, run.net_steps(), experiment.label, sys.stderr, output.quiet)
@@ -135,7 +135,7 @@ class _Watch:
 
     def poll(self) -> None:
         self._progress.update(self._done_before + self._backend.steps())
-        self._run.note_memory(provenance.peak_rss_mb())
+        self._run.note_memory(provenance.peak_rss_mb(self._backend.pids()))
 
 
 def _useful_jobs(config: TrainingConfig, experiment: Experiment) -> int:

@@ -212,7 +212,7 @@ def run(command: Callable[[], Any]) -> int:
 
 def main() -> None:
     """Console script."""
-    sys.exit(run(app))
+    sys.exit(run(lambda: app(prog_name="escapedim")))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,11 @@ class RunPaths:
         return cls(out=out, folder=base / (stem if number == 1 else f"{stem}-{number}"), kind=kind)
 
     @property
+    def relative_folder(self) -> str:
+        """The run folder as seen from the folder of `out`: the same wherever both are moved."""
+        return f"{RUNS}/{self.folder.name}"
+
+    @property
     def summary(self) -> Path:
         """The original summary; the one at `out` is a copy."""
         return self.folder / f"{self.kind}.json"

@@ -7,7 +7,8 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def peak_rss_mb() -> float:
-    """Return the largest resident memory that this process has had so far, in MiB."""
+def peak_rss_mb(workers: Iterable[int] = ()) -> float:
+    """Return the largest resident memory so far of this process and of living workers, added up, in MiB.
+
+    Pages that processes share count for each of them, so that this is an upper bound. Workers are counted where the
+    system has /proc.
+    """
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Bytes on macOS, KiB elsewhere.
-    return largest / 2**20 if sys.platform == "darwin" else largest / 2**10
+    own = largest / 2**20 if sys.platform == "darwin" else largest / 2**10
+    return own + sum(_peak_of(pid) for pid in workers)
+
+
+def _peak_of(pid: int) -> float:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    return 0.0
 
 
 def commit_of(file: Path) -> str | None:

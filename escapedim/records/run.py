@@ -70,7 +70,7 @@ class Run:
         """Say what the summary will hold besides results, and write the first one."""
         self._config, self._describe = config, describe
         started = self._provenance.started or origin.started
-        self._provenance = origin.model_copy(update={"started": started, "run_folder": self.paths.folder.name})
+        self._provenance = origin.model_copy(update={"started": started})
         self.write("running")
 
     def close(self) -> None:

@@ -116,7 +116,7 @@ class _Stack:
         rows = self.rows.to(state.params.device)
         self.flat = state.params[rows].contiguous()
         self.flat.grad = torch.empty_like(self.flat)
-        self._mask = None if job.mask is None else job.mask.to(self.flat)[rows].contiguous()
+        self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat)
         self._optimizer.load(state.moments)
         self._gradient = make_gradient(job.model, job.loss)
@@ -128,8 +128,8 @@ class _Stack:
         assert self.flat.grad is not None
         x, targets = self._batches.at(step)
         self._gradient(self.flat, x, targets, self.flat.grad)
-        if self._mask is not None:
-            self.flat.grad.mul_(self._mask)
+        if self._mask_bits is not None:
+            self.flat.grad.view(self._mask_bits.dtype).bitwise_and_(self._mask_bits)
         self._optimizer.step(lr)
 
     def finite(self) -> Tensor:
@@ -166,6 +166,14 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
     if len(stack.rows) == 0:
         state = replace(state, step=job.recipe.steps)
     return _keep(state, state.step) if state.step == job.recipe.steps in job.keep else state
+
+
+def _bits(mask: Tensor, like: Tensor) -> Tensor:
+    """All bits of survivors and none of the others, as integers of the width of `like`.
+
+    Not a product with 0: that would let the NaN of a diverging member into its masked weights.
+    """
+    return -mask.to(like.device, torch.int32 if like.dtype == torch.float32 else torch.int64).contiguous()
 
 
 def _write_back(state: State, stack: _Stack) -> State:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context
+from multiprocessing import active_children, forkserver, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -107,6 +107,10 @@ class Inline:
         """Network steps so far."""
         return int(self._counter.value)
 
+    def pids(self) -> list[int]:
+        """Other processes: none."""
+        return []
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -151,6 +155,10 @@ class Processes:
     def steps(self) -> int:
         """Network steps so far, of all processes."""
         return int(self._counter.value)
+
+    def pids(self) -> list[int]:
+        """Return the worker processes."""
+        return [child.pid for child in active_children() if child.pid is not None]
 
     def close(self) -> None:
         """End the processes; units under way pause and are dropped."""

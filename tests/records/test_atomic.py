@@ -109,9 +109,7 @@ def test_folders_that_cannot_be_flushed_are_accepted(tmp_path, monkeypatch):
 
 
 def test_missing_folder_is_one_sentence(tmp_path):
-    with pytest.raises(
-        EscapedimError, match=r"cannot write .*: No such file or directory; choose another --out"
-    ):
+    with pytest.raises(EscapedimError, match=r"cannot write .*: No such file or directory; choose another --out"):
         atomic.write_atomic(tmp_path / "missing" / "x", b"x")
 
 

@@ -81,9 +81,7 @@ def test_read_notices_any_change(tmp_path, damaged):
 
 
 def test_read_missing(tmp_path):
-    with pytest.raises(
-        BadInput, match=r"is missing; repeat the command to train that part again, or start anew"
-    ):
+    with pytest.raises(BadInput, match=r"is missing; repeat the command to train that part again, or start anew"):
         checkpoint.read(tmp_path / "a.safetensors", "0" * 64)
 
 
@@ -109,9 +107,7 @@ def test_read_folder(tmp_path):
     ids=["empty", "short", "length", "no header", "list", "latin", "deep", "number", "json", "zip"],
 )
 def test_not_safetensors(data):
-    with pytest.raises(
-        BadInput, match=r"^x is not a safetensors file \(.*\); delete it and repeat the command"
-    ):
+    with pytest.raises(BadInput, match=r"^x is not a safetensors file \(.*\); delete it and repeat the command"):
         checkpoint.decode(data, "x")
 
 

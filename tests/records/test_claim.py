@@ -142,9 +142,7 @@ def test_reused_pid_is_not_the_holder(tmp_path):
 class TestElsewhere:
     def test_fresh_heartbeat_is_refused(self, tmp_path, other):
         write_claim(tmp_path, age_s=40, slurm={"job": "4711"}, **other)
-        with pytest.raises(
-            BadInput, match=r"\(Slurm job 4711, since .*, last heartbeat \d+ s ago\).*'scancel 4711'"
-        ):
+        with pytest.raises(BadInput, match=r"\(Slurm job 4711, since .*, last heartbeat \d+ s ago\).*'scancel 4711'"):
             Claim.acquire(tmp_path)
 
     def test_stale_heartbeat_is_taken_over(self, tmp_path, other):
@@ -165,9 +163,7 @@ def test_staleness_is_by_the_clock_of_the_file_system(tmp_path, monkeypatch):
 def test_unreadable_claims_are_judged_by_heartbeat(tmp_path, content):
     path = tmp_path / "claim-0001.json"
     path.write_bytes(content)
-    with pytest.raises(
-        BadInput, match=r"held by the unreadable claim claim-0001\.json \(last heartbeat \d+ s ago\)"
-    ):
+    with pytest.raises(BadInput, match=r"held by the unreadable claim claim-0001\.json \(last heartbeat \d+ s ago\)"):
         Claim.acquire(tmp_path)
     set_age(path, 600)
     with Claim.acquire(tmp_path) as held:
@@ -194,9 +190,7 @@ def test_the_orphan_of_a_takeover_must_not_write(tmp_path):
     orphan = Claim.acquire(tmp_path)
     orphan.verify()
     successor = write_claim(tmp_path, number=2, host="node17", pid=99)
-    with pytest.raises(
-        ClaimLost, match=r"taken over by process 99 on node17; it stops without writing"
-    ) as caught:
+    with pytest.raises(ClaimLost, match=r"taken over by process 99 on node17; it stops without writing") as caught:
         orphan.verify()
     assert caught.value.exit_code == 1
     orphan.release()

@@ -58,9 +58,7 @@ def test_prepare_leaves_empty_folders(tmp_path):
 def test_prepare_finds_a_file_in_place_of_a_folder(tmp_path, place):
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("x")
-    with pytest.raises(
-        BadInput, match=r"expected a folder at .*, found a file in its path; choose another --out"
-    ):
+    with pytest.raises(BadInput, match=r"expected a folder at .*, found a file in its path; choose another --out"):
         RunPaths.locate(tmp_path / "out" / "train.json", "train", ID, False).prepare()
 
 
@@ -75,9 +73,7 @@ def test_prepare_tries_to_write(tmp_path, monkeypatch, code, blocked):
         return real(path, flags, *rest, **more)
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(
-        BadInput, match=rf"cannot write in .*{blocked}: {os.strerror(code)}; choose another --out"
-    ):
+    with pytest.raises(BadInput, match=rf"cannot write in .*{blocked}: {os.strerror(code)}; choose another --out"):
         RunPaths.locate(tmp_path / "out" / "train.json", "train", ID, False).prepare()
 
 
@@ -119,9 +115,7 @@ def test_check_out_accepts_what_does_not_exist(tmp_path):
 
 
 def test_check_out_refuses_folders(tmp_path):
-    with pytest.raises(
-        BadInput, match=r"is a folder, expected a file; add a file name such as .*lottery\.json"
-    ):
+    with pytest.raises(BadInput, match=r"is a folder, expected a file; add a file name such as .*lottery\.json"):
         check_out(tmp_path)
 
 

@@ -139,9 +139,7 @@ def test_read(tmp_path):
     path = tmp_path / "lottery.json"
     path.write_bytes(encoded(LOTTERY))
     assert summaries.read(path).kind == "lottery"
-    with pytest.raises(
-        BadInput, match=r"cannot read .*: Is a directory; expected a summary such as lottery\.json"
-    ):
+    with pytest.raises(BadInput, match=r"cannot read .*: Is a directory; expected a summary such as lottery\.json"):
         summaries.read(tmp_path)
 
 
@@ -268,9 +266,7 @@ def test_mutated_bytes_never_end_in_a_traceback(data):
     raw = bytearray(data.draw(st.sampled_from([plain, encoded]))(document))
     junk = st.one_of(
         st.binary(max_size=4),
-        st.sampled_from(
-            [b"null", b"[]", b"{}", b"-", b"1e999", b"9" * 400, b'"\\ud800"', b"true", b'""', b"[[1]]"]
-        ),
+        st.sampled_from([b"null", b"[]", b"{}", b"-", b"1e999", b"9" * 400, b'"\\ud800"', b"true", b'""', b"[[1]]"]),
     )
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(raw)))
@@ -284,15 +280,11 @@ def test_mutated_values_never_end_in_a_traceback(data):
     document = json.loads(json.dumps(data.draw(st.sampled_from([LOTTERY, TRAIN]))))
     parts = [document]
     for part in parts:
-        parts += [
-            v for v in (part.values() if isinstance(part, dict) else part) if isinstance(v, dict | list) and v
-        ]
+        parts += [v for v in (part.values() if isinstance(part, dict) else part) if isinstance(v, dict | list) and v]
     part = data.draw(st.sampled_from(parts))
     key = data.draw(st.sampled_from(sorted(part) if isinstance(part, dict) else range(len(part))))
     part[key] = data.draw(
-        st.one_of(
-            st.none(), st.booleans(), st.integers(), st.just(10**300), st.just([]), st.just({}), st.text()
-        )
+        st.one_of(st.none(), st.booleans(), st.integers(), st.just(10**300), st.just([]), st.just({}), st.text())
         | st.floats(allow_nan=False, allow_infinity=False)
     )
     assert "\n" not in outcome(plain(document))

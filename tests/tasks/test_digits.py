@@ -21,10 +21,7 @@ def stored():
 def test_the_split_never_changes(task):
     parts = (task.test, task.validation, task.train)
     content = b"".join(part.x.tobytes() + part.y.astype("<i8").tobytes() for part in parts)
-    assert (
-        hashlib.sha256(content).hexdigest()
-        == "be4f80e21366818c8cc1b494c46e19726df69ea2584f03c203ef8a362753b9ca"
-    )
+    assert hashlib.sha256(content).hexdigest() == "be4f80e21366818c8cc1b494c46e19726df69ea2584f03c203ef8a362753b9ca"
 
 
 def test_the_split_is_the_stated_order(task, stored):

@@ -62,11 +62,7 @@ def test_bytes_become_samples(tmp_path):
     assert (task.inputs, task.outputs, task.loss) == (6, 4, "cross-entropy")
     assert task.test.x.tolist() == [[7 + 6 * i + j for j in range(6)] for i in range(4)]
     assert task.test.y.tolist() == [3, 2, 1, 0]
-    pairs = {
-        (tuple(x), int(y))
-        for part in (task.train, task.validation)
-        for x, y in zip(part.x, part.y, strict=True)
-    }
+    pairs = {(tuple(x), int(y)) for part in (task.train, task.validation) for x, y in zip(part.x, part.y, strict=True)}
     assert pairs == {(tuple(6 * i + j for j in range(6)), [0, 1, 3, 2][i % 4]) for i in range(20)}
 
 

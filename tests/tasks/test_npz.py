@@ -241,9 +241,7 @@ def test_unreadable_files_are_one_sentence(tmp_path, case):
 
 @pytest.mark.parametrize("file", ["nowhere.npz", ".", "a\0b", "x" * 5000])
 def test_a_missing_file_is_named(file):
-    with pytest.raises(
-        BadInput, match=r"expected a file made by numpy.savez, found no such file; name one that"
-    ):
+    with pytest.raises(BadInput, match=r"expected a file made by numpy.savez, found no such file; name one that"):
         npz.load(file)
 
 

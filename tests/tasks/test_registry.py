@@ -41,8 +41,7 @@ def test_what_is_no_task_is_one_sentence(text, message):
 
 def test_loading_a_task_imports_no_torch():
     code = (
-        "import sys; from escapedim.tasks.registry import load_task; load_task('digits');"
-        "print('torch' in sys.modules)"
+        "import sys; from escapedim.tasks.registry import load_task; load_task('digits');print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -1,0 +1,224 @@
+"""Bad input: one sentence on standard error, exit code 2, nothing lost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import TINY, Cli, result_of
+
+PRUNE = ("prune", *TINY, "--rounds", "1")
+
+OPTIONS = {
+    ("--task", "digitz"): "digits",
+    ("--task", "digits:k=3"): "k",
+    ("--task", "idx:nowhere"): "nowhere",
+    ("--task", "npz:nowhere.npz"): "nowhere",
+    ("-o", "fractoin=0.2"): "did you mean 'fraction'?",
+    ("-o", "lr"): "key=value",
+    ("--preset", "lenet-300"): "lenet-300-100",
+    ("--fraction", "0"): "greater than 0",
+    ("--fraction", "1"): "less than 1",
+    ("--fraction", "20"): "less than 1",
+    ("--fraction", "nan"): "finite",
+    ("--rounds", "0"): "greater than or equal to 1",
+    ("--rounds", "-1"): "greater than or equal to 1",
+    ("--replicates", "0"): "greater than or equal to 1",
+    ("--hidden", "0"): "greater than or equal to 1",
+    ("--hidden", "3,x"): "integer",
+    ("--rewind-to", "21it"): "after the end of the run",
+    ("--rewind-to", "end"): "nothing would be trained",
+    ("--keep", "999it"): "after the end of the run",
+    ("--steps", "1000"): "500it",
+    ("--steps", "5%"): "500it or 2ep",
+    ("--lr", "-1"): "greater than 0",
+    ("--activation", "rellu"): "did you mean 'relu'?",
+    ("--optimizer", "adm"): "did you mean 'adam'?",
+    ("--optimizer", "adam:momentum=0.9"): "momentum",
+    ("--schedule", "cosine:warmup=200%"): "warm-up",
+    ("--optimizer", "gd", "--batch-size", "10"): "full-batch",
+    ("--criterion", "magnitudes"): "did you mean 'magnitude'?",
+    ("--arms", "reinit"): "ticket",
+    ("--arms", "ticket,lucky"): "lucky",
+    ("--density", "0.1", "--fraction", "0.2"): "either density or fraction",
+    ("--density", "0.1", "--granularity", "unit"): "fraction",
+    ("--scope", "global", "--output-fraction", "0.1"): "output_fraction",
+    ("--device", "gpu"): "cpu, cuda",
+    ("--config", "nowhere.yaml"): "nowhere.yaml",
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_options(cli: Cli, tmp_path, options):
+    rounds = () if {"--rounds", "--density"} & set(options) else ("--rounds", "1")
+    ended = cli("prune", *TINY, *rounds, *options)
+    assert_refused(ended, OPTIONS[options])
+    assert list(tmp_path.iterdir()) == []
+
+
+YAML = {
+    "replicats: 3": "did you mean 'replicates'?",
+    "fractoin: 0.2": "did you mean 'fraction'?",
+    "fraction: [1": "not valid YAML",
+    "- 1": "expected a mapping",
+    "fraction: 0": "greater than 0",
+    "lr: !!python/object/apply:os.system ['true']": "not valid YAML",
+    "a: &a [x,x]\nb: &b [*a,*a]\nlr: [*b,*b]": "unknown key",
+}
+
+
+@pytest.mark.parametrize("text", YAML)
+def test_yaml(cli: Cli, tmp_path, text):
+    (tmp_path / "bad.yaml").write_text(text)
+    assert_refused(cli(*PRUNE, "--config", "bad.yaml"), YAML[text])
+
+
+def test_yaml_number_without_a_dot_is_a_number(cli: Cli, tmp_path):
+    (tmp_path / "good.yaml").write_text("lr: 1e-3\nhidden: 8\nsteps: 5it\n")
+    ended = cli("prune", "--config", "good.yaml", "--dry-run", "--json")
+    assert json.loads(ended.out)["config"]["lr"] == 1e-3
+
+
+def test_setting_of_another_command(cli: Cli):
+    assert_refused(cli("train", *TINY, "-o", "rounds=3"), "a setting of prune")
+
+
+@pytest.fixture
+def finished(cli: Cli, tmp_path) -> Path:
+    assert cli(*PRUNE).code == 0
+    (folder,) = (tmp_path / "escapedim-runs").iterdir()
+    return folder
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flip(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[-5] ^= 1
+    path.write_bytes(raw)
+
+
+def foreign(path: Path) -> None:
+    path.write_bytes(b"something else")
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text().replace('"replicates": 2', '"replicates": 3'))
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, foreign])
+def test_damaged_checkpoint(cli: Cli, finished: Path, damage):
+    victim = sorted(finished.glob("checkpoints/*"))[1]
+    others = {path: path.read_bytes() for path in finished.rglob("*.safetensors") if path != victim}
+    damage(victim)
+    summary = (finished / "lottery.json").read_bytes()
+    assert_refused(cli(*PRUNE), f"{victim.name} has changed")
+    assert (finished / "lottery.json").read_bytes() == summary
+    assert {path: path.read_bytes() for path in others} == others
+
+
+def test_a_deleted_checkpoint_is_trained_again(cli: Cli, finished: Path):
+    before = result_of(finished / "lottery.json")
+    sorted(finished.glob("checkpoints/*"))[1].unlink()
+    assert cli(*PRUNE).code == 0
+    assert result_of(finished / "lottery.json") == before
+
+
+@pytest.mark.parametrize("damage", [truncate, foreign, edit])
+def test_damaged_summary(cli: Cli, finished: Path, tmp_path, damage):
+    damage(finished / "lottery.json")
+    damage(tmp_path / "lottery.json")
+    checkpoints = sorted(finished.glob("checkpoints/*"))
+    assert_refused(cli(*PRUNE), "lottery.json")
+    assert_refused(cli("report", "lottery.json"), "lottery.json")
+    assert sorted(finished.glob("checkpoints/*")) == checkpoints
+
+
+def test_out_over_a_file_that_is_no_summary(cli: Cli, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert_refused(cli(*PRUNE, "--out", "thesis.txt"), "not a complete escapedim summary")
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_file_where_a_folder_should_be(cli: Cli, tmp_path):
+    (tmp_path / "escapedim-runs").write_text("")
+    assert_refused(cli(*PRUNE), "expected a folder")
+
+
+def test_unwritable_folder(cli: Cli):
+    assert_refused(cli(*PRUNE, "--out", "/proc/lottery.json"), "/proc")
+
+
+def test_run_of_another_version(cli: Cli, finished: Path, monkeypatch):
+    monkeypatch.setattr("escapedim.records.run.__version__", "9.9")
+    assert_refused(cli(*PRUNE), "--force")
+
+
+def test_report_of_what_is_no_summary(cli: Cli, tmp_path):
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    assert_refused(cli("report", "other.json"), "not an escapedim summary")
+    assert_refused(cli("report", "absent.json"), "absent.json")
+
+
+def test_run_folder_held_by_a_living_process(cli: Cli, tmp_path):
+    arguments = ["prune", "--hidden", "8", "--steps", "1000000it", "--replicates", "1", "--jobs", "1", "--rounds", "1"]
+    holder = subprocess.Popen([sys.executable, "-m", "escapedim", *arguments, "--quiet"], cwd=tmp_path)
+    try:
+        while not list(tmp_path.glob("escapedim-runs/*/lottery.json")):
+            assert holder.poll() is None
+            time.sleep(0.05)
+        assert_refused(cli(*arguments), f"held by process {holder.pid}")
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+
+
+def test_idx_files(cli: Cli, tmp_path):
+    write_idx(tmp_path / "data")
+    good = cli("prune", "--task", "idx:data", *TINY, "--rounds", "1", "--batch-size", "10")
+    assert good.code == 0, good.err
+    for name, damage, words in (
+        ("train-images-idx3-ubyte", lambda raw: b"\0\0\x08\x01" + raw[4:], "magic"),
+        ("train-images-idx3-ubyte", lambda raw: raw[:-1], "short"),
+        ("train-labels-idx1-ubyte", lambda raw: raw[:4] + (39).to_bytes(4, "big") + raw[8:-1], "40"),
+    ):
+        write_idx(tmp_path / "data")
+        path = tmp_path / "data" / name
+        path.write_bytes(damage(path.read_bytes()))
+        ended = cli("prune", "--task", "idx:data", *TINY, "--rounds", "1")
+        assert_refused(ended, name.split("-")[1])
+        assert ended.code == 2, words
+
+
+def write_idx(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    random = np.random.default_rng(0)
+    for part, count in (("train", 40), ("t10k", 20)):
+        labels = np.arange(count, dtype=np.uint8) % 2
+        images = random.integers(0, 99, (count, 4, 4), dtype=np.uint8) + labels[:, None, None] * 100
+        header = b"\0\0\x08\x03" + b"".join(size.to_bytes(4, "big") for size in images.shape)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        packed = b"\0\0\x08\x01" + count.to_bytes(4, "big") + labels.tobytes()
+        if part == "train":
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(packed)
+        else:
+            (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(packed))
+
+
+def assert_refused(ended, words: str) -> None:
+    assert ended.code == 2, (ended.code, ended.out, ended.err)
+    lines = [line for line in ended.err.splitlines() if line]
+    assert len(lines) == 1, ended.err
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
