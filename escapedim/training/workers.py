@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 class Ticker:
     """Counts network steps, and asks for a pause on request or when it is time to save."""
 
-    def __init__(self, counter: Synchronized[int], stop: Event) -> None:
-        self._counter, self._stop, self._steps = counter, stop, 0
+    def __init__(self, add: Callable[[int], None], stopped: Callable[[], bool]) -> None:
+        self._add, self._stopped, self._steps = add, stopped, 0
         self._told = self._began = time.monotonic()
 
     def begin(self) -> None:
@@ -50,12 +50,11 @@ class Ticker:
         if now - self._told > COUNT_EVERY_S:
             self.flush()
             self._told = now
-        return now - self._began > SAVE_EVERY_S or self._stop.is_set()
+        return now - self._began > SAVE_EVERY_S or self._stopped()
 
     def flush(self) -> None:
         """Tell the steps so far."""
-        with self._counter.get_lock():
-            self._counter.value += self._steps
+        self._add(self._steps)
         self._steps = 0
 
 
@@ -72,8 +71,7 @@ class _Worker:
             self.ticker.flush()
 
 
-def _make_worker(task: Task, dtype: str, device: str, counter: Synchronized[int], stop: Event) -> _Worker:
-    ticker = Ticker(counter, stop)
+def _make_worker(task: Task, dtype: str, device: str, ticker: Ticker) -> _Worker:
     return _Worker(Context(task, Data.of(task, dtype, device), device, ticker), ticker)
 
 
@@ -83,11 +81,10 @@ class Inline:
     slots = 1
 
     def __init__(self, task: Task, dtype: str, device: str) -> None:
-        context = get_context("spawn")
-        self._counter, self._stop = context.Value("q", 0), context.Event()
+        self._steps, self._stop = 0, threading.Event()
         if device == "cpu":
             torch.set_num_threads(1)
-        self._worker = _make_worker(task, dtype, device, self._counter, self._stop)
+        self._worker = _make_worker(task, dtype, device, Ticker(self._add, self._stop.is_set))
 
     def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
         """Run a unit now."""
@@ -105,7 +102,10 @@ class Inline:
 
     def steps(self) -> int:
         """Network steps so far."""
-        return int(self._counter.value)
+        return self._steps
+
+    def _add(self, steps: int) -> None:
+        self._steps += steps
 
     def pids(self) -> list[int]:
         """Other processes: none."""
@@ -121,9 +121,10 @@ class Processes:
     def __init__(self, task: Task, dtype: str, jobs: int) -> None:
         self.slots = jobs
         context = get_context("forkserver")
-        self._counter, self._stop = context.Value("q", 0), context.Event()
         alive, self._lifeline = context.Pipe(duplex=False)
         with _ignored_signals(), _one_thread():
+            # Shared objects start Python's resource tracker, which must ignore signals like the fork server.
+            self._counter, self._stop = context.Value("q", 0), context.Event()
             forkserver.set_forkserver_preload([__name__])
             forkserver.ensure_running()
         self._pool = ProcessPoolExecutor(jobs, context, _initialise, (task, dtype, self._counter, self._stop, alive))
@@ -210,7 +211,12 @@ def _initialise(task: Task, dtype: str, counter: Synchronized[int], stop: Event,
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
     torch.set_num_threads(1)
-    _worker = _make_worker(task, dtype, "cpu", counter, stop)
+
+    def add(steps: int) -> None:
+        with counter.get_lock():
+            counter.value += steps
+
+    _worker = _make_worker(task, dtype, "cpu", Ticker(add, stop.is_set))
 
 
 def _die_with_parent(alive: Connection) -> None:

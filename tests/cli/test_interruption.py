@@ -1,0 +1,132 @@
+"""Killed, stopped and continued runs end with the numbers of a run that was never touched."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from escapedim.records import summary
+from tests.cli.conftest import Cli, result_of
+
+ARGUMENTS = ("prune", "--hidden", "20,10", "--rounds", "3", "--replicates", "3", "--steps", "150it", "--jobs", "2")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "escapedim", *arguments]
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def finish(folder: Path) -> None:
+    process = start(folder, *ARGUMENTS, "--quiet")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    folder = tmp_path_factory.mktemp("untouched")
+    began = time.monotonic()
+    finish(folder)
+    return {"result": result_of(folder / "lottery.json"), "seconds": time.monotonic() - began}
+
+
+def kill_at_random_moments(folder: Path, kills: int, longest_s: float, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(kills):
+        process = start(folder, *ARGUMENTS, "--quiet")
+        time.sleep(chance.uniform(0.3, longest_s))
+        kill(process)
+        assert_readable(folder)
+
+
+def assert_readable(folder: Path) -> None:
+    for path in folder.rglob("lottery.json"):
+        summary.read(path)
+
+
+def test_killed_at_random_moments(untouched, tmp_path):
+    kill_at_random_moments(tmp_path, kills=3, longest_s=untouched["seconds"], seed=1)
+    finish(tmp_path)
+    assert result_of(tmp_path / "lottery.json") == untouched["result"]
+
+
+@pytest.mark.long
+def test_killed_at_twenty_random_moments(untouched, tmp_path):
+    for seed in range(20):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        kill_at_random_moments(folder, kills=1 + seed % 3, longest_s=untouched["seconds"], seed=seed)
+        finish(folder)
+        assert result_of(folder / "lottery.json") == untouched["result"]
+
+
+def test_workers_die_with_a_killed_parent(tmp_path):
+    process = start(tmp_path, "prune", "--steps", "10000000it", "--rounds", "1", "--jobs", "2", "--quiet")
+    wait_for(lambda: len(session_of(process.pid)) >= 5)  # parent, fork server, resource tracker, two workers
+    kill(process)
+    wait_for(lambda: not session_of(process.pid))
+
+
+def session_of(leader: int) -> list[int]:
+    answer = subprocess.run(["ps", "-s", str(leader), "-o", "pid="], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in answer.stdout.split()]
+
+
+def wait_for(condition) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("did not happen within a minute")
+
+
+@pytest.mark.parametrize(
+    ("number", "jobs", "code"),
+    [(signal.SIGTERM, "2", 143), (signal.SIGUSR1, "1", 143), (signal.SIGUSR1, "2", 143), (signal.SIGINT, "1", 130)],
+)
+def test_signals_save_and_the_same_command_continues(untouched, tmp_path, number, jobs, code):
+    arguments = (*ARGUMENTS[:-1], jobs)
+    process = start(tmp_path, *arguments)
+    wait_for(lambda: list(tmp_path.glob("escapedim-runs/*/checkpoints/round-000*")))
+    # To the whole group, as a terminal's Ctrl-C and Slurm's scancel do.
+    subprocess.run(["kill", f"-{number.value}", "--", f"-{process.pid}"], check=True)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "the same command continues" in err
+    assert "Traceback" not in err
+    assert summary.read(tmp_path / "lottery.json").status == "interrupted"
+    finish(tmp_path)
+    assert result_of(tmp_path / "lottery.json") == untouched["result"]
+
+
+def test_a_unit_stopped_in_its_middle_goes_on_from_there(cli: Cli, tmp_path, monkeypatch):
+    arguments = ("prune", "--hidden", "8", "--steps", "60it", "--replicates", "1", "--rounds", "2", "--jobs", "1")
+    assert cli(*arguments, "--out", "straight/lottery.json").code == 0
+    ticks = {"left": 25}
+
+    def tick(self, members: int) -> bool:
+        ticks["left"] -= 1
+        if ticks["left"] % 10 == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return self._stopped()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("escapedim.training.workers.Ticker.__call__", tick)
+        codes = [cli(*arguments).code for _ in range(30)]
+    assert set(codes) == {143, 0}
+    assert codes.index(0) > 5
+    assert result_of(tmp_path / "lottery.json") == result_of(tmp_path / "straight/lottery.json")
+    assert not list(tmp_path.glob("escapedim-runs/*/checkpoints/*paused*"))

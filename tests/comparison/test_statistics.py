@@ -1,0 +1,81 @@
+import itertools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from escapedim.comparison.statistics import LEVEL, holm, paired_difference, wilson
+
+accuracies = st.integers(0, 360).map(lambda right: right / 360)
+pairs = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=12)
+p_values = st.lists(st.floats(0, 1) | st.sampled_from([0.01, 0.02, 0.04]), max_size=7)
+
+
+def closed_form(successes: int, count: int) -> tuple[float, float]:
+    """Wilson 1927, as the roots of (p - rate)² = z² p (1 - p) / count."""
+    z, rate = stats.norm.isf((1 - LEVEL) / 2), successes / count
+    centre = (rate + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 1000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
+def test_wilson_is_the_closed_form(observed):
+    assert wilson(*observed) == pytest.approx(closed_form(*observed), abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 5, 1000])
+def test_wilson_is_never_empty_and_stays_within_0_and_1(count):
+    assert wilson(0, count)[0] == pytest.approx(0, abs=1e-15)
+    assert wilson(count, count)[1] == pytest.approx(1, abs=1e-15)
+    assert 0 < wilson(0, count)[1] < 1
+
+
+def test_wilson_of_nothing_is_none():
+    assert wilson(0, 0) is None
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_paired_difference_is_the_paired_t_test(observed):
+    left, right = zip(*observed, strict=True)
+    difference = paired_difference(left, right)
+    gaps = [a - b for a, b in observed]
+    assert difference.mean == pytest.approx(math.fsum(gaps) / len(gaps), abs=1e-12)
+    if max(gaps) - min(gaps) < 1e-9:
+        assert (difference.standard_error, difference.interval, difference.p) == (None, None, None)
+        return
+    expected = stats.ttest_rel(left, right)
+    interval = expected.confidence_interval(LEVEL)
+    assert difference.p == pytest.approx(expected.pvalue, rel=1e-9)
+    assert difference.interval == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert difference.standard_error == pytest.approx(stats.sem(gaps), rel=1e-9)
+
+
+def test_one_pair_and_equal_differences_have_a_mean_only():
+    for left, right in [([0.5], [0.25]), ([0.9, 0.8, 0.7], [0.8, 0.7, 0.6])]:
+        difference = paired_difference(left, right)
+        assert difference.mean == pytest.approx(left[0] - right[0])
+        assert (difference.standard_error, difference.interval, difference.p) == (None, None, None)
+
+
+def closed_testing(p_values: list[float]) -> list[float]:
+    """Holm by its definition: the closed test of Bonferroni, the largest adjusted p over all sets with a hypothesis."""
+    indices = range(len(p_values))
+    subsets = [s for size in range(1, len(p_values) + 1) for s in itertools.combinations(indices, size)]
+    bonferroni = {s: min(1.0, len(s) * min(p_values[i] for i in s)) for s in subsets}
+    return [max(p for s, p in bonferroni.items() if index in s) for index in indices]
+
+
+@settings(deadline=None)
+@given(p_values)
+def test_holm_is_the_closed_bonferroni_test(observed):
+    assert holm(observed) == pytest.approx(closed_testing(observed), abs=1e-15)
+
+
+def test_holm_of_the_textbook_example():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []

@@ -1,0 +1,86 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escapedim.training.batches import Batches, DataOrder
+
+sizes = st.integers(1, 30).flatmap(lambda samples: st.tuples(st.just(samples), st.integers(1, samples)))
+seeds = st.integers(0, 2**63 - 1)
+
+
+def stream(order: DataOrder, steps: int) -> list[int]:
+    return [index for step in range(steps) for index in order.batch(step).tolist()]
+
+
+@settings(deadline=None)
+@given(sizes, seeds, st.integers(1, 60))
+def test_every_sample_is_used_equally_often(size, seed, steps):
+    samples, batch = size
+    used = stream(DataOrder(seed, samples, batch), steps)
+    assert len(used) == steps * batch
+    counts = [used.count(sample) for sample in range(samples)]
+    assert max(counts) - min(counts) <= (1 if len(used) % samples else 0)
+
+
+@settings(deadline=None)
+@given(sizes, seeds)
+def test_every_epoch_is_a_permutation(size, seed):
+    samples, batch = size
+    used = stream(DataOrder(seed, samples, batch), 3 * samples)
+    for start in range(0, len(used), samples):
+        assert sorted(used[start : start + samples]) == list(range(samples))
+
+
+@settings(deadline=None)
+@given(sizes, seeds, st.lists(st.integers(0, 60), max_size=8))
+def test_a_step_is_the_same_whatever_was_asked_before(size, seed, visits):
+    order = DataOrder(seed, *size)
+    sequential = [order.batch(step).tolist() for step in range(61)]
+    jumping = DataOrder(seed, *size)
+    assert [jumping.batch(step).tolist() for step in visits] == [sequential[step] for step in visits]
+
+
+def test_epochs_and_seeds_have_their_own_orders():
+    one, other = (stream(DataOrder(seed, 50, 10), 15) for seed in (1, 2))
+    epochs = [tuple(used[start : start + 50]) for used in (one, other) for start in (0, 50, 100)]
+    assert len(set(epochs)) == 6
+
+
+def numbered(samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs and targets that name their sample."""
+    index = torch.arange(samples)
+    return torch.stack([index, -index], 1), 10 * index[:, None]
+
+
+@settings(deadline=None)
+@given(sizes, st.lists(seeds, min_size=1, max_size=4), st.integers(0, 100))
+def test_members_get_the_batches_of_their_seeds(size, seeds, step):
+    samples, batch = size
+    x, targets = Batches(*numbered(samples), seeds, batch).at(step)
+    if batch == samples:
+        expected = [list(range(samples))] * len(seeds)
+    else:
+        expected = [DataOrder(seed, samples, batch).batch(step).tolist() for seed in seeds]
+    if batch == samples or len(set(seeds)) == 1:
+        x, targets = x.expand(len(seeds), -1, -1), targets.expand(len(seeds), -1, -1)
+    assert x[..., 0].tolist() == expected
+    assert x[..., 1].tolist() == [[-index for index in row] for row in expected]
+    assert targets[..., 0].tolist() == [[10 * index for index in row] for row in expected]
+
+
+@pytest.mark.parametrize("batch", [7, 8, 1000])
+def test_a_batch_of_all_samples_is_the_data_as_they_are(batch):
+    x, targets = numbered(7)
+    batches = Batches(x, targets, [1, 2], batch)
+    for step in (0, 5):
+        assert torch.equal(batches.at(step)[0], x)
+        assert torch.equal(batches.at(step)[1], targets)
+
+
+def test_members_that_share_a_seed_share_one_batch():
+    x, _ = Batches(*numbered(9), [4, 4, 4], 2).at(3)
+    assert x.shape == (2, 2)
+    x, _ = Batches(*numbered(9), [4, 5, 4], 2).at(3)
+    assert x.shape == (3, 2, 2)
+    assert torch.equal(x[0], x[2])

@@ -1,0 +1,73 @@
+import pytest
+import torch
+
+from escapedim.errors import BadInput
+from escapedim.specs import parse_spec
+from escapedim.training.optimizers import Optimizer
+
+from .optimizers import CASES
+
+
+def quadratic_gradient(row: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    curvature = torch.linspace(0.1, 3, row.shape[-1], dtype=row.dtype)
+    return curvature * (row - target)
+
+
+def start() -> torch.Tensor:
+    return torch.randn(3, 6, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+
+
+def advance(optimizer: Optimizer, flat: torch.Tensor, steps: range) -> None:
+    for step in steps:
+        flat.grad.copy_(quadratic_gradient(flat, torch.ones(6)))
+        optimizer.step(0.1 / (1 + step))
+
+
+def stacked(text: str) -> tuple[Optimizer, torch.Tensor]:
+    flat = start()
+    flat.grad = torch.empty_like(flat)
+    return Optimizer(parse_spec(text), flat), flat
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_stacked_step_is_each_members_own_step_of_torch(text):
+    optimizer, flat = stacked(text)
+    advance(optimizer, flat, range(25))
+    for row, expected in zip(flat, start(), strict=True):
+        own = expected.clone().requires_grad_()
+        plain = CASES[text]([own], lr=1.0)
+        for step in range(25):
+            plain.param_groups[0]["lr"] = 0.1 / (1 + step)
+            own.grad = quadratic_gradient(own.detach(), torch.ones(6))
+            plain.step()
+        torch.testing.assert_close(row, own.detach(), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_state_and_load_continue_to_the_last_bit(text):
+    optimizer, flat = stacked(text)
+    advance(optimizer, flat, range(7))
+    state, params = optimizer.state(), flat.clone()
+    advance(optimizer, flat, range(7, 20))
+    params.grad = torch.empty_like(params)
+    again = Optimizer(parse_spec(text), params)
+    again.load(state)
+    advance(again, params, range(7, 20))
+    assert torch.equal(params, flat)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_the_state_is_a_copy_and_empty_before_the_first_step(text):
+    optimizer, flat = stacked(text)
+    assert optimizer.state() == {}
+    advance(optimizer, flat, range(2))
+    state = optimizer.state()
+    copies = {name: value.clone() for name, value in state.items()}
+    assert all(value.shape in {(), flat.shape} for value in state.values())
+    advance(optimizer, flat, range(2, 4))
+    assert all(torch.equal(state[name], copies[name]) for name in copies)
+
+
+def test_an_unknown_parameter_is_refused():
+    with pytest.raises(BadInput, match="did you mean 'momentum'"):
+        Optimizer(parse_spec("sgd:momentun=0.9"), start())
