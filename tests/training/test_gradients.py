@@ -79,8 +79,8 @@ def test_in_float32_the_gradient_is_the_same_to_rounding(activation, loss):
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_losses_are_those_of_torch_for_every_member(loss):
-    flat, _, targets = sample(loss, (4, 3), 5, 7, False, torch.Generator().manual_seed(2))
-    outputs = flat[:, :21].reshape(5, 7, 3) * 10
+    _, outputs, targets = sample(loss, (3, 3), 5, 7, False, torch.Generator().manual_seed(2))
+    outputs = 10 * outputs
     expected = [PLAIN_LOSSES[loss](*pair) for pair in zip(outputs, targets, strict=True)]
     torch.testing.assert_close(LOSSES[loss](outputs, targets), torch.stack(expected), rtol=1e-12, atol=1e-12)
 

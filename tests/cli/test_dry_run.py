@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import TINY, Cli
+
+
+def test_prints_sources_plan_cost_and_paths_and_trains_nothing(cli: Cli, tmp_path):
+    ended = cli("prune", *TINY, "--rounds", "3", "-o", "lr=1e-3", "--dry-run")
+    assert ended.code == 0, ended.err
+    assert list(tmp_path.iterdir()) == []
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert ["lr", "0.001", "-o"] in lines
+    assert ["hidden", "8", "flag"] in lines
+    assert ["activation", "relu", "task", "digits"] in lines
+    assert "26 networks, 520 network steps" in ended.out
+    assert "escapedim-runs/lottery-" in ended.out
+
+
+def test_planned_densities_are_those_of_the_run(cli: Cli, tmp_path):
+    planned = cli("prune", *TINY, "--rounds", "2", "--dry-run").out
+    cli("prune", *TINY, "--rounds", "2")
+    for entry in json.loads((tmp_path / "lottery.json").read_text())["result"]["rounds"]:
+        shares = [f"{100 * layer['surviving'] / layer['total']:.2f}" for layer in entry["layers"]]
+        row = [str(entry["round"]), *shares, f"{100 * entry['density']:.2f}"]
+        assert row in [line.split() for line in planned.splitlines()]
+
+
+def test_json_form_is_strict_json_with_the_same_identity(cli: Cli, tmp_path):
+    plan = json.loads(cli("prune", *TINY, "--rounds", "2", "--dry-run", "--json").out)
+    cli("prune", *TINY, "--rounds", "2")
+    summary = json.loads((tmp_path / "lottery.json").read_text())
+    assert plan["id"] == summary["id"]
+    assert plan["net_steps"] == summary["cost"]["net_steps"]
+    assert plan["config"] == summary["config"]
+    assert set(plan["sources"]) == set(plan["config"])
+
+
+def test_refuses_what_a_run_would_refuse(cli: Cli, tmp_path):
+    (tmp_path / "mine.txt").write_text("text")
+    assert cli("prune", *TINY, "--dry-run", "--out", "mine.txt").code == 2
+    assert cli("train", *TINY, "--dry-run").code == 0
+
+
+def test_unit_granularity_plans_units(cli: Cli):
+    out = cli("prune", *TINY, "--granularity", "unit", "--fraction", "0.25", "--rounds", "1", "--dry-run").out
+    assert "share of living units" in out
+    assert ["1", "75.00"] in [line.split() for line in out.splitlines()]

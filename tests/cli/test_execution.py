@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tests.cli.conftest import TINY, Cli
+
+
+def test_memory_is_checked_before_training(cli: Cli, tmp_path, monkeypatch):
+    monkeypatch.setattr("escapedim.cli.execution.available_mb", lambda: 100.0)
+    ended = cli("prune", *TINY, "--rounds", "1")
+    assert ended.code == 2
+    assert "MB of memory, 100 MB are free" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_gpu_is_one_sentence(cli: Cli, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    ended = cli("prune", *TINY, "--rounds", "1", "--device", "cuda")
+    assert ended.code == 2
+    assert "no CUDA device" in ended.err
+
+
+@pytest.mark.gpu
+def test_cuda_agrees_with_the_cpu(cli: Cli, tmp_path):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    for device in ("cpu", "cuda"):
+        ended = cli(
+            "prune", *TINY, "--rounds", "2", "--dtype", "float64", "--device", device, "--out", f"{device}/l.json"
+        )
+        assert ended.code == 0, ended.err
+    cpu, cuda = (json.loads((tmp_path / name / "l.json").read_text())["result"] for name in ("cpu", "cuda"))
+    for left, right in zip(cpu["rounds"], cuda["rounds"], strict=True):
+        assert right["invariants"] == left["invariants"]
+        for arm, values in left["arms"].items():
+            assert right["arms"][arm]["train_loss"] == pytest.approx(values["train_loss"], rel=1e-6)
+
+
+def test_violated_invariant_fails_the_run(cli: Cli, tmp_path, monkeypatch):
+    def without_mask(mask, like):
+        import torch
+
+        return -torch.ones_like(mask, dtype=torch.int32)
+
+    monkeypatch.setattr("escapedim.training.descent._bits", without_mask)
+    ended = cli("prune", *TINY, "--rounds", "1")
+    assert ended.code == 1
+    assert "invariant violated (round 1: masked_weights_zero" in ended.err
+    document = json.loads((tmp_path / "lottery.json").read_text())
+    assert document["status"] == "failed"
+    assert document["result"]["rounds"][1]["invariants"]["masked_weights_zero"] is False
+
+
+def test_provenance_says_what_was_run(cli: Cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["escapedim", "train", "x"])
+    assert cli("train", *TINY, "--seed", "7").code == 0
+    document = json.loads((tmp_path / "train.json").read_text())
+    provenance = document["provenance"]
+    assert provenance["argv"] == ["escapedim", "train", "x"]
+    assert provenance["seeds"] == {"root": 7}
+    assert (provenance["device"], provenance["threads"]) == ("cpu", 1)
+    assert provenance["started"] <= provenance["finished"]
+    assert document["cost"]["peak_rss_mb"] > 50
+    assert not {"host", "started", "run_folder"} & set(document["result"])
+
+
+def test_progress_goes_to_standard_error_only(cli: Cli, monkeypatch):
+    monkeypatch.setattr("escapedim.reporting.progress.INTERVAL_S", 0.0)
+    ended = cli("prune", *TINY, "--rounds", "1")
+    assert "8 networks × 1 rounds" in ended.err
+    assert "network steps" in ended.err
+    assert "left" not in ended.out

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+
+from escapedim.cli.settings import Given, presets, resolve, usable_cores
+from escapedim.errors import BadInput
+from escapedim.pruning.config import PruneConfig
+from escapedim.training.config import TrainConfig
+
+
+def test_each_layer_beats_the_one_before(tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("steps: 30it\nfraction: 0.3\nrounds: 4\n")
+    given = Given({"rounds": 6}, ["rounds=5", "lr=2e-3"], file, "lenet-300-100")
+    settings = resolve(PruneConfig, given)
+    found = {key: (getattr(settings.config, key), settings.sources[key]) for key in settings.sources}
+    assert found["seed"] == (0, "default")
+    assert found["dtype"] == ("float32", "task digits")
+    assert found["output_fraction"] == (0.1, "preset lenet-300-100")
+    assert found["steps"] == ("30it", str(file))
+    assert found["lr"] == (2e-3, "-o")
+    assert found["rounds"] == (6, "flag")
+    assert set(settings.sources) == set(PruneConfig.model_fields)
+
+
+def test_the_task_owns_the_recipe():
+    config = resolve(TrainConfig, Given({})).config
+    assert (config.optimizer, config.lr, config.batch_size, config.steps) == ("adam", 1.2e-3, 60, "1000it")
+    assert (config.activation, config.init, config.hidden) == ("relu", "glorot-normal", (300, 100))
+
+
+def test_output_layer_is_pruned_at_half_the_rate():
+    assert resolve(PruneConfig, Given({"fraction": 0.3})).config.output_fraction == pytest.approx(0.15)
+
+
+def test_output_fraction_is_not_made_up_where_it_has_no_meaning():
+    assert resolve(PruneConfig, Given({"scope": "global"})).config.output_fraction is None
+
+
+def test_density_replaces_the_fraction_of_a_preset():
+    config = resolve(PruneConfig, Given({"density": 0.05}, preset="lenet-300-100")).config
+    assert (config.rounds, config.fraction, config.output_fraction) == (1, None, None)
+
+
+def test_gradient_descent_means_full_batches():
+    assert resolve(TrainConfig, Given({"optimizer": "gd"})).config.batch_size == "full"
+
+
+def test_a_preset_serves_train_too():
+    assert resolve(TrainConfig, Given({}, preset="lenet-300-100")).config.steps == "50000it"
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_are_valid(name):
+    settings = resolve(PruneConfig, Given({}, preset=name))
+    assert settings.config.recipe(settings.task).steps > 0
+
+
+def test_yaml_aliases_do_not_blow_up_a_message(tmp_path):
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    file = tmp_path / "laughs.yaml"
+    file.write_text("\n".join(lines).replace("a11:", "lr:").replace("a0:", "hidden:"))
+    with pytest.raises(BadInput) as caught:
+        resolve(PruneConfig, Given({}, file=file))
+    assert len(str(caught.value)) < 600
+
+
+def test_cores_come_from_slurm_where_it_says_so(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    assert usable_cores() == 3
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
+    assert usable_cores() >= 1
