@@ -122,9 +122,7 @@ class Setting:
 
     def order(self, replicate: int, number: int) -> DataOrder:
         """Data order of a replicate in a round."""
-        return self._order(order_seed(self.model, self.config.seed, replicate, number))
-
-    def _order(self, seed: int) -> DataOrder:
+        seed = order_seed(self.model, self.config.seed, replicate, number)
         return DataOrder(seed, self.recipe.samples, self.recipe.batch_size)
 
     def initial(self, replicate: int) -> Tensor:
@@ -143,6 +141,11 @@ def plain_network(model: MLP, row: Tensor) -> nn.Sequential:
     return network
 
 
+def as_row(network: nn.Sequential) -> Tensor:
+    """Parameters of a network as a row `(parameters,)`."""
+    return parameters_to_vector(network.parameters()).detach()
+
+
 def weights(network: nn.Sequential) -> list[Tensor]:
     """The prunable tensors, from the input on."""
     return [parameter for parameter in network.parameters() if parameter.dim() == 2]
@@ -158,10 +161,15 @@ def plain_train(setting: Setting, network: nn.Sequential, order: DataOrder, step
         optimizer.zero_grad()
         F.cross_entropy(network(x[chosen]), labels[chosen]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        with torch.no_grad():
-            for weight, mask in zip(pruned, masks, strict=True):
-                weight.mul_(mask)
+        apply_masks(pruned, masks)
     return time.perf_counter() - began
+
+
+@torch.no_grad()
+def apply_masks(tensors: Sequence[Tensor], masks: Masks) -> None:
+    """Set what is masked to 0."""
+    for tensor, mask in zip(tensors, masks, strict=True):
+        tensor.mul_(mask)
 
 
 def plain_masks(plan: Plan, masks: Masks, scores: Sequence[Tensor]) -> Masks:
@@ -175,103 +183,493 @@ def plain_masks(plan: Plan, masks: Masks, scores: Sequence[Tensor]) -> Masks:
     return removed
 
 
-@dataclass
+@dataclass(frozen=True)
 class Spent:
-    """What a plain run took: seconds and network steps in round 0 and in pruned rounds, and seconds of all the rest."""
+    """Seconds of a plain run: of the training of each dense and each pruned network, and of all the rest together."""
 
-    dense_s: float = 0.0
-    pruned_s: float = 0.0
-    rest_s: float = 0.0
-    dense_steps: int = 0
-    pruned_steps: int = 0
-    networks: int = 0
+    dense_s: Sequence[float]
+    pruned_s: Sequence[float]
+    rest_s: float
 
-    @property
-    def training_s(self) -> float:
-        """Seconds of training."""
-        return self.dense_s + self.pruned_s
-
-    @property
-    def all_s(self) -> float:
-        """Seconds of everything."""
-        return self.training_s + self.rest_s
-
-    def scaled(self, work: Spent) -> Spent:
-        """Estimate the seconds of more work of the same kind."""
-        return replace(
-            work,
-            dense_s=self.dense_s * work.dense_steps / self.dense_steps,
-            pruned_s=self.pruned_s * work.pruned_steps / self.pruned_steps,
-            rest_s=self.rest_s * work.networks / self.networks,
-        )
-
-
-def whole_work(setting: Setting) -> Spent:
-    """Steps and networks of a prune experiment."""
-    config, steps = setting.config, setting.recipe.steps
-    pruned = config.replicates * config.rounds * len(setting.plan.arms)
-    return Spent(
-        dense_steps=config.replicates * steps, pruned_steps=pruned * steps, networks=config.replicates + pruned
-    )
+    def scaled(self, share: Setting, whole: Setting) -> tuple[float, float]:
+        """Estimate the seconds of training, and of everything, that the whole takes where this was a share of it."""
+        longer = whole.recipe.steps / share.recipe.steps
+        dense = whole.config.replicates
+        pruned = dense * whole.config.rounds * len(whole.plan.arms)
+        training_s = longer * (dense * statistics.mean(self.dense_s) + pruned * statistics.mean(self.pruned_s))
+        rest_s = self.rest_s * (dense + pruned) / (len(self.dense_s) + len(self.pruned_s))
+        return training_s, training_s + rest_s
 
 
 class PlainPrune:
     """Magnitude pruning with rewinding to the start, and the controls, one network after another."""
 
     def __init__(self, setting: Setting) -> None:
-        self.setting, self.spent = setting, Spent()
+        self._setting = setting
         self._draws = torch.Generator().manual_seed(setting.config.seed)
+        self._dense_s: list[float] = []
+        self._pruned_s: list[float] = []
 
-    def run(self) -> Tensor:
-        """Do all of the experiment; return the last ticket's weights `(parameters,)` and leave the cost in `spent`."""
+    def run(self) -> tuple[Tensor, Spent]:
+        """Do all of the experiment; return the last ticket's weights `(parameters,)` and what it took."""
         began = time.perf_counter()
-        for replicate in range(self.setting.config.replicates):
+        for replicate in range(self._setting.config.replicates):
             ticket = self._replicate(replicate)
-        self.spent.rest_s = time.perf_counter() - began - self.spent.training_s
-        return parameters_to_vector(ticket.parameters()).detach()
+        rest_s = time.perf_counter() - began - sum(self._dense_s) - sum(self._pruned_s)
+        return as_row(ticket), Spent(self._dense_s, self._pruned_s, rest_s)
 
     def _replicate(self, replicate: int) -> nn.Sequential:
-        ticket = self._trained(self.setting.initial(replicate), replicate, 0, [])
+        ticket = plain_network(self._setting.model, self._setting.initial(replicate))
+        self._dense_s.append(self._train(ticket, replicate, 0, []))
         masks = {arm: [torch.ones_like(weight) for weight in weights(ticket)] for arm in ("ticket", "random")}
-        for number in range(1, self.setting.config.rounds + 1):
+        for number in range(1, self._setting.config.rounds + 1):
             masks = self._next_masks(masks, ticket)
-            networks = {
-                arm: self._trained(self._start(arm, replicate), replicate, number, masks[arm])
-                for arm in self.setting.plan.arms
-            }
-            ticket = networks["ticket"]
+            for arm in reversed(self._setting.plan.arms):  # the ticket last
+                ticket = plain_network(self._setting.model, self._start(arm, replicate))
+                apply_masks(weights(ticket), masks[arm])
+                self._pruned_s.append(self._train(ticket, replicate, number, masks[arm]))
         return ticket
 
     def _next_masks(self, last: Mapping[str, Masks], ticket: nn.Sequential) -> dict[str, Masks]:
-        kept = plain_masks(self.setting.plan, last["ticket"], [weight.detach().abs() for weight in weights(ticket)])
+        kept = plain_masks(self._setting.plan, last["ticket"], [weight.detach().abs() for weight in weights(ticket)])
         chance = [torch.rand(mask.shape, generator=self._draws) for mask in kept]
         orders = [torch.randperm(mask.numel(), generator=self._draws) for mask in kept]
         return {
             "ticket": kept,
             "reinit": kept,
             "shuffle": [mask.flatten()[order].view_as(mask) for mask, order in zip(kept, orders, strict=True)],
-            "random": plain_masks(self.setting.plan, last["random"], chance),
+            "random": plain_masks(self._setting.plan, last["random"], chance),
         }
 
     def _start(self, arm: str, replicate: int) -> Tensor:
         if arm != "reinit":
-            return self.setting.initial(replicate)
+            return self._setting.initial(replicate)
         seed = int(torch.randint(2**31, (1,), generator=self._draws))
-        return drawn_row(self.setting.model, self.setting.recipe.dtype, seed)
+        return drawn_row(self._setting.model, self._setting.recipe.dtype, seed)
 
-    def _trained(self, row: Tensor, replicate: int, number: int, masks: Masks) -> nn.Sequential:
-        network, steps = plain_network(self.setting.model, row), self.setting.recipe.steps
+    def _train(self, network: nn.Sequential, replicate: int, number: int, masks: Masks) -> float:
+        order = self._setting.order(replicate, number)
+        seconds = plain_train(self._setting, network, order, self._setting.recipe.steps, masks)
         with torch.no_grad():
-            for weight, mask in zip(weights(network)[: len(masks)], masks, strict=True):
-                weight.mul_(mask)
-        seconds = plain_train(self.setting, network, self.setting.order(replicate, number), steps, masks)
-        self._count(seconds, steps, pruned=number > 0)
-        with torch.no_grad():
-            network(self.setting.data.test.x).argmax(1)
-        return network
+            network(self._setting.data.test.x).argmax(1)
+        return seconds
 
-    def _count(self, seconds: float, steps: int, pruned: bool) -> None:
-        kind = "pruned" if pruned else "dense"
-        setattr(self.spent, f"{kind}_s", getattr(self.spent, f"{kind}_s") + seconds)
-        setattr(self.spent, f"{kind}_steps", getattr(self.spent, f"{kind}_steps") + steps)
-        self.spent.networks += 1
+
+# The engine
+
+
+def engine_job(setting: Setting, rows: Tensor, own_orders: bool) -> Job:
+    """Members `(members, parameters)` that share one data order, or have one each."""
+    seeds = [order_seed(setting.model, setting.config.seed, member * own_orders, 0) for member in range(len(rows))]
+    return Job(setting.model, setting.task.loss, setting.recipe, rows, None, seeds)
+
+
+class Stopwatch:
+    """The pause that ends a descent after `WARM_UP_STEPS` and so many timed steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._times: list[float] = []
+
+    def __call__(self) -> bool:
+        """Note the time after a step."""
+        self._times.append(time.perf_counter())
+        return len(self._times) == WARM_UP_STEPS + self._steps
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of one timed step."""
+        return (self._times[-1] - self._times[WARM_UP_STEPS - 1]) / self._steps
+
+
+def engine_step_s(job: Job, data: Data, steps: int) -> float:
+    """Seconds of one step of the whole stack; making the stack is not counted."""
+    watch = Stopwatch(steps)
+    descend(job, data, job.begin(), watch)
+    return watch.step_s
+
+
+# The oracle: both do the same work
+
+
+def check_same_work() -> None:
+    """Hold both sides of both rows against each other, over a few steps in float64.
+
+    Raises
+    ------
+    EscapedimError
+        They end with different parameters.
+    """
+    setting = Setting.of(
+        dtype="float64", steps=f"{CHECKED_STEPS}it", rounds=1, replicates=1, arms="ticket", device="cpu"
+    )
+    _hold("the last ticket", PlainPrune(setting).run()[0], _tool_ticket(setting))
+    for own_orders in (False, True):
+        _hold(f"a stack with own_orders={own_orders}", *_both_stacks(setting, own_orders))
+
+
+def _tool_ticket(setting: Setting) -> Tensor:
+    """Weights at the end of the last round's ticket, from the tool's own units of work."""
+    context = Context(setting.task, setting.data, "cpu", lambda members: False)
+    done: dict[str, Arrays] = {}
+    for unit in prune_experiment(setting.config, setting.task).units:
+        done[unit.key] = unit(context, {key: done[key] for key in unit.needs}, None).arrays
+    return torch.cat(
+        [torch.from_numpy(done[unit.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
+    )
+
+
+def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
+    rows = torch.stack([setting.initial(member) for member in range(3)])
+    networks = [plain_network(setting.model, row) for row in rows]
+    for member, network in enumerate(networks):
+        plain_train(setting, network, setting.order(member * own_orders, 0), CHECKED_STEPS, [])
+    job = engine_job(setting, rows, own_orders)
+    return torch.stack(list(map(as_row, networks))), descend(job, setting.data, job.begin(), lambda: False).params
+
+
+def _hold(what: str, plain: Tensor, engine: Tensor) -> None:
+    difference = float((plain - engine).abs().max())
+    if not difference <= TOLERANCE:
+        raise EscapedimError(
+            f"{what}: after {CHECKED_STEPS} steps the plain loop and escapedim differ by {difference:.1e}, "
+            f"more than {TOLERANCE:.0e}: they do not do the same work, and nothing was timed."
+        )
+
+
+# Measuring
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, smallest and largest of repeats, which are kept too."""
+
+    median: float
+    min: float
+    max: float
+    values: Sequence[float]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Summarise repeats."""
+        return cls(statistics.median(values), min(values), max(values), values)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times longer the plain loop takes: the quotient of medians, and the range of the paired quotients."""
+
+    ratio: float
+    min: float
+    max: float
+
+    @classmethod
+    def of(cls, plain: Spread, tool: Spread) -> Ratio:
+        """Divide repeats that were measured in turns."""
+        pairs = [slow / fast for slow, fast in zip(plain.values, tool.values, strict=True)]
+        return cls(plain.median / tool.median, min(pairs), max(pairs))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class PlainTimes:
+    """The plain loop of the row `prune` with a number of threads: seconds, scaled to the whole work."""
+
+    threads: int
+    all_s: Spread
+    training_s: Spread
+
+
+@dataclass(frozen=True)
+class PruneRow:
+    """`escapedim prune` as a process, against the plain loop.
+
+    `tool_run_s` is the wall time that the tool's summary states: all but the start of the process. `ratio` compares
+    everything, `training_ratio` the plain loop's training steps alone with `tool_run_s`; both take the faster plain
+    loop.
+    """
+
+    command: str
+    jobs: int
+    net_steps: int
+    plain_net_steps: int
+    tool_s: Spread
+    tool_run_s: Spread
+    tool_peak_rss_mb: float
+    plain: Sequence[PlainTimes]
+    ratio: Ratio
+    training_ratio: Ratio
+
+
+def measure_prune(scale: Scale, full: bool) -> PruneRow:
+    """Time both in turns: the tool, the plain loop with torch's default threads, the plain loop with one."""
+    whole = Setting.of(rounds=scale.rounds)
+    share = whole if full else _share(whole, scale.plain_steps)
+    counts = sorted({1, DEFAULT_THREADS})
+    tool: list[ToolTimes] = []
+    plain: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    for _ in range(scale.repeats):
+        tool.append(run_tool(whole))
+        for count in counts:
+            with threads(count):
+                plain[count].append(PlainPrune(share).run()[1].scaled(share, whole))
+    times = [_plain_times(count, pairs) for count, pairs in plain.items()]
+    faster = min(times, key=lambda time: time.all_s.median)
+    tool_s, run_s = Spread.of([one.wall_s for one in tool]), Spread.of([one.run_s for one in tool])
+    return PruneRow(
+        command=" ".join(tool_arguments(whole)),
+        jobs=usable_cores(),
+        net_steps=tool[0].net_steps,
+        plain_net_steps=prune_experiment(share.config, share.task).net_steps,
+        tool_s=tool_s,
+        tool_run_s=run_s,
+        tool_peak_rss_mb=max(one.peak_rss_mb for one in tool),
+        plain=times,
+        ratio=Ratio.of(faster.all_s, tool_s),
+        training_ratio=Ratio.of(faster.training_s, run_s),
+    )
+
+
+def _share(whole: Setting, plain_steps: int) -> Setting:
+    """Return rounds 0 and 1 of one replicate, with so many network steps in all."""
+    steps = max(1, plain_steps // (1 + len(whole.plan.arms)))
+    return Setting.of(rounds=1, replicates=1, steps=f"{steps}it")
+
+
+def _plain_times(count: int, pairs: Sequence[tuple[float, float]]) -> PlainTimes:
+    training, everything = zip(*pairs, strict=True)
+    return PlainTimes(count, all_s=Spread.of(everything), training_s=Spread.of(training))
+
+
+@dataclass(frozen=True)
+class ToolTimes:
+    """One process: its wall time, and what its summary states."""
+
+    wall_s: float
+    run_s: float
+    net_steps: int
+    peak_rss_mb: float
+
+
+def tool_arguments(setting: Setting) -> list[str]:
+    """Return the command that is timed, without where its files go."""
+    return ["escapedim", "prune", "--rounds", str(setting.config.rounds), "--force", "--quiet"]
+
+
+def run_tool(setting: Setting) -> ToolTimes:
+    """Run the command in a fresh folder.
+
+    Raises
+    ------
+    EscapedimError
+        It fails, or does not take as many steps as it should.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", *tool_arguments(setting), "--out", "lottery.json"]
+        began = time.perf_counter()
+        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        wall_s = time.perf_counter() - began
+        if ended.returncode:
+            raise EscapedimError(f"{' '.join(command)} ended with code {ended.returncode}: {ended.stderr[-500:]}")
+        cost = json.loads(Path(folder, "lottery.json").read_text())["cost"]
+    expected = prune_experiment(setting.config, setting.task).net_steps
+    if cost["net_steps"] != expected:
+        raise EscapedimError(f"escapedim prune took {cost['net_steps']:,} network steps, not {expected:,}.")
+    return ToolTimes(wall_s, cost["wall_s"], expected, cost["peak_rss_mb"])
+
+
+@dataclass(frozen=True)
+class StackTimes:
+    """A stack of members: milliseconds per network step, and how many times longer the plain loop's take."""
+
+    net_step_ms: Spread
+    ratio: Ratio
+
+
+@dataclass(frozen=True)
+class StepsRow:
+    """Training steps of so many members at once, in one thread; `plain_ms` was measured in turns with them."""
+
+    members: int
+    steps: int
+    plain_ms: Spread
+    shared_order: StackTimes
+    own_orders: StackTimes
+
+
+def measure_steps(scale: Scale, members: Sequence[int]) -> list[StepsRow]:
+    """Time, in turns: the plain loop, a stack that shares its data order, a stack whose members have one each."""
+    # Between two looks at the validation part, which the plain loop does not take.
+    setting = Setting.of(steps=f"{10**6}it")
+    rows = torch.stack([setting.initial(member) for member in range(max(members))])
+    with threads(1):
+        _plain_step_ms(setting, WARM_UP_STEPS)
+        times = [{count: _stack_times(setting, rows[:count], scale) for count in members} for _ in range(scale.repeats)]
+    return [_steps_row(count, scale, [repeat[count] for repeat in times]) for count in members]
+
+
+def timed_steps(members: int, scale: Scale) -> int:
+    """Return how many steps of a stack are timed."""
+    return max(LEAST_STEPS, scale.net_steps // members)
+
+
+def _stack_times(setting: Setting, rows: Tensor, scale: Scale) -> tuple[float, float, float]:
+    """Milliseconds per network step: plain, with a shared data order, with own ones."""
+    steps = timed_steps(len(rows), scale)
+    plain_ms = _plain_step_ms(setting, scale.net_steps)
+    shared_s, own_s = (
+        engine_step_s(engine_job(setting, rows, own_orders), setting.data, steps) for own_orders in (False, True)
+    )
+    return plain_ms, 1e3 * shared_s / len(rows), 1e3 * own_s / len(rows)
+
+
+def _plain_step_ms(setting: Setting, steps: int) -> float:
+    network = plain_network(setting.model, setting.initial(0))
+    return 1e3 * plain_train(setting, network, setting.order(0, 0), steps, []) / steps
+
+
+def _steps_row(members: int, scale: Scale, repeats: Sequence[tuple[float, float, float]]) -> StepsRow:
+    plain, shared, own = (Spread.of(values) for values in zip(*repeats, strict=True))
+    stacks = [StackTimes(stack, Ratio.of(plain, stack)) for stack in (shared, own)]
+    return StepsRow(members, timed_steps(members, scale), plain, *stacks)
+
+
+# Reporting
+
+
+def machine() -> dict[str, Any]:
+    """Say what was measured where."""
+    return {
+        "argv": sys.argv,
+        "started": now(),
+        "git": commit_of(Path(escapedim.__file__)),
+        "versions": {name: version(name) for name in ("escapedim", "torch", "numpy")}
+        | {"python": platform.python_version()},
+        "cpu": _cpu_model(),
+        "cores": usable_cores(),
+        "torch_threads": DEFAULT_THREADS,
+        "load_average": os.getloadavg(),
+    }
+
+
+def _cpu_model() -> str:
+    with_names = Path("/proc/cpuinfo")
+    lines = with_names.read_text().splitlines() if with_names.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def show_prune(row: PruneRow, console: Console) -> None:
+    """Print the row `prune` as a table, and what its numbers are."""
+    table = _table(f"{row.command}: {row.net_steps:,} network steps", "median", "min..max")
+    table.add_row(f"escapedim, {row.jobs} processes", *_cells(row.tool_s, "s"))
+    table.add_row("  without its start", *_cells(row.tool_run_s, "s"))
+    for plain in row.plain:
+        table.add_row(f"plain loop, {plain.threads} threads", *_cells(plain.all_s, "s"))
+        table.add_row("  training steps alone", *_cells(plain.training_s, "s"))
+    table.add_row("ratio", *_ratio_cells(row.ratio))
+    table.add_row("ratio, training", *_ratio_cells(row.training_ratio))
+    table.add_row("largest memory of escapedim", f"{row.tool_peak_rss_mb:,.0f} MiB", "")
+    console.print(table)
+    if row.plain_net_steps < row.net_steps:
+        console.print(
+            f"The plain loop was timed over {row.plain_net_steps:,} network steps of rounds 0 and 1 and scaled up by "
+            f"{row.net_steps / row.plain_net_steps:.1f}; --full runs all of it."
+        )
+    console.print(
+        "Ratios take the faster plain loop. 'training' compares its training steps alone with all that escapedim does "
+        "between its start and its end: workers, pruning, evaluation, saving.\n"
+    )
+
+
+def show_steps(rows: Sequence[StepsRow], console: Console) -> None:
+    """Print the row `steps` as a table."""
+    columns = ("plain loop", "shared data order", "ratio", "own data orders", "ratio")
+    table = _table("Milliseconds per network step, one thread", *columns, first="members")
+    for row in rows:
+        cells = [f"{row.plain_ms.median:.3f}"]
+        for stack in (row.shared_order, row.own_orders):
+            cells += [f"{stack.net_step_ms.median:.3f}", " ".join(_ratio_cells(stack.ratio))]
+        table.add_row(str(row.members), *cells)
+    console.print(table)
+    console.print("A network step is one step of one network: wall time / steps / members.\n")
+
+
+def _table(title: str, *columns: str, first: str = "") -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(first, no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _cells(spread: Spread, unit: str) -> tuple[str, str]:
+    return f"{spread.median:.1f} {unit}", f"{spread.min:.1f}..{spread.max:.1f}"
+
+
+def _ratio_cells(ratio: Ratio) -> tuple[str, str]:
+    return f"{ratio.ratio:.2f} ×", f"{ratio.min:.2f}..{ratio.max:.2f}"
+
+
+# The command
+
+
+def benchmark(
+    rows: Sequence[str], scale: Scale, full: bool, members: Sequence[int], console: Console
+) -> dict[str, Any]:
+    """Check, measure, and print the rows that were asked for; return what goes into the JSON file."""
+    check_same_work()
+    report = {"schema": "escapedim.benchmark/1", **machine(), "scale": asdict(scale), "rows": {}}
+    if "prune" in rows:
+        prune = measure_prune(scale, full)
+        show_prune(prune, console)
+        report["rows"]["prune"] = asdict(prune)
+    if "steps" in rows:
+        steps = measure_steps(scale, members)
+        show_steps(steps, console)
+        report["rows"]["steps"] = [asdict(row) for row in steps]
+    return report
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def main(
+    rows: Annotated[str, typer.Option(help=f"What to measure: {', '.join(ROWS)}.")] = ",".join(ROWS),
+    quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: under a minute.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Run all of the plain loop instead of a share.")] = False,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Repeats, of which the medians are given.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of prune.")] = None,
+    plain_steps: Annotated[
+        int | None, typer.Option(min=5, help="Network steps of the share of the plain loop.")
+    ] = None,
+    net_steps: Annotated[int | None, typer.Option(min=1, help="Network steps of a timing of 'steps'.")] = None,
+    members: Annotated[str, typer.Option(help="Members of the stacks of 'steps'.")] = ",".join(map(str, MEMBERS)),
+    json_file: Annotated[Path, typer.Option("--json", help="Where the numbers go.")] = Path("benchmark.json"),
+) -> None:
+    """Measure escapedim against a plain PyTorch loop that does the same work."""
+    given = {"repeats": repeats, "rounds": rounds, "plain_steps": plain_steps, "net_steps": net_steps}
+    scale = replace(QUICK if quick else Scale(), **{name: value for name, value in given.items() if value is not None})
+    asked, stacks = _listed(rows), [int(count) for count in _listed(members)]
+    try:
+        if not asked or set(asked) - set(ROWS):
+            raise BadInput(f"--rows takes {', '.join(ROWS)}, found {rows!r}.")
+        report = benchmark(asked, scale, full, stacks, make_console(sys.stdout))
+        write_atomic(json_file, json.dumps(report, indent=1).encode())
+    except EscapedimError as error:
+        typer.echo(f"benchmark: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)

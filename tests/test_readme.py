@@ -16,11 +16,7 @@ from tests.cli.test_bad_input import write_idx
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SHELL = [
-    line.split("   #")[0].split("    #")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-]
+SHELL = [line.strip() for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 COMMANDS = [line for line in SHELL if line.startswith("escapedim ")]
 INLINE = re.findall(r"`(escapedim [a-z]+ [^`]*)`", README)
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e "
@@ -49,7 +45,7 @@ def test_commands_run(command, tmp_path, monkeypatch, capsys):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(60, 4)), np.arange(60) % 3
     np.savez("mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
-    arguments = [*shlex.split(command)[1:], *TINY]
+    arguments = [*shlex.split(command, comments=True)[1:], *TINY]
     if "--rounds" not in arguments and "prune" in arguments and "--density" not in arguments:
         arguments += ["--rounds", "2"]
     code = run(lambda: app(arguments))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+
+from escapedim.pruning.config import PruneConfig
+from escapedim.records.identity import role_of, run_id
+from escapedim.training.config import TrainConfig
+
+BASE = {
+    "hidden": [3],
+    "activation": "relu",
+    "init": "glorot-normal",
+    "optimizer": "adam",
+    "lr": 0.1,
+    "schedule": "constant",
+    "steps": "5it",
+    "batch_size": 6,
+    "dtype": "float32",
+    "jobs": 1,
+}
+TASK = {"name": "digits"}
+
+
+def identity(content=TASK, **changes) -> str:
+    return run_id("lottery", PruneConfig.model_validate(BASE | changes), content)
+
+
+@pytest.mark.parametrize("model", [TrainConfig, PruneConfig])
+def test_every_field_declares_its_role(model):
+    roles = {field: role_of(model, field) for field in model.model_fields}
+    assert set(roles.values()) == {"scientific", "extendable", "operational"}
+    assert {field for field, role in roles.items() if role == "operational"} == {"device", "jobs"}
+    assert {field for field, role in roles.items() if role == "extendable"} <= {"rounds", "replicates", "tolerance"}
+
+
+def test_is_sixteen_hex_digits():
+    assert len(identity()) == 16
+    assert int(identity(), 16) >= 0
+
+
+@pytest.mark.parametrize(
+    "change", [{"jobs": 8}, {"device": "cuda"}, {"rounds": 3}, {"replicates": 9}, {"tolerance": 0.1}]
+)
+def test_does_not_depend_on_how_or_how_much(change):
+    assert identity(**change) == identity()
+
+
+@pytest.mark.parametrize(
+    "change", [{"lr": 0.2}, {"seed": 1}, {"hidden": [4]}, {"fraction": 0.1}, {"arms": ["ticket"]}, {"keep": ["1it"]}]
+)
+def test_depends_on_what_is_computed(change):
+    assert identity(**change) != identity()
+
+
+def test_data_enter_by_content_and_not_by_path():
+    content = {"name": "npz", "data": "abc"}
+    assert identity(content, task="npz:a.npz") == identity(content, task="npz:elsewhere/b.npz")
+    assert identity(content) != identity(content | {"data": "abd"})
+
+
+def test_kinds_differ():
+    config = TrainConfig.model_validate(BASE)
+    assert run_id("train", config, TASK) != run_id("lottery", config, TASK)

@@ -1,0 +1,70 @@
+import pytest
+
+from escapedim.training import estimate as module
+from escapedim.training.config import TrainConfig
+from escapedim.training.estimate import available_mb, estimate, parameter_count
+from escapedim.training.experiment import make_model
+from escapedim.training.layout import Layout
+
+from .test_config import VALUES
+from .plain import toy_task
+
+TASK = toy_task()
+
+
+def of(members: int = 4, networks: int = 20, net_steps: int = 10**6, **changes):
+    return estimate(TrainConfig(**{**VALUES, **changes}), TASK, members, networks, net_steps)
+
+
+@pytest.mark.parametrize("hidden", [(3,), (30, 20), (2, 3, 4)])
+def test_parameters_are_those_of_the_network(hidden):
+    config = TrainConfig(**{**VALUES, "hidden": hidden})
+    assert parameter_count(config, TASK) == Layout(make_model(config, TASK).shapes).size
+
+
+def test_counts_are_handed_through():
+    assert (of().networks, of().net_steps) == (20, 10**6)
+
+
+@pytest.mark.parametrize("larger", [{"net_steps": 2 * 10**6}, {"hidden": (300,)}, {"dtype": "float64"}, {"jobs": 1}])
+def test_more_work_or_fewer_processes_take_longer(larger):
+    assert of(jobs=2).seconds < of(**{"jobs": 2, **larger}).seconds
+
+
+@pytest.mark.parametrize(
+    "larger", [{"members": 400}, {"hidden": (3000,)}, {"dtype": "float64"}, {"jobs": 3}]
+)
+def test_larger_stacks_and_more_processes_take_more_memory(larger):
+    assert of(jobs=2).memory_mb < of(**{"jobs": 2, **larger}).memory_mb
+
+
+def test_a_stack_holds_at_least_its_parameters_gradient_and_moments():
+    config = TrainConfig(**{**VALUES, "hidden": (1000, 1000), "dtype": "float32", "jobs": 1})
+    megabytes = 4 * 4 * 50 * parameter_count(config, TASK) / 1e6
+    assert estimate(config, TASK, 50, 50, 1).memory_mb > megabytes
+
+
+def test_a_gpu_is_worked_on_by_one_process():
+    assert of(device="cuda", jobs=8) == of(device="cuda", jobs=1)
+
+
+def test_slurms_limit_counts_where_it_is_the_smallest(monkeypatch):
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "3")
+    assert available_mb() == 3.0
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")
+    without = available_mb()
+    assert without is None or without > 3.0
+
+
+def test_memory_is_unknown_where_the_system_does_not_say(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "Path", lambda text: tmp_path / "missing")
+    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
+    assert available_mb() is None
+    for name, content, megabytes in [
+        ("/proc/meminfo", "MemTotal:  9000 kB\nMemAvailable:   5000 kB\n", 5.0),
+        ("/sys/fs/cgroup/memory.max", "7000000\n", 7.0),
+        ("/sys/fs/cgroup/memory.max", "max\n", None),
+    ]:
+        (tmp_path / "there").write_text(content)
+        monkeypatch.setattr(module, "Path", lambda text, name=name: tmp_path / ("there" if text == name else "missing"))
+        assert available_mb() == megabytes
