@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -51,10 +51,9 @@ from escapedim.reporting.render import make_console
 from escapedim.tasks.base import Task
 from escapedim.training.batches import DataOrder
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import Job, descend
 from escapedim.training.experiment import make_model
 from escapedim.training.initial import drawn_row, initial_row, order_seed
-from escapedim.training.layout import Layout
 from escapedim.training.recipe import Recipe
 from escapedim.training.units import Arrays, Context
 

@@ -12,88 +12,29 @@ the modification time of its claim, against the clock of the file system and not
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
-import secrets
-import socket
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import atomic
-from escapedim.records.provenance import now
+from escapedim.records.holder import Holder
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
 
 _ATTEMPTS = 100
 _NAME = re.compile(r"claim-([0-9]{4,18})\.json")
-_UNKNOWN = "unknown"
 
 
 class ClaimLost(EscapedimError):
     """Another process has taken the run folder over; this one must not write there any more."""
-
-
-class SlurmJob(BaseModel):
-    """The Slurm job of a process, as its environment names it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    job: str
-    array_task: str | None = None
-    restarts: str | None = None
-
-
-class Holder(BaseModel):
-    """The content of a claim file, made at `started`; `process_started` tells reused pids apart."""
-
-    model_config = ConfigDict(frozen=True)
-
-    host: str
-    boot_id: str | None
-    pid_namespace: str | None
-    pid: Annotated[int, Field(gt=0, lt=2**31)]
-    process_started: str | None
-    slurm: SlurmJob | None
-    started: str
-    token: str
-    released: bool = False
-
-    @classmethod
-    def this_process(cls) -> Self:
-        """Describe this process, with a new random token."""
-        return cls(
-            host=socket.gethostname(),
-            boot_id=_boot_id(),
-            pid_namespace=_pid_namespace(),
-            pid=os.getpid(),
-            process_started=process_started(os.getpid()),
-            slurm=_slurm_job(),
-            started=now(),
-            token=secrets.token_hex(16),
-        )
-
-    def encode(self) -> bytes:
-        """Return the bytes of the claim file."""
-        return (json.dumps(self.model_dump(), indent=1) + "\n").encode()
-
-    def on_this_host(self) -> bool:
-        """Say whether this holder's pid means something here: same host, same boot, same pid namespace."""
-        here = (socket.gethostname(), _boot_id(), _pid_namespace())
-        return (self.host, self.boot_id, self.pid_namespace) == here
-
-    def is_running(self) -> bool:
-        """Say whether the holder's process is there, and not another one of the same pid."""
-        found = process_started(self.pid)
-        return found is not None and (found == self.process_started or _UNKNOWN in (found, self.process_started))
 
 
 class Claim:
@@ -194,18 +135,6 @@ def heartbeat_age_s(path: Path) -> float | None:
     return None if beat is None else _file_system_time(path.parent) - beat
 
 
-def process_started(pid: int) -> str | None:
-    """Return what tells the process `pid` from others of that pid: its start; None when it is gone.
-
-    A zombie counts as gone, since it cannot write; "unknown" is a process that may not be looked at.
-    """
-    found = _from_proc(pid) or _from_ps(pid)
-    if found is None:
-        return _UNKNOWN if _is_there(pid) else None
-    state, started = found
-    return None if state[0] in "ZX" else started
-
-
 def _require_free(path: Path) -> None:
     holder = _read(path)
     if holder is not None and holder.released:
@@ -304,58 +233,3 @@ def _time_of_a_new_file(folder: Path) -> float:
     with atomic.temporary(folder / "clock", b"") as clock:
         os.utime(clock)
         return clock.stat().st_mtime
-
-
-def _boot_id() -> str | None:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return None
-
-
-def _pid_namespace() -> str | None:
-    with suppress(OSError):
-        return os.readlink("/proc/self/ns/pid")
-    return None
-
-
-def _slurm_job() -> SlurmJob | None:
-    job = os.environ.get("SLURM_JOB_ID")
-    if not job:
-        return None
-    return SlurmJob(
-        job=job,
-        array_task=os.environ.get("SLURM_ARRAY_TASK_ID"),
-        restarts=os.environ.get("SLURM_RESTART_COUNT"),
-    )
-
-
-def _from_proc(pid: int) -> tuple[str, str] | None:
-    try:
-        line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    # The second field is the command in parentheses, and may hold spaces and parentheses itself.
-    fields = line.rpartition(")")[2].split()
-    return (fields[0], fields[19]) if len(fields) > 19 else None
-
-
-def _from_ps(pid: int) -> tuple[str, str] | None:
-    command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
-    try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=5, check=False, env={**os.environ, "LC_ALL": "C"}
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    state, _, started = answer.stdout.strip().partition(" ")
-    return (state, started.strip()) if state and started else None
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -11,7 +11,9 @@ import pytest
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import claim as claims
-from escapedim.records.claim import Claim, ClaimLost, Holder
+from escapedim.records import holder as holders
+from escapedim.records.claim import Claim, ClaimLost
+from escapedim.records.holder import Holder
 
 HOLD = """
 import sys, time
@@ -259,36 +261,10 @@ def test_heartbeat_ends_quietly_with_its_file(tmp_path, monkeypatch):
     held.release()
 
 
-def test_process_started_tells_processes_apart():
-    assert claims.process_started(os.getpid()) == claims.process_started(os.getpid())
-    assert claims.process_started(2**22 + 1) is None
-
-
-def test_process_names_may_hold_parentheses(monkeypatch):
-    line = "7 (a) b) S " + " ".join(str(field) for field in range(4, 53))
-    monkeypatch.setattr(claims.Path, "read_text", lambda _path, **_: line)
-    assert claims._from_proc(7) == ("S", "22")
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("Ss   Mon Nov 23 22:10:01 2026\n", "Mon Nov 23 22:10:01 2026"),
-        ("Z    Mon Nov 23 22:10:01 2026\n", None),
-        ("", None),
-    ],
-)
-def test_process_started_without_proc(monkeypatch, answer, expected):
-    done = subprocess.CompletedProcess([], 0, stdout=answer)
-    monkeypatch.setattr(claims, "_from_proc", lambda _pid: None)
-    monkeypatch.setattr(claims.subprocess, "run", lambda *_args, **_kwargs: done)
-    assert claims.process_started(2**22 + 1) == expected
-
-
 def test_a_process_that_may_not_be_looked_at_counts_as_running(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "_from_proc", lambda _pid: None)
-    monkeypatch.setattr(claims, "_from_ps", lambda _pid: None)
-    assert claims.process_started(os.getpid()) == "unknown"
+    monkeypatch.setattr(holders, "_from_proc", lambda _pid: None)
+    monkeypatch.setattr(holders, "_from_ps", lambda _pid: None)
+    assert holders.process_started(os.getpid()) == "unknown"
     write_claim(tmp_path, process_started="123")
     with pytest.raises(BadInput, match="is held by"):
         Claim.acquire(tmp_path)

@@ -17,6 +17,22 @@ from escapedim.training.data import Data
 from escapedim.training.recipe import Recipe
 
 
+VALUES = {
+    "task": "digits",
+    "hidden": (20, 10),
+    "activation": "relu",
+    "init": "glorot-normal",
+    "optimizer": "adam",
+    "lr": 1.2e-3,
+    "schedule": "constant",
+    "steps": "100it",
+    "batch_size": 6,
+    "dtype": "float32",
+    "jobs": 1,
+}
+"""A complete configuration, as settings resolve to it."""
+
+
 class Erf(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return 2 * torch.special.ndtr(z) - 1

@@ -6,8 +6,7 @@ from escapedim.training.estimate import available_mb, estimate, parameter_count
 from escapedim.training.experiment import make_model
 from escapedim.training.layout import Layout
 
-from .test_config import VALUES
-from .plain import toy_task
+from .plain import VALUES, toy_task
 
 TASK = toy_task()
 
