@@ -14,6 +14,7 @@ Before anything is timed, both sides run a few steps in float64 and must end wit
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -66,6 +67,7 @@ CHECKED_STEPS = 5
 TOLERANCE = 1e-9  # in float64, where lr is 1e-3 and an honest difference 1e-15
 
 Masks = list[Tensor]
+Seconds = tuple[float, float]  # of training, of everything
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,11 @@ class Scale:
 
     repeats: int = 5
     rounds: int = 10
-    plain_steps: int = 3000
+    plain_steps: int = 5000  # five networks of 1,000 steps, the length of the default run
     net_steps: int = 1000
 
 
-QUICK = Scale(repeats=2, rounds=1, plain_steps=1500, net_steps=300)
+QUICK = Scale(repeats=2, rounds=1, plain_steps=2500, net_steps=300)
 
 
 @dataclass(frozen=True)
@@ -184,13 +186,13 @@ def plain_masks(plan: Plan, masks: Masks, scores: Sequence[Tensor]) -> Masks:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds of a plain run: of the training of each dense and each pruned network, and of all the rest together."""
+    """Seconds of pruning on one side: of the training of each dense and each pruned network, and of all the rest."""
 
     dense_s: Sequence[float]
     pruned_s: Sequence[float]
     rest_s: float
 
-    def scaled(self, share: Setting, whole: Setting) -> tuple[float, float]:
+    def scaled(self, share: Setting, whole: Setting) -> Seconds:
         """Estimate the seconds of training, and of everything, that the whole takes where this was a share of it."""
         longer = whole.recipe.steps / share.recipe.steps
         dense = whole.config.replicates
@@ -264,21 +266,21 @@ def engine_job(setting: Setting, rows: Tensor, own_orders: bool) -> Job:
 
 
 class Stopwatch:
-    """The pause that ends a descent after `WARM_UP_STEPS` and so many timed steps."""
+    """Notes the time after every step, as `tick` or `pause`; asks for a pause after the warm-up and so many steps."""
 
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
+    def __init__(self, steps: float = math.inf) -> None:
+        self._last = WARM_UP_STEPS + steps
         self._times: list[float] = []
 
-    def __call__(self) -> bool:
-        """Note the time after a step."""
+    def __call__(self, members: int = 1) -> bool:
+        """Note the time after a step of so many members."""
         self._times.append(time.perf_counter())
-        return len(self._times) == WARM_UP_STEPS + self._steps
+        return len(self._times) == self._last
 
     @property
     def step_s(self) -> float:
-        """Seconds of one timed step."""
-        return (self._times[-1] - self._times[WARM_UP_STEPS - 1]) / self._steps
+        """Seconds of a step after the warm-up, in the mean."""
+        return (self._times[-1] - self._times[WARM_UP_STEPS - 1]) / (len(self._times) - WARM_UP_STEPS)
 
 
 def engine_step_s(job: Job, data: Data, steps: int) -> float:
@@ -286,6 +288,25 @@ def engine_step_s(job: Job, data: Data, steps: int) -> float:
     watch = Stopwatch(steps)
     descend(job, data, job.begin(), watch)
     return watch.step_s
+
+
+def engine_prune(setting: Setting) -> tuple[Tensor, Spent]:
+    """Do all of the experiment by the tool's own units, in this process; return what `PlainPrune.run` does.
+
+    A pruned network's seconds are its share of the stack of all arms. The rest is not timed.
+    """
+    done: dict[str, Arrays] = {}
+    dense_s, pruned_s = [], []
+    for unit in prune_experiment(setting.config, setting.task).units:
+        watch, earlier = Stopwatch(), {key: done[key] for key in unit.needs}
+        done[unit.key] = unit(Context(setting.task, setting.data, "cpu", watch), earlier, None).arrays
+        unit_s = watch.step_s * setting.recipe.steps
+        if unit.needs:
+            pruned_s.append(unit_s / len(setting.plan.arms))
+        else:
+            dense_s.append(unit_s)
+    ended = [torch.from_numpy(done[unit.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
+    return torch.cat(ended), Spent(dense_s, pruned_s, math.nan)
 
 
 # The oracle: both do the same work
@@ -302,20 +323,9 @@ def check_same_work() -> None:
     setting = Setting.of(
         dtype="float64", steps=f"{CHECKED_STEPS}it", rounds=1, replicates=1, arms="ticket", device="cpu"
     )
-    _hold("the last ticket", PlainPrune(setting).run()[0], _tool_ticket(setting))
+    _hold("the last ticket", PlainPrune(setting).run()[0], engine_prune(setting)[0])
     for own_orders in (False, True):
         _hold(f"a stack with own_orders={own_orders}", *_both_stacks(setting, own_orders))
-
-
-def _tool_ticket(setting: Setting) -> Tensor:
-    """Weights at the end of the last round's ticket, from the tool's own units of work."""
-    context = Context(setting.task, setting.data, "cpu", lambda members: False)
-    done: dict[str, Arrays] = {}
-    for unit in prune_experiment(setting.config, setting.task).units:
-        done[unit.key] = unit(context, {key: done[key] for key in unit.needs}, None).arrays
-    return torch.cat(
-        [torch.from_numpy(done[unit.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
-    )
 
 
 def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
@@ -382,7 +392,7 @@ def threads(count: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class PlainTimes:
-    """The plain loop of the row `prune` with a number of threads: seconds, scaled to the whole work."""
+    """The plain loop of the row `prune` with a number of torch threads: seconds, scaled to the whole work."""
 
     threads: int
     all_s: Spread
@@ -393,9 +403,9 @@ class PlainTimes:
 class PruneRow:
     """`escapedim prune` as a process, against the plain loop.
 
-    `tool_run_s` is the wall time that the tool's summary states: all but the start of the process. `ratio` compares
-    everything, `training_ratio` the plain loop's training steps alone with `tool_run_s`; both take the faster plain
-    loop.
+    `ratio` compares the process with the faster plain loop. `tool_run_s` is the wall time that the tool's summary
+    states: all but the start of the process. `training_ratio` compares training alone, with one thread on both sides;
+    `engine_training_s` is scaled from the same share of the work as the plain loop's times.
     """
 
     command: str
@@ -405,38 +415,28 @@ class PruneRow:
     tool_s: Spread
     tool_run_s: Spread
     tool_peak_rss_mb: float
+    engine_training_s: Spread
     plain: Sequence[PlainTimes]
     ratio: Ratio
     training_ratio: Ratio
 
 
 def measure_prune(scale: Scale, full: bool) -> PruneRow:
-    """Time both in turns: the tool, the plain loop with torch's default threads, the plain loop with one."""
+    """Time in turns: the tool, the plain loop with one thread and with torch's default, the engine with one."""
     whole = Setting.of(rounds=scale.rounds)
     share = whole if full else _share(whole, scale.plain_steps)
     counts = sorted({1, DEFAULT_THREADS})
     tool: list[ToolTimes] = []
-    plain: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    plain: dict[int, list[Seconds]] = {count: [] for count in counts}
+    engine: list[Seconds] = []
     for _ in range(scale.repeats):
         tool.append(run_tool(whole))
         for count in counts:
             with threads(count):
                 plain[count].append(PlainPrune(share).run()[1].scaled(share, whole))
-    times = [_plain_times(count, pairs) for count, pairs in plain.items()]
-    faster = min(times, key=lambda time: time.all_s.median)
-    tool_s, run_s = Spread.of([one.wall_s for one in tool]), Spread.of([one.run_s for one in tool])
-    return PruneRow(
-        command=" ".join(tool_arguments(whole)),
-        jobs=usable_cores(),
-        net_steps=tool[0].net_steps,
-        plain_net_steps=prune_experiment(share.config, share.task).net_steps,
-        tool_s=tool_s,
-        tool_run_s=run_s,
-        tool_peak_rss_mb=max(one.peak_rss_mb for one in tool),
-        plain=times,
-        ratio=Ratio.of(faster.all_s, tool_s),
-        training_ratio=Ratio.of(faster.training_s, run_s),
-    )
+        with threads(1):
+            engine.append(engine_prune(share)[1].scaled(share, whole))
+    return _prune_row(whole, share, tool, {count: _plain_times(count, plain[count]) for count in counts}, engine)
 
 
 def _share(whole: Setting, plain_steps: int) -> Setting:
@@ -445,9 +445,33 @@ def _share(whole: Setting, plain_steps: int) -> Setting:
     return Setting.of(rounds=1, replicates=1, steps=f"{steps}it")
 
 
-def _plain_times(count: int, pairs: Sequence[tuple[float, float]]) -> PlainTimes:
-    training, everything = zip(*pairs, strict=True)
+def _plain_times(count: int, repeats: Sequence[Seconds]) -> PlainTimes:
+    training, everything = zip(*repeats, strict=True)
     return PlainTimes(count, all_s=Spread.of(everything), training_s=Spread.of(training))
+
+
+def _prune_row(
+    whole: Setting,
+    share: Setting,
+    tool: Sequence[ToolTimes],
+    plain: Mapping[int, PlainTimes],
+    engine: Sequence[Seconds],
+) -> PruneRow:
+    faster = min(plain.values(), key=lambda times: times.all_s.median)
+    tool_s, training_s = Spread.of([one.wall_s for one in tool]), Spread.of([training for training, _ in engine])
+    return PruneRow(
+        command=" ".join(tool_arguments(whole)),
+        jobs=usable_cores(),
+        net_steps=tool[0].net_steps,
+        plain_net_steps=prune_experiment(share.config, share.task).net_steps,
+        tool_s=tool_s,
+        tool_run_s=Spread.of([one.run_s for one in tool]),
+        tool_peak_rss_mb=max(one.peak_rss_mb for one in tool),
+        engine_training_s=training_s,
+        plain=list(plain.values()),
+        ratio=Ratio.of(faster.all_s, tool_s),
+        training_ratio=Ratio.of(plain[1].training_s, training_s),
+    )
 
 
 @dataclass(frozen=True)
@@ -502,8 +526,8 @@ class StepsRow:
     members: int
     steps: int
     plain_ms: Spread
-    shared_order: StackTimes
-    own_orders: StackTimes
+    shared: StackTimes
+    own: StackTimes
 
 
 def measure_steps(scale: Scale, members: Sequence[int]) -> list[StepsRow]:
@@ -569,54 +593,55 @@ def _cpu_model() -> str:
 
 def show_prune(row: PruneRow, console: Console) -> None:
     """Print the row `prune` as a table, and what its numbers are."""
-    table = _table(f"{row.command}: {row.net_steps:,} network steps", "median", "min..max")
-    table.add_row(f"escapedim, {row.jobs} processes", *_cells(row.tool_s, "s"))
-    table.add_row("  without its start", *_cells(row.tool_run_s, "s"))
+    table = _table("", "median", "min..max")
+    table.add_row(f"escapedim, {row.jobs} processes of one thread", *_cells(row.tool_s))
+    table.add_row("  without its start", *_cells(row.tool_run_s))
     for plain in row.plain:
-        table.add_row(f"plain loop, {plain.threads} threads", *_cells(plain.all_s, "s"))
-        table.add_row("  training steps alone", *_cells(plain.training_s, "s"))
-    table.add_row("ratio", *_ratio_cells(row.ratio))
-    table.add_row("ratio, training", *_ratio_cells(row.training_ratio))
+        table.add_row(f"plain loop, torch threads: {plain.threads}", *_cells(plain.all_s))
+    table.add_row("ratio", *_ratio_cells(row.ratio), style="bold")
+    table.add_row("training alone, one thread: escapedim", *_cells(row.engine_training_s))
+    table.add_row("training alone, one thread: plain loop", *_cells(row.plain[0].training_s))
+    table.add_row("ratio", *_ratio_cells(row.training_ratio), style="bold")
     table.add_row("largest memory of escapedim", f"{row.tool_peak_rss_mb:,.0f} MiB", "")
+    console.print(f"{row.command}: {row.net_steps:,} network steps", style="bold")
     console.print(table)
     if row.plain_net_steps < row.net_steps:
         console.print(
-            f"The plain loop was timed over {row.plain_net_steps:,} network steps of rounds 0 and 1 and scaled up by "
-            f"{row.net_steps / row.plain_net_steps:.1f}; --full runs all of it."
+            f"The plain loop, and training alone, were timed over {row.plain_net_steps:,} network steps of rounds 0 and "
+            f"1 and scaled up by {row.net_steps / row.plain_net_steps:.1f}; --full runs all of them."
         )
-    console.print(
-        "Ratios take the faster plain loop. 'training' compares its training steps alone with all that escapedim does "
-        "between its start and its end: workers, pruning, evaluation, saving.\n"
-    )
+    console.print("The first ratio is the faster plain loop's time over that of escapedim as a process.\n")
 
 
 def show_steps(rows: Sequence[StepsRow], console: Console) -> None:
     """Print the row `steps` as a table."""
-    columns = ("plain loop", "shared data order", "ratio", "own data orders", "ratio")
-    table = _table("Milliseconds per network step, one thread", *columns, first="members")
+    table = _table("members", "plain loop", "shared data order", "ratio", "own data orders", "ratio")
     for row in rows:
-        cells = [f"{row.plain_ms.median:.3f}"]
-        for stack in (row.shared_order, row.own_orders):
-            cells += [f"{stack.net_step_ms.median:.3f}", " ".join(_ratio_cells(stack.ratio))]
-        table.add_row(str(row.members), *cells)
+        stacks = [(_lines(*_cells(s.net_step_ms, 3)), _lines(*_ratio_cells(s.ratio))) for s in (row.shared, row.own)]
+        table.add_row(str(row.members), _lines(*_cells(row.plain_ms, 3)), *stacks[0], *stacks[1])
+    console.print("Training steps, one thread: milliseconds per network step", style="bold")
     console.print(table)
-    console.print("A network step is one step of one network: wall time / steps / members.\n")
+    console.print("A network step is one step of one network: wall time / steps / members. Median, min..max.\n")
 
 
-def _table(title: str, *columns: str, first: str = "") -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first, no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+def _table(*columns: str) -> Table:
+    table = Table()
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
     return table
 
 
-def _cells(spread: Spread, unit: str) -> tuple[str, str]:
-    return f"{spread.median:.1f} {unit}", f"{spread.min:.1f}..{spread.max:.1f}"
+def _cells(spread: Spread, digits: int = 1) -> tuple[str, str]:
+    unit = " s" if digits == 1 else ""
+    return f"{spread.median:,.{digits}f}{unit}", f"{spread.min:,.{digits}f}..{spread.max:,.{digits}f}"
 
 
 def _ratio_cells(ratio: Ratio) -> tuple[str, str]:
     return f"{ratio.ratio:.2f} ×", f"{ratio.min:.2f}..{ratio.max:.2f}"
+
+
+def _lines(*cells: str) -> str:
+    return "\n".join(cells)
 
 
 # The command
@@ -648,7 +673,6 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: under a minute.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Run all of the plain loop instead of a share.")] = False,
     repeats: Annotated[int | None, typer.Option(min=1, help="Repeats, of which the medians are given.")] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds of prune.")] = None,
     plain_steps: Annotated[
         int | None, typer.Option(min=5, help="Network steps of the share of the plain loop.")
     ] = None,
@@ -657,7 +681,7 @@ def main(
     json_file: Annotated[Path, typer.Option("--json", help="Where the numbers go.")] = Path("benchmark.json"),
 ) -> None:
     """Measure escapedim against a plain PyTorch loop that does the same work."""
-    given = {"repeats": repeats, "rounds": rounds, "plain_steps": plain_steps, "net_steps": net_steps}
+    given = {"repeats": repeats, "plain_steps": plain_steps, "net_steps": net_steps}
     scale = replace(QUICK if quick else Scale(), **{name: value for name, value in given.items() if value is not None})
     asked, stacks = _listed(rows), [int(count) for count in _listed(members)]
     try:

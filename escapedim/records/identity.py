@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from escapedim.records.summary import canonical
+from escapedim.records.strict_json import canonical
 
 Role = Literal["scientific", "extendable", "operational"]
 

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput
+from escapedim.records.strict_json import canonical, parse_object, printable
 
 SCHEMA: Final = "escapedim.summary/1"
-MAX_DEPTH = 64
 
 Kind = Literal["train", "lottery"]
 Status = Literal["running", "interrupted", "complete", "failed"]
@@ -215,20 +215,10 @@ class Summary(Model):
         return self
 
 
-def finite(value: float) -> float | None:
-    """Return the number, or None where it is not finite: strict JSON has neither NaN nor infinity."""
-    return float(value) if math.isfinite(value) else None
-
-
 def digest_of(document: dict[str, Any]) -> str:
     """SHA-256 of a summary's canonical JSON without its `digest`."""
     body = {key: value for key, value in document.items() if key != "digest"}
     return hashlib.sha256(canonical(body).encode()).hexdigest()
-
-
-def canonical(value: Any) -> str:
-    """Strict JSON with sorted keys and no spaces: one text for one value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def encode(summary: Summary) -> bytes:
@@ -303,46 +293,17 @@ def _validated(document: dict[str, Any], name: str) -> Summary:
         place = ".".join(str(part) for part in [*prefix, *first["loc"]]) or "the summary"
         reason = first["msg"].removeprefix("Value error, ")
         raise BadInput(
-            f"{name} is not a valid summary: {_printable(place)}: {_printable(reason)}; "
+            f"{name} is not a valid summary: {printable(place)}: {printable(reason)}; "
             "write it again by repeating its command."
         ) from None
 
 
 def _json_object(raw: bytes, name: str) -> dict[str, Any]:
     try:
-        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float)
-        if not isinstance(document, dict):
-            raise ValueError(f"expected a JSON object, found {type(document).__name__}")
-        _check_depth(document)
-    except (ValueError, RecursionError) as error:
-        reason = _printable(str(error))
+        return parse_object(raw)
+    except ValueError as error:
+        reason = printable(str(error))
         raise BadInput(f"{name} is not a complete JSON file ({reason}); expected an escapedim summary.") from None
-    return document
-
-
-def _refuse_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not strict JSON")
-
-
-def _finite_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text} is too large")
-    return value
-
-
-def _check_depth(document: Any) -> None:
-    # Whatever comes after the parser walks the document recursively, and would end in a traceback.
-    level = [document]
-    for _ in range(MAX_DEPTH):
-        inner = [part.values() if isinstance(part, dict) else part for part in level]
-        level = [value for part in inner for value in part if isinstance(value, dict | list)]
-    if level:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""Strict JSON: one text for one value on the way out, no NaN, no infinity and no bottomless nesting on the way in."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 64
+
+
+def canonical(value: Any) -> str:
+    """Strict JSON with sorted keys and no spaces: one text for one value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Return the object that UTF-8 bytes hold.
+
+    Raises
+    ------
+    ValueError
+        Not JSON, not strict, not an object, or nested too deep.
+    """
+    try:
+        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float)
+    except RecursionError:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"expected a JSON object, found {type(document).__name__}")
+    _check_depth(document)
+    return document
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not strict JSON")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text} is too large")
+    return value
+
+
+def _check_depth(document: Any) -> None:
+    # Whatever comes after the parser walks the document recursively, and would end in a traceback.
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inner = [part.values() if isinstance(part, dict) else part for part in level]
+        level = [value for part in inner for value in part if isinstance(value, dict | list)]
+    if level:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def printable(text: str) -> str:
+    """Return the text in one line of at most 120 characters, for a message."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]
