@@ -154,8 +154,8 @@ def weights(network: nn.Sequential) -> list[Tensor]:
 
 def plain_train(setting: Setting, network: nn.Sequential, order: DataOrder, steps: int, masks: Masks) -> float:
     """Train one network, with no masks where the list is empty; return the seconds."""
-    began = time.perf_counter()
     x, labels, pruned = setting.data.train.x, setting.labels, weights(network)[: len(masks)]
+    began = time.perf_counter()
     optimizer = torch.optim.Adam(network.parameters(), lr=setting.recipe.lr)
     for step in range(steps):
         chosen = order.batch(step)
@@ -323,9 +323,10 @@ def check_same_work() -> None:
     setting = Setting.of(
         dtype="float64", steps=f"{CHECKED_STEPS}it", rounds=1, replicates=1, arms="ticket", device="cpu"
     )
-    _hold("the last ticket", PlainPrune(setting).run()[0], engine_prune(setting)[0])
-    for own_orders in (False, True):
-        _hold(f"a stack with own_orders={own_orders}", *_both_stacks(setting, own_orders))
+    with threads(1):
+        _hold("the last ticket", PlainPrune(setting).run()[0], engine_prune(setting)[0])
+        _hold("a stack with one data order", *_both_stacks(setting, own_orders=False))
+        _hold("a stack with own data orders", *_both_stacks(setting, own_orders=True))
 
 
 def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
@@ -405,7 +406,7 @@ class PruneRow:
 
     `ratio` compares the process with the faster plain loop. `tool_run_s` is the wall time that the tool's summary
     states: all but the start of the process. `training_ratio` compares training alone, with one thread on both sides;
-    `engine_training_s` is scaled from the same share of the work as the plain loop's times.
+    `engine_training_s` is scaled from the same share of the work as the times of `plain`, which has one thread first.
     """
 
     command: str
@@ -461,7 +462,7 @@ def _prune_row(
     tool_s, training_s = Spread.of([one.wall_s for one in tool]), Spread.of([training for training, _ in engine])
     return PruneRow(
         command=" ".join(tool_arguments(whole)),
-        jobs=usable_cores(),
+        jobs=min(whole.config.jobs, whole.config.replicates),  # units of one replicate wait for each other
         net_steps=tool[0].net_steps,
         plain_net_steps=prune_experiment(share.config, share.task).net_steps,
         tool_s=tool_s,
@@ -532,7 +533,7 @@ class StepsRow:
 
 def measure_steps(scale: Scale, members: Sequence[int]) -> list[StepsRow]:
     """Time, in turns: the plain loop, a stack that shares its data order, a stack whose members have one each."""
-    # Between two looks at the validation part, which the plain loop does not take.
+    # So long a run that no look at the validation part falls into the timed steps: the plain loop takes none.
     setting = Setting.of(steps=f"{10**6}it")
     rows = torch.stack([setting.initial(member) for member in range(max(members))])
     with threads(1):
@@ -598,19 +599,21 @@ def show_prune(row: PruneRow, console: Console) -> None:
     table.add_row("  without its start", *_cells(row.tool_run_s))
     for plain in row.plain:
         table.add_row(f"plain loop, torch threads: {plain.threads}", *_cells(plain.all_s))
-    table.add_row("ratio", *_ratio_cells(row.ratio), style="bold")
+    table.add_row("ratio, all in all", *_ratio_cells(row.ratio), style="bold")
     table.add_row("training alone, one thread: escapedim", *_cells(row.engine_training_s))
     table.add_row("training alone, one thread: plain loop", *_cells(row.plain[0].training_s))
-    table.add_row("ratio", *_ratio_cells(row.training_ratio), style="bold")
-    table.add_row("largest memory of escapedim", f"{row.tool_peak_rss_mb:,.0f} MiB", "")
+    table.add_row("ratio, training alone", *_ratio_cells(row.training_ratio), style="bold")
+    table.add_row("peak memory of escapedim, all processes", f"{row.tool_peak_rss_mb:,.0f} MiB", "")
     console.print(f"{row.command}: {row.net_steps:,} network steps", style="bold")
     console.print(table)
     if row.plain_net_steps < row.net_steps:
         console.print(
-            f"The plain loop, and training alone, were timed over {row.plain_net_steps:,} network steps of rounds 0 and "
-            f"1 and scaled up by {row.net_steps / row.plain_net_steps:.1f}; --full runs all of them."
+            f"Plain loop and training alone: timed over {row.plain_net_steps:,} network steps of rounds 0 and 1, "
+            f"and scaled up by {row.net_steps / row.plain_net_steps:.1f}; --full runs all of them."
         )
-    console.print("The first ratio is the faster plain loop's time over that of escapedim as a process.\n")
+    console.print(
+        "The first ratio is the time of the faster plain loop, in a process that has started, over escapedim's.\n"
+    )
 
 
 def show_steps(rows: Sequence[StepsRow], console: Console) -> None:
@@ -664,18 +667,30 @@ def benchmark(
     return report
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _listed(rows: str) -> list[str]:
+    listed = [row.strip() for row in rows.split(",")]
+    if set(listed) - set(ROWS):
+        raise BadInput(f"--rows takes {', '.join(ROWS)}, found {rows!r}.")
+    return listed
 
 
+def _counts(members: str) -> list[int]:
+    listed = [count.strip() for count in members.split(",")]
+    if not all(count.isdecimal() and int(count) for count in listed):
+        raise BadInput(f"--members takes whole numbers from 1 on, such as 1,8,64, found {members!r}.")
+    return [int(count) for count in listed]
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
 def main(
     rows: Annotated[str, typer.Option(help=f"What to measure: {', '.join(ROWS)}.")] = ",".join(ROWS),
     quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: under a minute.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Run all of the plain loop instead of a share.")] = False,
     repeats: Annotated[int | None, typer.Option(min=1, help="Repeats, of which the medians are given.")] = None,
-    plain_steps: Annotated[
-        int | None, typer.Option(min=5, help="Network steps of the share of the plain loop.")
-    ] = None,
+    plain_steps: Annotated[int | None, typer.Option(min=50, help="Network steps of that share.")] = None,
     net_steps: Annotated[int | None, typer.Option(min=1, help="Network steps of a timing of 'steps'.")] = None,
     members: Annotated[str, typer.Option(help="Members of the stacks of 'steps'.")] = ",".join(map(str, MEMBERS)),
     json_file: Annotated[Path, typer.Option("--json", help="Where the numbers go.")] = Path("benchmark.json"),
@@ -683,11 +698,8 @@ def main(
     """Measure escapedim against a plain PyTorch loop that does the same work."""
     given = {"repeats": repeats, "plain_steps": plain_steps, "net_steps": net_steps}
     scale = replace(QUICK if quick else Scale(), **{name: value for name, value in given.items() if value is not None})
-    asked, stacks = _listed(rows), [int(count) for count in _listed(members)]
     try:
-        if not asked or set(asked) - set(ROWS):
-            raise BadInput(f"--rows takes {', '.join(ROWS)}, found {rows!r}.")
-        report = benchmark(asked, scale, full, stacks, make_console(sys.stdout))
+        report = benchmark(_listed(rows), scale, full, _counts(members), make_console(sys.stdout))
         write_atomic(json_file, json.dumps(report, indent=1).encode())
     except EscapedimError as error:
         typer.echo(f"benchmark: {error}", err=True)
@@ -695,4 +707,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

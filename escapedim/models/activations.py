@@ -20,8 +20,8 @@ _ops = torch.ops.aten
 class Activation:
     """An elementwise function and its vector-Jacobian product.
 
-    `backward(grad, z, a)` returns grad · σ'(z) where a = σ(z); all tensors of one shape. With `in_place`
-    the derivative needs only a, so that a may be written over z.
+    `backward(grad, z, a)` overwrites grad by grad · σ'(z) and returns it, where a = σ(z); all tensors of one shape.
+    With `in_place` the derivative needs only a, so that a may be written over z.
     """
 
     function: Callable[[Tensor], Tensor]
@@ -34,14 +34,39 @@ def _erf(z: Tensor) -> Tensor:
 
 
 def _erf_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    return grad * torch.exp(-0.5 * z * z) * math.sqrt(2 / math.pi)
+    return grad.mul_(torch.exp(-0.5 * z * z)).mul_(math.sqrt(2 / math.pi))
+
+
+def _relu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    _ops.threshold_backward.grad_input(grad, a, 0, grad_input=grad)
+    return grad
+
+
+def _tanh_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    _ops.tanh_backward.grad_input(grad, a, grad_input=grad)
+    return grad
+
+
+def _sigmoid_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    _ops.sigmoid_backward.grad_input(grad, a, grad_input=grad)
+    return grad
+
+
+def _gelu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    _ops.gelu_backward.grad_input(grad, z, grad_input=grad)
+    return grad
+
+
+def _softplus_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+    _ops.softplus_backward.grad_input(grad, z, 1, 20, grad_input=grad)
+    return grad
 
 
 TABLE: dict[str, Activation] = {
-    "relu": Activation(torch.relu, lambda g, z, a: _ops.threshold_backward(g, a, 0), torch.relu_),
-    "tanh": Activation(torch.tanh, lambda g, z, a: _ops.tanh_backward(g, a), torch.tanh_),
-    "sigmoid": Activation(torch.sigmoid, lambda g, z, a: _ops.sigmoid_backward(g, a), torch.sigmoid_),
-    "gelu": Activation(torch.nn.functional.gelu, lambda g, z, a: _ops.gelu_backward(g, z)),
-    "softplus": Activation(torch.nn.functional.softplus, lambda g, z, a: _ops.softplus_backward(g, z, 1, 20)),
+    "relu": Activation(torch.relu, _relu_backward, torch.relu_),
+    "tanh": Activation(torch.tanh, _tanh_backward, torch.tanh_),
+    "sigmoid": Activation(torch.sigmoid, _sigmoid_backward, torch.sigmoid_),
+    "gelu": Activation(torch.nn.functional.gelu, _gelu_backward),
+    "softplus": Activation(torch.nn.functional.softplus, _softplus_backward),
     "erf": Activation(_erf, _erf_backward),
 }

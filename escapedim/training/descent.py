@@ -115,22 +115,20 @@ class _Stack:
         self.rows = (state.diverged_at < 0).nonzero()[:, 0]
         rows = self.rows.to(state.params.device)
         self.flat = state.params[rows].contiguous()
-        self.flat.grad = torch.empty_like(self.flat)
+        self._gradients = torch.empty_like(self.flat)
         self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
-        self._optimizer = Optimizer(job.recipe.optimizer, self.flat)
-        self._optimizer.load(state.moments)
+        self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
         self._gradient = make_gradient(job.model, job.loss)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
         self._batches = Batches(data.train.x, data.train.targets, seeds, job.recipe.batch_size) if seeds else None
 
     def step(self, step: int, lr: float) -> None:
         assert self._batches is not None
-        assert self.flat.grad is not None
         x, targets = self._batches.at(step)
-        self._gradient(self.flat, x, targets, self.flat.grad)
+        self._gradient(self.flat, x, targets, self._gradients)
         if self._mask_bits is not None:
-            self.flat.grad.view(self._mask_bits.dtype).bitwise_and_(self._mask_bits)
-        self._optimizer.step(lr)
+            self._gradients.view(self._mask_bits.dtype).bitwise_and_(self._mask_bits)
+        self._optimizer.step(self._gradients, lr)
 
     def finite(self) -> Tensor:
         return self.flat.isfinite().all(1).cpu()

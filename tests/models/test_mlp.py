@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -52,7 +53,7 @@ def test_apply_is_a_plain_network(sizes, activation, samples):
         for name, shape in MLP(sizes, activation).shapes.items()
     }
     layers = []
-    for n, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for n, (inputs, units) in enumerate(itertools.pairwise(sizes), start=1):
         linear = nn.Linear(inputs, units).double()
         linear.load_state_dict({"weight": params[f"layer{n}.weight"], "bias": params[f"layer{n}.bias"]})
         layers += [linear, MODULES[activation]]

@@ -10,9 +10,7 @@ CASES = {
     "sgd:momentum=0.8,nesterov=true,weight_decay=0.01": partial(SGD, momentum=0.8, nesterov=True, weight_decay=0.01),
     "gd:momentum=0.5": partial(SGD, momentum=0.5),
     "adam": Adam,
-    "adam:beta1=0.7,beta2=0.95,eps=1e-6,weight_decay=0.1": partial(
-        Adam, betas=(0.7, 0.95), eps=1e-6, weight_decay=0.1
-    ),
+    "adam:beta1=0.7,beta2=0.95,eps=1e-6,weight_decay=0.1": partial(Adam, betas=(0.7, 0.95), eps=1e-6, weight_decay=0.1),
     "adamw": AdamW,
     "adamw:weight_decay=0.3": partial(AdamW, weight_decay=0.3),
 }

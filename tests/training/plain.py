@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,6 @@ from escapedim.specs import Spec, parse_spec
 from escapedim.tasks.base import Criterion, Split, Task
 from escapedim.training.data import Data
 from escapedim.training.recipe import Recipe
-
 
 VALUES = {
     "task": "digits",
@@ -52,7 +52,7 @@ LOSSES: dict[str, nn.Module] = {"cross-entropy": nn.CrossEntropyLoss(), "squared
 def network(sizes: tuple[int, ...], activation: str, row: Tensor) -> nn.Sequential:
     """A plain network that holds a copy of one row of parameters."""
     layers: list[nn.Module] = []
-    for inputs, units in zip(sizes, sizes[1:], strict=False):
+    for inputs, units in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, units), ACTIVATIONS[activation]()]
     net = nn.Sequential(*layers[:-1]).to(row.dtype)
     vector_to_parameters(row.clone(), net.parameters())

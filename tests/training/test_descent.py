@@ -11,6 +11,7 @@ from torch import Tensor
 from escapedim.training import descent
 from escapedim.training.batches import DataOrder
 from escapedim.training.descent import Job, State, descend
+from escapedim.training.evaluation import Scores
 from escapedim.training.initial import initial_row, order_seed
 
 from .optimizers import CASES
@@ -163,6 +164,21 @@ def test_the_best_validation_accuracy_is_looked_for_ten_times_and_the_earliest_c
         assert state.best_validation[member] == max(seen)
         first = nets[seen.index(max(seen))]
         assert state.test_at_best[member] == accuracy(first, problem.data.test.x, problem.task.test.y)
+
+
+def test_an_accuracy_that_is_not_a_number_is_never_the_best(monkeypatch):
+    problem = toy(steps=10)
+    seen = {"validation": [torch.nan, 0.5, torch.nan, 0.75, torch.nan, 0.25, 0.75, torch.nan, 0.5, 0.5]}
+    seen["test"] = [step / 10 for step in range(10)]
+    scripts = {name: iter(values) for name, values in seen.items()}
+
+    def evaluate(model, loss, flat, samples):
+        value = next(scripts["validation" if samples is problem.data.validation else "test"])
+        return Scores(torch.zeros(1), torch.tensor([value], dtype=torch.float64))
+
+    monkeypatch.setattr(descent, "evaluate", evaluate)
+    state = train(problem, problem.rows(1))
+    assert (state.best_validation.item(), state.test_at_best.item()) == (0.75, 0.3)
 
 
 def test_tasks_without_labels_have_no_best_validation():

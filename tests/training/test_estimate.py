@@ -30,9 +30,7 @@ def test_more_work_or_fewer_processes_take_longer(larger):
     assert of(jobs=2).seconds < of(**{"jobs": 2, **larger}).seconds
 
 
-@pytest.mark.parametrize(
-    "larger", [{"members": 400}, {"hidden": (3000,)}, {"dtype": "float64"}, {"jobs": 3}]
-)
+@pytest.mark.parametrize("larger", [{"members": 400}, {"hidden": (3000,)}, {"dtype": "float64"}, {"jobs": 3}])
 def test_larger_stacks_and_more_processes_take_more_memory(larger):
     assert of(jobs=2).memory_mb < of(**{"jobs": 2, **larger}).memory_mb
 

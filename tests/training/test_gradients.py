@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ def sample(loss, sizes, members, batch, shared, generator, dtype=torch.float64):
         return torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
 
     lead = () if shared else (members,)
-    count = sum((inputs + 1) * units for inputs, units in zip(sizes, sizes[1:], strict=False))
+    count = sum((inputs + 1) * units for inputs, units in itertools.pairwise(sizes))
     x = normal(*lead, batch, sizes[0])
     if loss == "squared":
         return normal(members, count), x, normal(*lead, batch, sizes[-1])

@@ -36,7 +36,9 @@ def test_replicates_and_root_seeds_share_no_draw():
 
 
 def test_every_round_of_every_replicate_has_its_own_data_order():
-    seeds = {order_seed(MODEL, root, replicate, cycle) for root, replicate, cycle in itertools.product(range(4), repeat=3)}
+    seeds = {
+        order_seed(MODEL, root, replicate, cycle) for root, replicate, cycle in itertools.product(range(4), repeat=3)
+    }
     assert len(seeds) == 64
 
 

@@ -30,7 +30,9 @@ def test_metrics_are_the_evaluation_at_the_end():
     problem = toy()
     rows = problem.rows(2)
     first, second = measured(problem, rows, [-1, -1])
-    scores = {part: evaluate(problem.model, "cross-entropy", rows, getattr(problem.data, part)) for part in ("train", "test")}
+    scores = {
+        part: evaluate(problem.model, "cross-entropy", rows, getattr(problem.data, part)) for part in ("train", "test")
+    }
     for member, (metrics, best) in enumerate(zip((first, second), (0.5, 0.9), strict=True)):
         assert list(metrics) == [*LOSSES, *ACCURACIES, "success", "ending"]
         for part, score in scores.items():

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_warm_up_multiplies_any_shape(shape, warmup):
 def test_cosine_starts_at_the_base_rate_falls_and_would_end_at_0(total):
     rates = factors("cosine", total)
     assert rates[0] == 1
-    assert all(before > after > 0 for before, after in zip(rates, rates[1:], strict=False))
+    assert all(before > after > 0 for before, after in itertools.pairwise(rates))
     assert make_schedule(parse_spec("cosine"), total, 1.0)(total) == pytest.approx(0, abs=1e-15)
     assert rates == pytest.approx([math.cos(math.pi * step / (2 * total)) ** 2 for step in range(total)], abs=1e-12)
 

@@ -1,0 +1,3 @@
+from ..training.conftest import processor_settings
+
+__all__ = ["processor_settings"]

@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def processor_settings() -> Iterator[None]:
+    """One thread as in a worker (several suffer beside other processes), and small numbers as hypothesis needs them.
+
+    `Inline` sets both for the whole process, and so for the tests after it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from escapedim.comparison.statistics import wilson
+from escapedim.training.batches import DataOrder
+from escapedim.training.config import TrainConfig
+from escapedim.training.experiment import TrainUnit, columns, make_model, train_experiment
+from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.layout import Layout
+from escapedim.training.units import Context, Outcome
+
+from .plain import VALUES, accuracy, network, toy, toy_task, trajectory
+
+PROBLEM = toy("cross-entropy", "sgd:momentum=0.9", lr=0.1)
+KEEP = (0, 3, 30)
+
+
+def run(problem=PROBLEM, replicate=2, pauses=(), paused=None, told=None) -> Outcome:
+    ticks = itertools.count(1)
+
+    def tick(members: int) -> bool:
+        if told is not None:
+            told.append(members)
+        return next(ticks) in pauses
+
+    unit = TrainUnit(problem.model, problem.recipe, KEEP, 7, replicate)
+    return unit(Context(problem.task, problem.data, "cpu", tick), {}, paused)
+
+
+def test_a_unit_trains_one_replicate_as_a_plain_loop_does():
+    outcome = run()
+    row = initial_row(PROBLEM.model, "float64", 7, 2)
+    order = DataOrder(order_seed(PROBLEM.model, 7, 2, 0), 23, 6)
+    x, labels = torch.from_numpy(PROBLEM.task.train.x), torch.from_numpy(PROBLEM.task.train.y)
+    batches = [(x[order.batch(step)], labels[order.batch(step)]) for step in range(30)]
+    net = network(PROBLEM.model.sizes, "tanh", row)
+
+    def optimizer(params, lr):
+        return torch.optim.SGD(params, lr, momentum=0.9)
+
+    rows = list(trajectory(net, "cross-entropy", batches, optimizer, [0.1] * 30))
+    layout = Layout(PROBLEM.model.shapes)
+    assert set(outcome.arrays) == {f"step{step}.{name}" for step in KEEP for name in PROBLEM.model.shapes}
+    for step in KEEP:
+        for name, expected in layout.split(rows[step].numpy()).items():
+            np.testing.assert_allclose(outcome.arrays[f"step{step}.{name}"], expected, rtol=1e-9, atol=1e-12)
+    assert outcome.metrics["train_accuracy"] == accuracy(net, x, PROBLEM.task.train.y)
+    assert outcome.metrics["net_steps"] == 30
+    json.dumps(outcome.metrics, allow_nan=False)
+
+
+def test_step_0_is_the_draw_itself():
+    arrays = run().arrays
+    row = Layout(PROBLEM.model.shapes).split(initial_row(PROBLEM.model, "float64", 7, 2).numpy())
+    assert all(np.array_equal(arrays[f"step0.{name}"], value) for name, value in row.items())
+
+
+@pytest.mark.parametrize("step", [1, 3, 17, 29])
+def test_a_paused_unit_goes_on_to_the_same_outcome(step):
+    told: list[int] = []
+    middle = run(pauses={step}, told=told)
+    assert middle.metrics is None
+    assert told == [1] * step
+    again, whole = run(paused=middle.arrays, told=told), run()
+    assert told == [1] * 30
+    assert again.metrics == whole.metrics
+    assert {name: value.tobytes() for name, value in again.arrays.items()} == {
+        name: value.tobytes() for name, value in whole.arrays.items()
+    }
+
+
+def test_replicates_and_seeds_differ():
+    ends = [run(replicate=replicate).arrays["step30.layer1.weight"] for replicate in (0, 1)]
+    assert not np.allclose(*ends)
+
+
+def config(**changes) -> TrainConfig:
+    return TrainConfig(**{**VALUES, "replicates": 3, **changes})
+
+
+def test_an_experiment_is_one_unit_a_replicate():
+    experiment = train_experiment(config(steps="50it", keep="13it"), toy_task())
+    assert experiment.kind == "train"
+    assert [unit.key for unit in experiment.units] == [f"replicate-00000{n}" for n in range(3)]
+    assert all(unit.needs == () for unit in experiment.units)
+    assert experiment.net_steps == 150
+    assert experiment.label == "3 networks"
+    assert experiment.units[0].keep == (0, 1, 2, 5, 10, 13, 25, 50)
+
+
+def test_units_do_not_depend_on_how_many_there_are():
+    few, many = (train_experiment(config(replicates=count), toy_task()).units for count in (2, 5))
+    assert list(many[:2]) == list(few)
+
+
+def test_a_model_has_the_tasks_inputs_and_outputs():
+    model = make_model(config(hidden="20,10", init="he-normal", activation="gelu"), toy_task())
+    assert (model.sizes, model.activation, model.init_name) == ((4, 20, 10, 3), "gelu", "he-normal")
+
+
+def metrics(success: bool, ending: str = "undecided") -> dict:
+    numbers = [0.25, 0.5, 0.75, 0.5, 0.625] if ending != "diverged" else [None] * 5
+    return {**dict(zip(columns(toy_task()), numbers, strict=True)), "success": success, "ending": ending}
+
+
+def test_a_result_adds_the_finished_replicates_up():
+    experiment = train_experiment(config(), toy_task())
+    done = {"replicate-000002": metrics(False, "diverged"), "replicate-000000": metrics(True)}
+    result = experiment.describe(done, {"replicate-000000": "0" * 64})
+    assert (result.replicates, result.members, result.successes, result.success_rate) == ([0, 2], 2, 1, 0.5)
+    assert tuple(result.success_interval) == wilson(1, 2)
+    assert (result.success, result.ending) == ([True, False], ["undecided", "diverged"])
+    assert result.endings == {"undecided": 1, "diverged": 1}
+    assert (result.train_loss, result.test_accuracy) == ([0.25, None], [0.5, None])
+    assert result.success_criterion == "train_accuracy >= 0.5"
+    assert result.parameters == 4 * 20 + 20 + 20 * 10 + 10 + 10 * 3 + 3
+    assert result.checkpoints == {"replicate-000000": "0" * 64}
+
+
+def test_a_result_of_nothing_has_no_rate():
+    result = train_experiment(config(), toy_task()).describe({}, {})
+    assert (result.members, result.success_rate, result.success_interval) == (0, None, None)
+
+
+def test_a_task_without_labels_has_losses_only():
+    assert columns(toy_task()) == (
+        "train_loss",
+        "test_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "test_accuracy_at_best_validation",
+    )
+    assert columns(toy_task("squared")) == ("train_loss", "test_loss")
+    experiment = train_experiment(config(), toy_task("squared"))
+    done = {"replicate-000000": {"train_loss": 0.1, "test_loss": 0.2, "success": True, "ending": "undecided"}}
+    assert experiment.describe(done, {}).train_accuracy is None
