@@ -90,8 +90,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     progress = open_progress(experiment.net_steps, run.net_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
-    backend = make_backend(settings.task, config.dtype, config.device, _useful_jobs(config, experiment))
-    interrupts.on_signal(backend.stop)
+    jobs = _useful_jobs(config, experiment)
+    backend = make_backend(settings.task, config.dtype, config.device, jobs, interrupts.came)
     try:
         with progress:
             complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
@@ -131,7 +131,7 @@ class _Watch:
         self._done_before = run.net_steps()
 
     def stopping(self) -> bool:
-        return self._interrupts.number is not None
+        return self._interrupts.came()
 
     def poll(self) -> None:
         self._progress.update(self._done_before + self._backend.steps())

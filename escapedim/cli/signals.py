@@ -7,7 +7,6 @@ The state is saved at the next step. A second Ctrl-C stops at once: the last sav
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -19,14 +18,11 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._on_signal: Callable[[], None] = lambda: None
         self._before: dict[int, Any] = {}
 
-    def on_signal(self, callback: Callable[[], None]) -> None:
-        """Call this from the handler: it must only set flags."""
-        self._on_signal = callback
-        if self.number is not None:
-            callback()
+    def came(self) -> bool:
+        """Say whether a signal came."""
+        return self.number is not None
 
     @property
     def exit_code(self) -> int:
@@ -47,4 +43,3 @@ class Interrupts:
         if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
-        self._on_signal()

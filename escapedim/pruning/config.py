@@ -68,11 +68,13 @@ class PruneConfig(TrainingConfig):
     def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
         """Add what density and fraction imply: each replaces the other where it was given more expressly."""
         made = super().implied(values, ranks)
-        rates = {key: ranks[key] for key in ("fraction", "output_fraction", "rounds") if key in ranks}
-        if values.get("density") is not None:
-            beaten = {key for key in ("fraction", "output_fraction") if rates.get(key, -1) < ranks["density"]}
-            made |= dict.fromkeys(beaten, None)
-            return made | ({"rounds": 1} if rates.get("rounds", -1) < ranks["density"] else {})
+        rates = {key: ranks.get(key, -1) for key in ("fraction", "output_fraction", "rounds")}
+        density = ranks["density"] if values.get("density") is not None else -1
+        if density > max(rates["fraction"], rates["output_fraction"]):
+            made |= {"fraction": None, "output_fraction": None}
+            return made | ({"rounds": 1} if rates["rounds"] < density else {})
+        if max(rates["fraction"], rates["output_fraction"]) > density >= 0:
+            made |= {"density": None}
         weights_by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == (
             "layer",
             "weight",

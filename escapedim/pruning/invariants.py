@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from escapedim.pruning.masks import Masks, living_units
+from escapedim.pruning.masks import Masks, kept_units
 from escapedim.pruning.plan import Plan
 
 Layers = dict[str, np.ndarray]
@@ -59,8 +59,7 @@ def _in_use(trained: Trained) -> Masks:
 
 def _counts(plan: Plan, masks: Masks) -> dict[str, int]:
     if plan.granularity == "unit":
-        alive = living_units(masks)
-        counts = {name: int(alive[name].sum()) for name in list(masks)[:-1]}
+        counts = {name: int(units.sum()) for name, units in kept_units(masks).items()}
     else:
         counts = {name: int(mask.sum()) for name, mask in masks.items()}
     return {"all": sum(counts.values())} if plan.scope == "global" else counts

@@ -94,7 +94,7 @@ class RoundUnit:
         masks, layout = arms[lead].masks, Layout(self.model.shapes)
         trained = invariants.Trained(
             rewound=self.prunable(past.rewound if past else state.kept[0][0].numpy()),
-            started=self.prunable(job.begin().params[0].cpu().numpy()),
+            started=self.prunable(state.kept[job.start][0].numpy()),
             ended=self.prunable(state.params[0].cpu().numpy()),
             masks=masks,
             last_masks=past.masks["ticket"] if past else masks,
@@ -112,7 +112,7 @@ class RoundUnit:
     def _kept_arrays(self, arms: Mapping[str, Start], state: State) -> Arrays:
         """The lead arm's end and kept points, and the masks of all arms that have their own."""
         lead = next(iter(arms))
-        points = {f"step{step}": rows[0].numpy() for step, rows in state.kept.items()}
+        points = {f"step{step}": rows[0].numpy() for step, rows in state.kept.items() if self.round == 0}
         rows = {**points, f"{lead}.end": state.params[0].cpu().numpy()}
         layout = Layout(self.model.shapes)
         named = {

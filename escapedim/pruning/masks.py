@@ -26,8 +26,7 @@ def prune(plan: Plan, masks: Masks, scores: Scores) -> Masks:
     """Remove the lowest-scored survivors of one round; the result lies inside `masks`."""
     if plan.granularity == "weight":
         return _select(plan, masks, scores, counted(plan, _shapes(masks)))
-    alive = living_units(masks)
-    hidden = {name: alive[name] for name in scores}
+    hidden = kept_units(masks)
     kept = _select(plan, hidden, scores, counted(plan, _shapes(masks)))
     return _without_units(masks, kept)
 
@@ -36,9 +35,13 @@ def shuffle(plan: Plan, masks: Masks, random: np.random.Generator) -> Masks:
     """Draw masks with as many survivors (units: as many living units) in every layer, at random places."""
     if plan.granularity == "weight":
         return {name: random.permutation(mask.ravel()).reshape(mask.shape) for name, mask in masks.items()}
-    alive = living_units(masks)
-    kept = {name: random.permutation(alive[name]) for name in list(masks)[:-1]}
+    kept = {name: random.permutation(units) for name, units in kept_units(masks).items()}
     return _without_units(full_masks(_shapes(masks)), kept)
+
+
+def kept_units(masks: Masks) -> dict[str, np.ndarray]:
+    """Say by hidden layer which units `(units,)` have any weight left: those that unit pruning has not removed."""
+    return {name: np.asarray(masks[name].any(1) | masks[after].any(0)) for name, after in pairwise(masks)}
 
 
 def living_units(masks: Masks) -> dict[str, np.ndarray]:

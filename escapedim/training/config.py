@@ -6,7 +6,7 @@ remedy. Defaults marked None come from the task, which owns the recipe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
 from escapedim.specs import parse_spec, take_params
 from escapedim.tasks.base import Task
-from escapedim.training.names import DTYPES, OPTIMIZERS
+from escapedim.training.names import DTYPES, OPTIMIZERS, check_optimizer
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import SCHEDULES, make_schedule
@@ -50,16 +50,16 @@ def choice(known: tuple[str, ...]) -> Any:
     return BeforeValidator(check)
 
 
-def spec(known: dict[str, Any]) -> Any:
-    """Return a validator of `NAME[:key=value,...]` against known names and their parameters."""
+def spec(known: dict[str, Any], check: Callable[[Mapping[str, Any]], None] = lambda params: None) -> Any:
+    """Return a validator of `NAME[:key=value,...]` against known names, their parameters, and `check` of those."""
 
-    def check(value: Value) -> Value:
+    def read(value: Value) -> Value:
         parsed = parse_spec(str(value))
         choice(tuple(known)).func(parsed.name)
-        take_params(parsed, known[parsed.name])
+        check(take_params(parsed, known[parsed.name]))
         return str(parsed)
 
-    return BeforeValidator(check)
+    return BeforeValidator(read)
 
 
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -78,7 +78,7 @@ class TrainingConfig(BaseModel):
     init: Annotated[str, choice(INITIALISATIONS)] = field(
         "scientific", f"distribution of the initial weights: {', '.join(INITIALISATIONS)}"
     )
-    optimizer: Annotated[str, spec(OPTIMIZERS)] = field(
+    optimizer: Annotated[str, spec(OPTIMIZERS, check_optimizer)] = field(
         "scientific", f"{', '.join(OPTIMIZERS)}, with parameters as in sgd:momentum=0.9,nesterov=true"
     )
     lr: float = field("scientific", "learning rate", gt=0)
@@ -111,6 +111,8 @@ class TrainingConfig(BaseModel):
         count = parse_steps(value)
         if count.unit == "%":
             raise ValueError("the length of a run is written 500it or 2ep, not as a share of itself")
+        if count.value == 0:
+            raise ValueError("a run has at least one step")
         return str(count)
 
     @model_validator(mode="after")
@@ -133,7 +135,7 @@ class TrainingConfig(BaseModel):
             optimizer=parse_spec(self.optimizer),
             lr=self.lr,
             schedule=parse_spec(self.schedule),
-            steps=max(1, parse_steps(self.steps).resolve(samples / batch)),
+            steps=parse_steps(self.steps).resolve(samples / batch),
             batch_size=batch,
             samples=samples,
             dtype=self.dtype,

@@ -34,8 +34,8 @@ class Job:
     """Members of one shape that are trained together.
 
     `params` and `mask` are `(members, parameters)`; a mask of None trains everything. `order_seeds` has one seed a
-    member. Training goes from step `start` to the end of the recipe; parameters are kept at the steps `keep`
-    (the parameters before that step's update, so that 0 are the initial ones).
+    member. Training goes from step `start` to the end of the recipe; parameters are kept at `start` and at the steps
+    `keep` (the parameters before that step's update, so that 0 are the initial ones).
     """
 
     model: MLP
@@ -149,7 +149,7 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
     stack = _Stack(job, state, data)
     while state.step < job.recipe.steps and len(stack.rows):
         step = state.step
-        if step in job.keep and step not in state.kept:
+        if step == job.start or (step in job.keep and step not in state.kept):
             state = _keep(_write_back(state, stack), step)
         stack.step(step, job.recipe.lr * schedule(step))
         state = replace(state, step=step + 1)
@@ -161,9 +161,15 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
             break
     state = _write_back(state, stack)
     state = replace(state, moments=stack.moments(torch.ones(len(stack.rows), dtype=torch.bool)))
-    if len(stack.rows) == 0:
-        state = replace(state, step=job.recipe.steps)
-    return _keep(state, state.step) if state.step == job.recipe.steps in job.keep else state
+    return _finished(job, state) if state.step == job.recipe.steps or not len(stack.rows) else state
+
+
+def _finished(job: Job, state: State) -> State:
+    """Keep the end; where all members diverged before it, every point after that is the end."""
+    for step in job.keep:
+        if step >= state.step:
+            state = _keep(state, step)
+    return replace(state, step=job.recipe.steps)
 
 
 def _bits(mask: Tensor, like: Tensor) -> Tensor:
@@ -201,6 +207,7 @@ def _check(job: Job, data: Data, state: State, stack: _Stack) -> State:
     validation = evaluate(job.model, job.loss, stack.flat, data.validation).accuracy.cpu()
     test = evaluate(job.model, job.loss, stack.flat, data.test).accuracy.cpu()
     best, at_best = state.best_validation.clone(), state.test_at_best.clone()
-    better = ~(validation <= best[stack.rows])  # true where nothing was recorded yet (NaN)
+    before = best[stack.rows]
+    better = (validation > before) | (before.isnan() & ~validation.isnan())
     best[stack.rows[better]], at_best[stack.rows[better]] = validation[better], test[better]
     return replace(state, best_validation=best, test_at_best=at_best)

@@ -24,7 +24,9 @@ def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, An
     columns = {"train_loss": train.loss, "test_loss": test.loss}
     if task.has_accuracy:
         columns |= {"train_accuracy": train.accuracy, "test_accuracy": test.accuracy}
-        columns["test_accuracy_at_best_validation"] = torch.where(diverged, torch.nan, state.test_at_best)
+        columns["test_accuracy_at_best_validation"] = state.test_at_best
+    # A diverged member can have finite outputs: an infinite weight behind a unit that is dead for good.
+    columns = {name: torch.where(diverged, torch.nan, column.cpu()) for name, column in columns.items()}
     rows = [
         dict(zip(columns, values, strict=True))
         for values in zip(*(column.tolist() for column in columns.values()), strict=True)

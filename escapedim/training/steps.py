@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from escapedim.errors import BadInput
 
-_FORM = re.compile(r"(\d+(?:\.\d+)?(?:[eE]\+?\d+)?)\s*(it|ep|%)")
+_FORM = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(it|ep|%)")
+LARGEST = 1e12  # ours
+_EXACT = 1 - 1e-12  # 30 epochs of 129.3 steps are 3,879 steps, although their product in floating point is above
 
 
 @dataclass(frozen=True)
@@ -23,13 +25,13 @@ class StepCount:
         if self.unit == "it":
             return int(self.value)
         if self.unit == "ep":
-            return math.ceil(self.value * steps_per_epoch)
+            return math.ceil(self.value * steps_per_epoch * _EXACT)
         if total is None:
             raise BadInput(f"{self} needs a run to be a share of; write it as 500it or 2ep.")
         return round(self.value / 100 * total)
 
     def __str__(self) -> str:
-        return f"{self.value:g}{self.unit}" if self.value < 1e6 else f"{int(self.value)}{self.unit}"
+        return f"{int(self.value) if self.value.is_integer() else self.value}{self.unit}"
 
 
 def parse_steps(text: str) -> StepCount:
@@ -44,6 +46,8 @@ def parse_steps(text: str) -> StepCount:
     if not match:
         raise BadInput(f"steps are written 500it (steps), 2ep (epochs) or 1% (of the run), found {text!r}.")
     count = StepCount(float(match[1]), match[2])
+    if count.value > LARGEST:
+        raise BadInput(f"{text!r} is more than any run has; write at most {LARGEST:g}{count.unit}.")
     if count.unit == "it" and not count.value.is_integer():
         raise BadInput(f"a number of steps is whole, found {text!r}; write {round(count.value)}it.")
     return count

@@ -117,7 +117,8 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
             waiting.remove(unit)
             earlier = {key: store.load(key) for key in unit.needs}
             running[backend.submit(unit, earlier, store.load_paused(unit.key))] = unit
-        for future in wait(running, POLL_S, FIRST_COMPLETED).done:
+        # Those that failed come last: what ended together with an error is saved before the error is raised.
+        for future in sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed):
             unit, outcome = running.pop(future), backend.result(future)
             store.save(unit.key, outcome.arrays, outcome.metrics)
             if outcome.metrics is None:
@@ -126,6 +127,10 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
         if watch.stopping() and not running:
             break
     return all(store.has(unit.key) for unit in units)
+
+
+def _failed(future: Future[Outcome]) -> bool:
+    return future.exception() is not None
 
 
 def _ready(waiting: Sequence[Unit], store: Store) -> list[Unit]:

@@ -80,11 +80,12 @@ class Inline:
 
     slots = 1
 
-    def __init__(self, task: Task, dtype: str, device: str) -> None:
-        self._steps, self._stop = 0, threading.Event()
+    def __init__(self, task: Task, dtype: str, device: str, stopping: Callable[[], bool]) -> None:
+        """Pause when `stopping()` says so, which must be cheap: it is asked after every step."""
+        self._steps = 0
         if device == "cpu":
             _prepare_processor()
-        self._worker = _make_worker(task, dtype, device, Ticker(self._add, self._stop.is_set))
+        self._worker = _make_worker(task, dtype, device, Ticker(self._add, stopping))
 
     def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
         """Run a unit now."""
@@ -97,8 +98,7 @@ class Inline:
         return future.result()
 
     def stop(self) -> None:
-        """Make the unit under way pause at its next step; may be called by a signal handler."""
-        self._stop.set()
+        """Do nothing: no unit is under way between two calls of `submit`."""
 
     def steps(self) -> int:
         """Network steps so far."""
@@ -150,7 +150,7 @@ class Processes:
             raise _lost_worker() from None
 
     def stop(self) -> None:
-        """Make the units under way pause at their next step; may be called by a signal handler."""
+        """Make the units under way pause at their next step."""
         self._stop.set()
 
     def steps(self) -> int:
@@ -243,8 +243,8 @@ def _run(unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Ou
 Backend = Inline | Processes
 
 
-def make_backend(task: Task, dtype: str, device: str, jobs: int) -> Backend:
+def make_backend(task: Task, dtype: str, device: str, jobs: int, stopping: Callable[[], bool]) -> Backend:
     """Return what runs units: one process on a GPU or for one job, otherwise `jobs` processes."""
     if device != "cpu" or jobs == 1:
-        return Inline(task, dtype, device)
+        return Inline(task, dtype, device, stopping)
     return Processes(task, dtype, jobs)

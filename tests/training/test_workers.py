@@ -60,8 +60,8 @@ class Surroundings:
         return Outcome({"earlier": earlier["a"]["b"]}, {"threads": torch.get_num_threads(), "ignored": ignored})
 
 
-def inline() -> Inline:
-    backend = make_backend(PROBLEM.task, "float32", "cpu", 1)
+def inline(stopping=lambda: False) -> Inline:
+    backend = make_backend(PROBLEM.task, "float32", "cpu", 1, stopping)
     assert isinstance(backend, Inline)
     return backend
 
@@ -80,7 +80,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 def test_processes_do_what_one_process_does_pause_and_say_when_one_is_killed():
     """One test, since processes take seconds to start."""
     handlers, threads = [signal.getsignal(number) for number in SIGNALS], os.environ.get("OMP_NUM_THREADS")
-    backend = make_backend(PROBLEM.task, "float32", "cpu", 2)
+    backend = make_backend(PROBLEM.task, "float32", "cpu", 2, lambda: False)
     try:
         assert backend.slots == 2
         assert [signal.getsignal(number) for number in SIGNALS] == handlers
@@ -111,11 +111,12 @@ def test_processes_do_what_one_process_does_pause_and_say_when_one_is_killed():
 
 
 def test_inline_counts_its_steps_and_pauses_when_told():
-    backend = inline()
+    told: list[bool] = []
+    backend = inline(lambda: bool(told))
     assert (backend.slots, backend.pids()) == (1, [])
     whole = outcomes(backend)
     assert backend.steps() == 4 * 30
-    backend.stop()
+    told.append(True)
     paused = backend.result(backend.submit(UNITS[0], {}, None))
     assert paused.metrics is None
     assert int(paused.arrays["step"]) == 1

@@ -1,1 +1,0 @@
-"""Curvature, endings and the counting of critical subspaces."""

@@ -1,3 +1,0 @@
-from ..training.conftest import processor_settings
-
-__all__ = ["processor_settings"]
