@@ -100,7 +100,7 @@ class State:
         return cls(
             step=int(arrays["step"]),
             params=tensors["params"].to(device),
-            moments={name: value if value.dim() == 0 else value.to(device) for name, value in moments.items()},
+            moments={name: value.to(device) for name, value in moments.items()},
             kept={int(name[5:]): value for name, value in tensors.items() if name.startswith("kept.")},
             diverged_at=tensors["diverged_at"],
             best_validation=tensors["best_validation"],

@@ -17,8 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import active_children, forkserver, get_context
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
+from multiprocessing.context import ForkServerContext
 
 import torch
 
@@ -112,7 +111,20 @@ class Inline:
         return []
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Give the processor's settings back."""
+        torch.set_flush_denormal(False)
+
+
+class _Shared:
+    """Memory of parent and workers: a flag that asks them to pause, and the steps of each.
+
+    There is no lock that a worker could be killed with: the flag has one writer, and so has every counter.
+    """
+
+    def __init__(self, context: ForkServerContext, jobs: int) -> None:
+        self.stop = context.RawValue("b", 0)
+        self.counters = context.RawArray("q", jobs)
+        self.next_worker = context.Value("i", 0)
 
 
 class Processes:
@@ -124,10 +136,10 @@ class Processes:
         alive, self._lifeline = context.Pipe(duplex=False)
         with _ignored_signals(), _one_thread():
             # Shared objects start Python's resource tracker, which must ignore signals like the fork server.
-            self._counter, self._stop = context.Value("q", 0), context.Event()
+            self._shared = _Shared(context, jobs)
             forkserver.set_forkserver_preload([__name__])
             forkserver.ensure_running()
-        self._pool = ProcessPoolExecutor(jobs, context, _initialise, (task, dtype, self._counter, self._stop, alive))
+        self._pool = ProcessPoolExecutor(jobs, context, _initialise, (task, dtype, self._shared, alive))
 
     def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
         """Start a unit in a process that is free."""
@@ -151,11 +163,11 @@ class Processes:
 
     def stop(self) -> None:
         """Make the units under way pause at their next step."""
-        self._stop.set()
+        self._shared.stop.value = 1
 
     def steps(self) -> int:
         """Network steps so far, of all processes."""
-        return int(self._counter.value)
+        return sum(self._shared.counters)
 
     def pids(self) -> list[int]:
         """Return the worker processes."""
@@ -163,7 +175,7 @@ class Processes:
 
     def close(self) -> None:
         """End the processes; units under way pause and are dropped."""
-        self._stop.set()
+        self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._lifeline.close()
 
@@ -205,18 +217,20 @@ def _one_thread() -> Iterator[None]:
 _worker: _Worker | None = None
 
 
-def _initialise(task: Task, dtype: str, counter: Synchronized[int], stop: Event, alive: Connection) -> None:
+def _initialise(task: Task, dtype: str, shared: _Shared, alive: Connection) -> None:
     global _worker
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
     _prepare_processor()
+    with shared.next_worker.get_lock():
+        slot = shared.next_worker.value
+        shared.next_worker.value += 1
 
     def add(steps: int) -> None:
-        with counter.get_lock():
-            counter.value += steps
+        shared.counters[slot] += steps
 
-    _worker = _make_worker(task, dtype, "cpu", Ticker(add, stop.is_set))
+    _worker = _make_worker(task, dtype, "cpu", Ticker(add, lambda: bool(shared.stop.value)))
 
 
 def _prepare_processor() -> None:
