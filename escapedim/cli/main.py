@@ -138,6 +138,21 @@ def report(
 
 
 @app.command()
+def count(
+    minimal: Annotated[int, typer.Option(help="Width of the smallest network that solves the task.")] = 4,
+    widths: Annotated[str, typer.Option(help="Widths, such as 4:12 or 4:8,16,32.")] = "4:12",
+    json: opt.Json = False,
+) -> None:
+    """Count critical subspaces by width, in exact integers: those of bad points against those of global minima."""
+    from escapedim.landscape.counting import counts
+    from escapedim.landscape.widths import parse_widths
+    from escapedim.reporting.counting import as_json, table
+
+    found = [counts(minimal, width) for width in parse_widths(widths)]
+    typer.echo(as_json(minimal, found) if json else table(minimal, found))
+
+
+@app.command()
 def doctor(json: opt.Json = False) -> None:
     """Print versions, device, threads, Slurm and writable folders: a block to paste into a bug report."""
     from escapedim.cli.doctor import diagnose

@@ -23,11 +23,11 @@ def python(code: str, cwd: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, check=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["train", "--help"], ["--version"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["prune", "--help"], ["train", "--help"], ["--version"], ["count"]])
 def test_help_imports_no_torch(arguments, tmp_path):
     ended = python(NO_TORCH.format(arguments=arguments), str(tmp_path))
     assert ended.returncode == 0, ended.stderr
-    assert "escapedim" in ended.stdout
+    assert ended.stdout
 
 
 def test_report_imports_no_torch(cli: Cli, tmp_path):

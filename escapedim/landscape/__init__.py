@@ -1,0 +1,1 @@
+"""Curvature, endings and the counting of critical subspaces."""
