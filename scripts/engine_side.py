@@ -1,0 +1,68 @@
+"""The engine's side of the benchmark: stacks of members and whole experiments, timed step by step in this process."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import torch
+from setting import Setting, Spent
+from torch import Tensor
+
+from escapedim.pruning.experiment import prune_experiment
+from escapedim.training.data import Data
+from escapedim.training.descent import Job, descend
+from escapedim.training.initial import order_seed
+from escapedim.training.units import Arrays, Context
+
+WARM_UP_STEPS = 3  # in which buffers are made
+
+
+def engine_job(setting: Setting, rows: Tensor, own_orders: bool) -> Job:
+    """Members `(members, parameters)` that share one data order, or have one each."""
+    seeds = [order_seed(setting.model, setting.config.seed, member * own_orders, 0) for member in range(len(rows))]
+    return Job(setting.model, setting.task.loss, setting.recipe, rows, None, seeds)
+
+
+class Stopwatch:
+    """Notes the time after every step, as `tick` or `pause`; asks for a pause after the warm-up and so many steps."""
+
+    def __init__(self, steps: float = math.inf) -> None:
+        self._last = WARM_UP_STEPS + steps
+        self._times: list[float] = []
+
+    def __call__(self, members: int = 1) -> bool:
+        """Note the time after a step of so many members."""
+        self._times.append(time.perf_counter())
+        return len(self._times) == self._last
+
+    @property
+    def step_s(self) -> float:
+        """Seconds of a step after the warm-up, in the mean."""
+        return (self._times[-1] - self._times[WARM_UP_STEPS - 1]) / (len(self._times) - WARM_UP_STEPS)
+
+
+def engine_step_s(job: Job, data: Data, steps: int) -> float:
+    """Seconds of one step of the whole stack; making the stack is not counted."""
+    watch = Stopwatch(steps)
+    descend(job, data, job.begin(), watch)
+    return watch.step_s
+
+
+def engine_prune(setting: Setting) -> tuple[Tensor, Spent]:
+    """Do all of the experiment by the tool's own units, in this process; return what `PlainPrune.run` does.
+
+    A pruned network's seconds are its share of the stack of all arms. The rest is not timed.
+    """
+    done: dict[str, Arrays] = {}
+    dense_s, pruned_s = [], []
+    for unit in prune_experiment(setting.config, setting.task).units:
+        watch, earlier = Stopwatch(), {key: done[key] for key in unit.needs}
+        done[unit.key] = unit(Context(setting.task, setting.data, "cpu", watch), earlier, None).arrays
+        unit_s = watch.step_s * setting.recipe.steps
+        if unit.needs:
+            pruned_s.append(unit_s / len(setting.plan.arms))
+        else:
+            dense_s.append(unit_s)
+    ended = [torch.from_numpy(done[unit.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
+    return torch.cat(ended), Spent(dense_s, pruned_s, math.nan)

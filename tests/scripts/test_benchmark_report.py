@@ -1,0 +1,72 @@
+import pytest
+
+
+@pytest.fixture(scope="module")
+def report(script):
+    return script("benchmark_report")
+
+
+@pytest.fixture(scope="module")
+def spread(script):
+    return script("timing").Spread.of
+
+
+@pytest.fixture(scope="module")
+def quotient(script):
+    return script("timing").Ratio.of
+
+
+@pytest.fixture
+def prune(script, spread, quotient):
+    def prune(seconds, plain_net_steps):
+        module = script("prune_row")
+        slow, fast = spread([5 * seconds, 6 * seconds]), spread([seconds, seconds])
+        plain = [module.PlainTimes(threads, slow, slow) for threads in (1, 128)]
+        ratio = quotient(slow, fast)
+        command = "escapedim prune --rounds 10 --force --quiet"
+        return module.PruneRow(command, 128, 205_000, plain_net_steps, fast, fast, 10_000.0, fast, plain, ratio, ratio)
+
+    return prune
+
+
+@pytest.fixture
+def steps(script, spread, quotient):
+    def steps(plain_ms):
+        module = script("steps_row")
+        plain, stack = spread([plain_ms, plain_ms, 3 * plain_ms]), spread([1.0, 2.0, 3.0])
+        times = module.StackTimes(stack, quotient(plain, stack))
+        return [module.StepsRow(members, 5, plain, times, times) for members in (1, 512)]
+
+    return steps
+
+
+def lines(blocks):
+    return [line for block in blocks for line in block.lines]
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 1000])
+def test_no_line_is_longer_than_80_columns(report, prune, steps, scale):
+    shown = lines(report.prune_blocks(prune(30 * scale, 5000), 200) + report.steps_blocks(steps(scale), 200))
+    assert max(map(len, shown)) <= 80
+
+
+def test_prune_row(report, prune):
+    shown = [" ".join(line.split()) for line in lines(report.prune_blocks(prune(30.0, 5000)))]
+    assert shown[0] == "escapedim prune --rounds 10 --force --quiet: 205,000 network steps"
+    assert "escapedim, processes of one thread: 128 30.0 s 30.0..30.0" in shown
+    assert "plain loop, torch threads: 1 165.0 s 150.0..180.0" in shown
+    assert "ratio 5.50 × 5.00..6.00" in shown
+    assert "timed over 5,000 network steps, of rounds 0 and 1, and scaled up by 41.0;" in " ".join(shown)
+
+
+def test_nothing_is_said_to_be_scaled_where_all_was_run(report, prune):
+    assert "scaled" not in " ".join(lines(report.prune_blocks(prune(30.0, 205_000))))
+
+
+def test_steps_row(report, steps):
+    shown = [line.split() for line in lines(report.steps_blocks(steps(4.0)))]
+    cells = ["4.000", "2.000", "2.00", "×"], ["4.000..12.000", "1.000..3.000", "2.00..4.00"]
+    for members in ("1", "512"):
+        for order in ("shared", "own"):
+            at = shown.index([members, order, *cells[0]])
+            assert shown[at + 1] == cells[1]

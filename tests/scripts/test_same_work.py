@@ -1,0 +1,44 @@
+import math
+
+import pytest
+import torch
+
+from escapedim.errors import EscapedimError
+
+NOTHING_TIMED = "they do not do the same work, and nothing was timed"
+
+
+@pytest.fixture(scope="module")
+def same_work(script):
+    return script("same_work")
+
+
+def test_both_sides_do_the_same_work(same_work):
+    same_work.check_same_work()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        ("plain_loop", "apply_masks", lambda tensors, masks: None),
+        ("plain_loop", "plain_masks", lambda plan, masks, scores: masks),
+        ("plain_loop", "plain_train", lambda setting, network, order, steps, masks: 1.0),
+        ("same_work", "plain_train", lambda setting, network, order, steps, masks: 1.0),
+    ],
+)
+def test_different_work_of_the_plain_loop_is_found(script, same_work, monkeypatch, module, name, wrong):
+    monkeypatch.setattr(script(module), name, wrong)
+    with pytest.raises(EscapedimError, match=NOTHING_TIMED):
+        same_work.check_same_work()
+
+
+def test_other_data_orders_of_the_engine_are_found(same_work, monkeypatch):
+    job = same_work.engine_job
+    monkeypatch.setattr(same_work, "engine_job", lambda setting, rows, own_orders: job(setting, rows, not own_orders))
+    with pytest.raises(EscapedimError, match=f"a stack with one data order: .*{NOTHING_TIMED}"):
+        same_work.check_same_work()
+
+
+def test_parameters_that_are_not_numbers_differ(same_work):
+    with pytest.raises(EscapedimError, match="differ by nan"):
+        same_work._hold("a stack", torch.tensor([math.nan]), torch.tensor([math.nan]))
