@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from benchmark_report import prune_blocks, steps_blocks
-from prune_row import measure_prune
+from benchmarking.prune_row import measure_prune
+from benchmarking.report import prune_blocks, steps_blocks
+from benchmarking.same_work import check_same_work
+from benchmarking.steps_row import measure_steps
+from benchmarking.timing import DEFAULT_THREADS, QUICK, Scale
 from rich.console import Console
-from same_work import check_same_work
-from steps_row import measure_steps
-from timing import DEFAULT_THREADS, QUICK, Scale
 
 import escapedim
 from escapedim.cli.settings import usable_cores

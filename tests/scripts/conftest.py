@@ -21,4 +21,4 @@ def script():
 
 @pytest.fixture(scope="session")
 def setting(script):
-    return script("setting").Setting
+    return script("benchmarking.setting").Setting

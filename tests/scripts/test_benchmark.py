@@ -43,7 +43,7 @@ def test_report_says_where_it_was_measured(benchmark):
 
 
 def test_nothing_is_timed_where_the_sides_do_different_work(script, run, monkeypatch):
-    monkeypatch.setattr(script("plain_loop"), "apply_masks", lambda tensors, masks: None)
+    monkeypatch.setattr(script("benchmarking.plain_loop"), "apply_masks", lambda tensors, masks: None)
     ended, report = run("--rows", "steps", "--members", "1", "--net-steps", "1")
     assert (ended.exit_code, report) == (1, None)
     assert "they do not do the same work, and nothing was timed" in ended.stderr

@@ -3,7 +3,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def engine_side(script):
-    return script("engine_side")
+    return script("benchmarking.engine_side")
 
 
 def test_stopwatch_leaves_out_the_warm_up(engine_side, monkeypatch):

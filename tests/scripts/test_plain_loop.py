@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture(scope="module")
 def plain_loop(script):
-    return script("plain_loop")
+    return script("benchmarking.plain_loop")
 
 
 def test_a_network_has_the_weights_of_its_row(plain_loop, setting):

@@ -8,7 +8,7 @@ from escapedim.errors import EscapedimError
 
 @pytest.fixture(scope="module")
 def prune_row(script):
-    return script("prune_row")
+    return script("benchmarking.prune_row")
 
 
 def test_the_faster_plain_loop_is_compared(script, prune_row, monkeypatch):
@@ -16,7 +16,7 @@ def test_the_faster_plain_loop_is_compared(script, prune_row, monkeypatch):
     monkeypatch.setattr(prune_row, "run_tool", lambda setting: tool)
     monkeypatch.setattr(prune_row, "DEFAULT_THREADS", 2)
     monkeypatch.setattr(prune_row, "threads", lambda count: nullcontext())  # two threads crawl where cores are busy
-    row = prune_row.measure_prune(script("timing").Scale(repeats=2, plain_steps=50), full=False)
+    row = prune_row.measure_prune(script("benchmarking.timing").Scale(repeats=2, plain_steps=50), full=False)
     assert (row.net_steps, row.plain_net_steps) == (205_000, 50)
     assert [plain.threads for plain in row.plain] == [1, 2]
     assert row.ratio.ratio == min(plain.all_s.median for plain in row.plain) / 2.0

@@ -10,7 +10,7 @@ NOTHING_TIMED = "they do not do the same work, and nothing was timed"
 
 @pytest.fixture(scope="module")
 def same_work(script):
-    return script("same_work")
+    return script("benchmarking.same_work")
 
 
 def test_both_sides_do_the_same_work(same_work):
@@ -27,7 +27,7 @@ def test_both_sides_do_the_same_work(same_work):
     ],
 )
 def test_different_work_of_the_plain_loop_is_found(script, same_work, monkeypatch, module, name, wrong):
-    monkeypatch.setattr(script(module), name, wrong)
+    monkeypatch.setattr(script(f"benchmarking.{module}"), name, wrong)
     with pytest.raises(EscapedimError, match=NOTHING_TIMED):
         same_work.check_same_work()
 

@@ -18,5 +18,5 @@ def test_flags_are_resolved_as_the_command_does(setting):
 )
 def test_a_share_is_scaled_by_networks_and_steps(script, setting, dense_s, pruned_s, rest_s, share, expected_s):
     whole = setting.of(rounds=10)  # 5 dense networks and 200 pruned ones of 1,000 steps
-    spent = script("setting").Spent(dense_s, pruned_s, rest_s)
+    spent = script("benchmarking.setting").Spent(dense_s, pruned_s, rest_s)
     assert spent.scaled(setting.of(**share), whole) == pytest.approx(expected_s, rel=1e-12)

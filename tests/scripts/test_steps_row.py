@@ -3,11 +3,11 @@ import pytest
 
 @pytest.fixture(scope="module")
 def steps_row(script):
-    return script("steps_row")
+    return script("benchmarking.steps_row")
 
 
 def test_every_stack_is_held_against_the_plain_loop_of_its_turn(script, steps_row):
-    timing = script("timing")
+    timing = script("benchmarking.timing")
     rows = steps_row.measure_steps(timing.Scale(repeats=2, net_steps=6), [1, 3])
     assert [(row.members, row.steps) for row in rows] == [(1, 6), (3, steps_row.LEAST_STEPS)]
     for row in rows:

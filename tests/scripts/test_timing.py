@@ -4,7 +4,7 @@ import torch
 
 @pytest.fixture(scope="module")
 def timing(script):
-    return script("timing")
+    return script("benchmarking.timing")
 
 
 def test_threads_are_given_back(timing):

@@ -3,23 +3,23 @@ import pytest
 
 @pytest.fixture(scope="module")
 def report(script):
-    return script("benchmark_report")
+    return script("benchmarking.report")
 
 
 @pytest.fixture(scope="module")
 def spread(script):
-    return script("timing").Spread.of
+    return script("benchmarking.timing").Spread.of
 
 
 @pytest.fixture(scope="module")
 def quotient(script):
-    return script("timing").Ratio.of
+    return script("benchmarking.timing").Ratio.of
 
 
 @pytest.fixture
 def prune(script, spread, quotient):
     def prune(seconds, plain_net_steps):
-        module = script("prune_row")
+        module = script("benchmarking.prune_row")
         slow, fast = spread([5 * seconds, 6 * seconds]), spread([seconds, seconds])
         plain = [module.PlainTimes(threads, slow, slow) for threads in (1, 128)]
         ratio = quotient(slow, fast)
@@ -32,7 +32,7 @@ def prune(script, spread, quotient):
 @pytest.fixture
 def steps(script, spread, quotient):
     def steps(plain_ms):
-        module = script("steps_row")
+        module = script("benchmarking.steps_row")
         plain, stack = spread([plain_ms, plain_ms, 3 * plain_ms]), spread([1.0, 2.0, 3.0])
         times = module.StackTimes(stack, quotient(plain, stack))
         return [module.StepsRow(members, 5, plain, times, times) for members in (1, 512)]

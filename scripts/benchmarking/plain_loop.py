@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
-from setting import Setting, Spent
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from benchmarking.setting import Setting, Spent
 from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import Plan
 from escapedim.training.batches import DataOrder

@@ -6,9 +6,9 @@ import math
 import time
 
 import torch
-from setting import Setting, Spent
 from torch import Tensor
 
+from benchmarking.setting import Setting, Spent
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.training.data import Data
 from escapedim.training.descent import Job, descend

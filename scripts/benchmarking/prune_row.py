@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine_side import engine_prune
-from plain_loop import PlainPrune
-from setting import Seconds, Setting
-from timing import DEFAULT_THREADS, Ratio, Scale, Spread, threads
-
+from benchmarking.engine_side import engine_prune
+from benchmarking.plain_loop import PlainPrune
+from benchmarking.setting import Seconds, Setting
+from benchmarking.timing import DEFAULT_THREADS, Ratio, Scale, Spread, threads
 from escapedim.errors import EscapedimError
 from escapedim.pruning.experiment import prune_experiment
 

@@ -7,12 +7,12 @@ other minibatches, leaves out a mask or prunes other weights.
 from __future__ import annotations
 
 import torch
-from engine_side import engine_job, engine_prune
-from plain_loop import PlainPrune, as_row, plain_network, plain_train
-from setting import Setting
-from timing import threads
 from torch import Tensor
 
+from benchmarking.engine_side import engine_job, engine_prune
+from benchmarking.plain_loop import PlainPrune, as_row, plain_network, plain_train
+from benchmarking.setting import Setting
+from benchmarking.timing import threads
 from escapedim.errors import EscapedimError
 from escapedim.training.descent import descend
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from engine_side import WARM_UP_STEPS, engine_job, engine_step_s
-from plain_loop import plain_network, plain_train
-from setting import Setting
-from timing import Ratio, Scale, Spread, threads
 from torch import Tensor
+
+from benchmarking.engine_side import WARM_UP_STEPS, engine_job, engine_step_s
+from benchmarking.plain_loop import plain_network, plain_train
+from benchmarking.setting import Setting
+from benchmarking.timing import Ratio, Scale, Spread, threads
 
 LEAST_STEPS = 5  # timed steps of a large stack
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prune_row import PruneRow
-from steps_row import StepsRow
-from timing import Ratio, Spread
-
+from benchmarking.prune_row import PruneRow
+from benchmarking.steps_row import StepsRow
+from benchmarking.timing import Ratio, Spread
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Block, block, prose
 from escapedim.reporting.table import text_table

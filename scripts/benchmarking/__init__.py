@@ -1,0 +1,1 @@
+"""Rows of the benchmark: both sides of the comparison, their timing, and the tables."""
