@@ -12,8 +12,8 @@ from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import counted, expected_counts
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import Estimate, estimate
-from escapedim.training.experiment import make_model, train_experiment
+from escapedim.training.estimate import Estimate, estimate, parameter_count
+from escapedim.training.experiment import covered, make_model, stack_size, train_experiment
 
 
 def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
@@ -21,7 +21,7 @@ def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
 
 
 def _more_replicates(config: TrainConfig, keys: Iterable[str]) -> TrainConfig:
-    done = [number + 1 for number in _numbers(r"replicate-(\d+)", keys)]
+    done = [stack[-1] + 1 for stack in covered(keys)]
     return config.model_copy(update={"replicates": max([config.replicates, *done])})
 
 
@@ -38,8 +38,9 @@ def _more_rounds(config: PruneConfig, keys: Iterable[str]) -> PruneConfig:
 
 
 def _train_estimate(config: TrainConfig, task: Task) -> Estimate:
-    steps = config.recipe(task).steps
-    return estimate(config, task, members=1, networks=config.replicates, net_steps=config.replicates * steps)
+    members = min(config.replicates, stack_size(parameter_count(config, task)))
+    net_steps = config.replicates * config.recipe(task).steps
+    return estimate(config, task, members, config.replicates, net_steps)
 
 
 def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:

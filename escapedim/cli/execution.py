@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from escapedim.cli.settings import Given, Settings, resolve
 from escapedim.cli.signals import Interrupts
+from escapedim.cli.streams import standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.records import provenance
 from escapedim.records.folders import RunPaths, check_out
@@ -33,13 +34,14 @@ C = TypeVar("C", bound=TrainingConfig)
 class Command(Generic[C]):
     """What tells one command from another.
 
-    `extended(config, keys)` returns the configuration with at least what the units `keys` of an earlier start cover;
+    `extended(config, keys)` returns the configuration with at least what the units `keys` of an earlier start cover,
+    and `experiment(config, task, keys)` the units, those among them;
     `plan_lines` describe the work for a dry run.
     """
 
     kind: Kind
     model: type[C]
-    experiment: Callable[[C, Task], Experiment]
+    experiment: Callable[[C, Task, Iterable[str]], Experiment]
     extended: Callable[[C, Iterable[str]], C]
     estimate: Callable[[C, Task], Estimate]
     plan_lines: Callable[[C, Task], list[str]]
@@ -56,8 +58,8 @@ class Output:
     force: bool = False
 
 
-def execute(command: Command[C], given: Given, output: Output) -> None:
-    """Do what a command says, from the options to the report."""
+def execute(command: Command[C], given: Given, output: Output, interrupts: Interrupts) -> None:
+    """Do what a command says, from the options to the report; a signal that came is seen at the next step."""
     settings = resolve(command.model, given)
     _check_device(settings.config)
     identity = run_id(command.kind, settings.config, settings.task.identity)
@@ -68,21 +70,22 @@ def execute(command: Command[C], given: Given, output: Output) -> None:
         check_out(output.out)
         paths = RunPaths.locate(output.out, command.kind, identity, output.force)
         lines = command.plan_lines(settings.config, settings.task)
-        describe_plan(settings, identity, paths, estimate, lines, as_json=output.json)
+        with standard_output():
+            describe_plan(settings, identity, paths, estimate, lines, as_json=output.json)
         return
     _check_memory(estimate)
-    with Interrupts() as interrupts:
-        run = Run.open(output.out, command.kind, identity, output.force)
-        try:
-            summary = _train(command, settings, run, interrupts, output)
-        finally:
-            run.close()
+    run = Run.open(output.out, command.kind, identity, output.force)
+    try:
+        summary = _train(command, settings, run, interrupts, output)
+    finally:
+        run.close()
     _show(summary, output)
 
 
 def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Interrupts, output: Output) -> Summary:
     config = command.extended(settings.config, run.keys())
-    experiment = command.experiment(config, settings.task)
+    experiment = command.experiment(config, settings.task, run.keys())
+    run.drop_paused({unit.key for unit in experiment.units})
     origin = provenance.collect(
         sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
@@ -166,7 +169,8 @@ def _check_memory(estimate: Estimate) -> None:
 
 
 def _show(summary: Summary, output: Output) -> None:
-    if output.json:
-        sys.stdout.write(encode(summary).decode())
-    if not output.quiet:
-        render(summary, make_console(sys.stderr if output.json else sys.stdout))
+    with standard_output():
+        if output.json:
+            sys.stdout.write(encode(summary).decode())
+        if not output.quiet:
+            render(summary, make_console(sys.stderr if output.json else sys.stdout))

@@ -5,8 +5,6 @@ Only typer is imported here; a command imports what it needs when it runs, so th
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,8 @@ import typer
 
 from escapedim import __version__
 from escapedim.cli import options as opt
+from escapedim.cli.signals import Interrupts
+from escapedim.cli.streams import standard_output
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -127,14 +127,16 @@ def report(
     from escapedim.reporting.render import make_console, render
 
     summaries = [summary.read(path) for path in files]
-    if json:
-        sys.stdout.write("".join(summary.encode(found).decode() for found in summaries))
-        return
-    console = make_console(sys.stdout)
-    for number, found in enumerate(summaries):
-        if number:
-            console.print()
-        render(found, console)
+    with standard_output():
+        if json:
+            texts = [summary.encode(found).decode().rstrip() for found in summaries]
+            typer.echo(texts[0] if len(texts) == 1 else f"[{','.join(texts)}]")
+            return
+        console = make_console(sys.stdout)
+        for number, found in enumerate(summaries):
+            if number:
+                console.print()
+            render(found, console)
 
 
 @app.command()
@@ -149,7 +151,8 @@ def count(
     from escapedim.reporting.counting import as_json, table
 
     found = [counts(minimal, width) for width in parse_widths(widths)]
-    typer.echo(as_json(minimal, found) if json else table(minimal, found))
+    with standard_output():
+        typer.echo(as_json(minimal, found) if json else table(minimal, found))
 
 
 @app.command()
@@ -157,7 +160,8 @@ def doctor(json: opt.Json = False) -> None:
     """Print versions, device, threads, Slurm and writable folders: a block to paste into a bug report."""
     from escapedim.cli.doctor import diagnose
 
-    diagnose(as_json=json)
+    with standard_output():
+        diagnose(as_json=json)
 
 
 _TRAINING = frozenset(
@@ -195,12 +199,14 @@ def _execute(
     override: list[str] | None,
     output: dict[str, Any],
 ) -> None:
-    from escapedim.cli import commands
-    from escapedim.cli.execution import Output, execute
-    from escapedim.cli.settings import Given
+    with Interrupts() as interrupts:  # before the imports, which take a second
+        from escapedim.cli import commands
+        from escapedim.cli.execution import Output, execute
+        from escapedim.cli.settings import Given
 
-    flags = {key: value for key, value in given.items() if value is not None}
-    execute(getattr(commands, name), Given(flags, override or (), config, preset), Output(**output))
+        flags = {key: value for key, value in given.items() if value is not None}
+        given_all = Given(flags, override or (), config, preset)
+        execute(getattr(commands, name), given_all, Output(**output), interrupts)
 
 
 def run(command: Callable[[], Any]) -> int:
@@ -215,11 +221,9 @@ def run(command: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("escapedim: stopped at once; the last saved state is good: the same command continues.\n")
         return 130
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has what it wanted; Python would complain again at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        sys.stderr.write(f"escapedim: {error}; what was finished is saved.\n")
+        return 1
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     return 0

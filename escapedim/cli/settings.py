@@ -109,6 +109,8 @@ def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
 
 def _yaml_file(path: Path) -> Mapping[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"--config {path} is not a regular file; expected a YAML file.")
         with path.open("rb") as file:
             raw = file.read(MAX_YAML_BYTES + 1)
         content = yaml.safe_load(raw) if len(raw) <= MAX_YAML_BYTES else None

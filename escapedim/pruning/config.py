@@ -66,21 +66,28 @@ class PruneConfig(TrainingConfig):
 
     @classmethod
     def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
-        """Add what density and fraction imply: each replaces the other where it was given more expressly."""
+        """Add what follows from density, fraction, scope and granularity.
+
+        Of settings that exclude each other the more expressly given one stays; where they were given alike, both do,
+        and the checks below refuse them.
+        """
+
+        def rank(*names: str) -> int:
+            return max(ranks.get(name, -1) for name in names)
+
         made = super().implied(values, ranks)
-        rates = {key: ranks.get(key, -1) for key in ("fraction", "output_fraction", "rounds")}
-        density = ranks["density"] if values.get("density") is not None else -1
-        if density > max(rates["fraction"], rates["output_fraction"]):
+        by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == ("layer", "weight")
+        one_shot = values.get("density") is not None
+        if one_shot and rank("density") < rank("fraction", "output_fraction"):
+            made["density"], one_shot = None, False
+        if one_shot and rank("fraction", "output_fraction") < rank("density"):
             made |= {"fraction": None, "output_fraction": None}
-            return made | ({"rounds": 1} if rates["rounds"] < density else {})
-        if max(rates["fraction"], rates["output_fraction"]) > density >= 0:
-            made |= {"density": None}
-        weights_by_layer = (values.get("scope", "layer"), values.get("granularity", "weight")) == (
-            "layer",
-            "weight",
-        )
-        if weights_by_layer and values.get("output_fraction") is None:
-            made |= {"output_fraction": _half(values.get("fraction", cls.model_fields["fraction"].default))}
+        if one_shot and rank("rounds") < rank("density"):
+            made["rounds"] = 1
+        if not by_layer and rank("output_fraction") < rank("scope", "granularity"):
+            made["output_fraction"] = None
+        if by_layer and not one_shot and values.get("output_fraction") is None:
+            made["output_fraction"] = _half(values.get("fraction", cls.model_fields["fraction"].default))
         return made
 
     @model_validator(mode="after")

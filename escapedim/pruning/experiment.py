@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,8 @@ from escapedim.training.points import kept_steps
 from escapedim.training.units import Metrics
 
 
-def prune_experiment(config: PruneConfig, task: Task) -> Experiment:
-    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first."""
+def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
+    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first, whatever is done."""
     model, recipe = make_model(config, task), config.recipe(task)
     plan = config.plan(model, recipe)
     keep = kept_steps((*config.keep, config.rewind_to), recipe)

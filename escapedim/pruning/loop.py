@@ -151,7 +151,7 @@ class _Past:
 
     def __init__(self, unit: RoundUnit, earlier: Mapping[str, Arrays]) -> None:
         self._unit = unit
-        dense, last = (earlier[key] for key in (unit.needs * 2)[:2])
+        dense, last = earlier[unit.needs[0]], earlier[unit.needs[-1]]  # in round 1 they are the same
         lead = "dense" if unit.round == 1 else "ticket"
         self.masks: dict[str, Masks] = {
             arm: self._masks(last, arm) for arm in ("ticket", *{"random"}.intersection(unit.plan.arms))

@@ -1,12 +1,13 @@
 """Masks: which weights a round removes, given scores. True marks a survivor.
 
 Ties are broken deterministically, the lower flat index being removed first. Scores that are not numbers (of a diverged
-network) tie above all numbers, so that counts stay exact whatever happened in training.
+network) tie above all numbers, so that counts stay exact whatever happened in training. In global scope the best unit
+of a layer is never removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -65,18 +66,27 @@ def _select(plan: Plan, masks: Masks, scores: Scores, totals: Mapping[str, int])
         }
     joined = np.concatenate([mask.ravel() for mask in masks.values()])
     ranked = np.concatenate([scores[name].ravel() for name in masks])
-    left = left_in_all(plan, int(joined.sum()), sum(totals.values()))
-    kept = _keep_highest(joined, ranked, left)
-    ends = np.cumsum([mask.size for mask in masks.values()])[:-1]
-    pieces = np.split(kept, ends)
+    starts = np.cumsum([0, *(mask.size for mask in masks.values())])
+    safe = [start + _best(mask, scores[name]) for start, (name, mask) in zip(starts, masks.items(), strict=False)]
+    left = left_in_all(plan, int(joined.sum()), sum(totals.values()), len(masks))
+    kept = _keep_highest(joined, ranked, left, safe if plan.granularity == "unit" else [])
+    pieces = np.split(kept, starts[1:-1])
     return {name: piece.reshape(masks[name].shape) for name, piece in zip(masks, pieces, strict=True)}
 
 
-def _keep_highest(mask: np.ndarray, scores: np.ndarray, left: int) -> np.ndarray:
-    flat = mask.ravel().copy()
-    survivors = np.flatnonzero(flat)
+def _best(mask: np.ndarray, scores: np.ndarray) -> int:
+    """Flat index of the highest-scored survivor, the last of equal ones (0 where none survives)."""
+    survivors = np.flatnonzero(mask)
     order = np.argsort(scores.ravel()[survivors], kind="stable")
-    flat[survivors[order[: len(survivors) - left]]] = False
+    return int(survivors[order[-1]]) if len(survivors) else 0
+
+
+def _keep_highest(mask: np.ndarray, scores: np.ndarray, left: int, safe: Sequence[int] = ()) -> np.ndarray:
+    """Remove the lowest-scored survivors but `left`; those at the flat indices `safe` stay."""
+    flat = mask.ravel().copy()
+    exposed = np.setdiff1d(np.flatnonzero(flat), np.asarray(safe, dtype=np.int64))
+    order = np.argsort(scores.ravel()[exposed], kind="stable")
+    flat[exposed[order[: int(flat.sum()) - left]]] = False
     return flat.reshape(mask.shape)
 
 

@@ -48,11 +48,15 @@ def left_in_layer(plan: Plan, name: str, surviving: int, total: int) -> int:
     return max(1, survivors_after(surviving, plan.fractions[name]))
 
 
-def left_in_all(plan: Plan, surviving: int, total: int) -> int:
-    """Return how many weights or units of the whole network a round leaves in global scope."""
+def left_in_all(plan: Plan, surviving: int, total: int, layers: int) -> int:
+    """Return how many weights or units of the whole network a round leaves in global scope.
+
+    Of units, at least one in each of the hidden `layers`: a network without it is cut in two.
+    """
     if plan.density is not None:
         return round(plan.density * total)
-    return survivors_after(surviving, next(iter(plan.fractions.values())))
+    left = survivors_after(surviving, next(iter(plan.fractions.values())))
+    return max(left, layers) if plan.granularity == "unit" else left
 
 
 def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
@@ -65,15 +69,16 @@ def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]
 def expected_counts(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:
     """Survivors of every round from round 0 on, by layer; in global scope under the one name `all`."""
     totals = counted(plan, shapes)
+    layers = len(totals)
     if plan.scope == "global":
         totals = {"all": sum(totals.values())}
+
+    def left(name: str, surviving: int) -> int:
+        if plan.scope == "global":
+            return left_in_all(plan, surviving, totals[name], layers)
+        return left_in_layer(plan, name, surviving, totals[name])
+
     rounds = [totals]
     for _ in range(plan.rounds):
-        left = left_in_all if plan.scope == "global" else None
-        rounds.append(
-            {
-                name: left(plan, count, totals[name]) if left else left_in_layer(plan, name, count, totals[name])
-                for name, count in rounds[-1].items()
-            }
-        )
+        rounds.append({name: left(name, surviving) for name, surviving in rounds[-1].items()})
     return rounds

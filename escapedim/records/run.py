@@ -8,7 +8,7 @@ Whatever moment a process dies at, the summary and the checkpoints that it names
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +94,11 @@ class Run:
         names = self._paused(key)
         return self._arrays(names[-1])[0] if names else None
 
+    def drop_paused(self, but: Set[str]) -> None:
+        """Forget units that were under way, other than these: an extended run may cut its work differently."""
+        for name in [name for name in self._hashes if PAUSED in name and name.partition(PAUSED)[0] not in but]:
+            del self._hashes[name]
+
     def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
         """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""
         self._claim.verify()
@@ -151,15 +156,21 @@ class Run:
         )
 
     def _read(self) -> None:
-        """Take over what an earlier start has left, and delete files that its summary does not know."""
+        """Take over what an earlier start has left, and delete checkpoints that its summary does not know."""
+        files = sorted(self.paths.checkpoints.glob("*.safetensors"))
+        if files and not self.paths.summary.exists():
+            raise BadInput(
+                f"{self.paths.folder} has checkpoints but its summary {self.paths.summary.name} is gone; "
+                f"put it back (a copy was at {self.paths.out}), or start anew with --force."
+            )
         if self.paths.summary.exists():
             found = summary.read(self.paths.summary)
             self._check_origin(found)
             self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
             self._provenance = found.provenance
             self._hashes = {Path(file).stem: value for file, value in found.result.checkpoints.items()}
-        for path in self.paths.checkpoints.glob("*.safetensors"):
-            if path.stem not in self._hashes:
+        for path in files:
+            if path.stem not in self._hashes and self._wrote(path):
                 path.unlink()
         for name in sorted(self._hashes):
             if not self.paths.checkpoint(name).exists():
@@ -178,6 +189,13 @@ class Run:
                 f"{self.paths.folder} was begun by escapedim {found.provenance.version}, this is {__version__}; "
                 "finish it with that version, or start anew with --force."
             )
+
+    def _wrote(self, path: Path) -> bool:
+        """Say whether this run wrote a file; others in its folder are none of its business."""
+        try:
+            return checkpoint.decode(path.read_bytes(), str(path))[1].get("run") == self._id
+        except (BadInput, OSError):
+            return False
 
     def _arrays(self, name: str) -> tuple[Arrays, dict[str, Any]]:
         path = self.paths.checkpoint(name)

@@ -237,6 +237,8 @@ def read(path: Path) -> Summary:
         One sentence: not readable, not JSON, no summary, a newer schema, edited, or invalid.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} is not a regular file; expected a summary such as lottery.json.")
         raw = path.read_bytes()
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json.") from None

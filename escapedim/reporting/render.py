@@ -22,6 +22,13 @@ def render(summary: Summary, console: Console) -> None:
     _REPORTS[summary.kind](summary, console)
 
 
+class _Console(Console):
+    """A console that leaves it to its caller what a broken pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console(file: TextIO, width: int | None = None) -> Console:
     """Return the console for a stream.
 
@@ -29,9 +36,9 @@ def make_console(file: TextIO, width: int | None = None) -> Console:
     under FORCE_COLOR, and a width of 100 unless COLUMNS is set.
     """
     if file.isatty():
-        return Console(file=file, width=width, highlight=False, no_color=bool(os.environ.get("NO_COLOR")))
+        return _Console(file=file, width=width, highlight=False, no_color=bool(os.environ.get("NO_COLOR")))
     chosen = width or _columns() or FILE_WIDTH
-    return Console(file=file, width=chosen, highlight=False, force_terminal=False, color_system=None)
+    return _Console(file=file, width=chosen, highlight=False, force_terminal=False, color_system=None)
 
 
 def _columns() -> int:

@@ -27,7 +27,10 @@ def load_task(text: str) -> Task:
     """
     name, rest = split_spec(text)
     if name in FROM_PATH:
-        return FROM_PATH[name](rest)
+        try:
+            return FROM_PATH[name](rest)
+        except OSError as error:
+            raise BadInput(f"{text}: cannot read the data: {error.strerror}; check the path and its rights.") from None
     if name not in EMBEDDED:
         hint = nearest(name, [*EMBEDDED, *FROM_PATH])
         raise BadInput(f"{text!r}: expected the name of a task, found '{name}'; {hint}")

@@ -33,8 +33,8 @@ def field(role: Role, description: str, **limits: Any) -> Any:
 def _listed(value: Value) -> Value:
     """Read `300,100` and a lone number as lists."""
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return [value] if isinstance(value, int) else value
+        return [part.strip() for part in value.split(",")] if value.strip() else []
+    return [value] if type(value) is int else value
 
 
 def choice(known: tuple[str, ...]) -> Any:
@@ -81,7 +81,7 @@ class TrainingConfig(BaseModel):
     optimizer: Annotated[str, spec(OPTIMIZERS, check_optimizer)] = field(
         "scientific", f"{', '.join(OPTIMIZERS)}, with parameters as in sgd:momentum=0.9,nesterov=true"
     )
-    lr: float = field("scientific", "learning rate", gt=0)
+    lr: float = field("scientific", "learning rate, above 0", gt=0, le=1e30)
     schedule: Annotated[str, spec(SCHEDULES)] = field(
         "scientific",
         "learning-rate schedule: constant, cosine or step:at=50%/75%,factor=0.1, each with warmup=5%",
@@ -91,7 +91,7 @@ class TrainingConfig(BaseModel):
     dtype: Annotated[str, choice(DTYPES)] = field("scientific", "float32 or float64")
     keep: Names = field("scientific", "more points at which weights are kept, such as 500it,3%", default=())
     seed: int = field("scientific", "root seed", default=0, ge=0, lt=2**63)
-    replicates: int = field("extendable", "repeats with other seeds", default=5, ge=1, le=10_000_000)
+    replicates: int = field("extendable", "repeats with other seeds", default=5, ge=1, le=100_000)
     device: Annotated[str, choice(("cpu", "cuda"))] = field("operational", "cpu or cuda", default="cpu")
     jobs: int = field("operational", "processes of one thread each", ge=1, le=4096)
 
@@ -104,6 +104,13 @@ class TrainingConfig(BaseModel):
         optimizer = str(values.get("optimizer", ""))
         takes_all = optimizer.partition(":")[0] == "gd" and ranks["optimizer"] > ranks.get("batch_size", -1)
         return {"batch_size": "full"} if takes_all else {}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_setting_is_a_switch(cls, value: Value) -> Value:
+        if isinstance(value, bool):
+            raise ValueError("expected a number or a text, not true or false")
+        return value
 
     @field_validator("steps")
     @classmethod

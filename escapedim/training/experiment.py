@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
 
 from escapedim.comparison.statistics import wilson
 from escapedim.models.mlp import MLP
@@ -36,20 +38,30 @@ def make_model(config: TrainingConfig, task: Task) -> MLP:
     return MLP((task.inputs, *config.hidden, task.outputs), config.activation, config.init)
 
 
+CACHE_PARAMETERS = 2**17  # of a stack, so that it and its gradients and moments stay in a cache of 2 MB; ours
+STACK_LIMITS = (4, 256)
+
+
+def stack_size(parameters: int) -> int:
+    """Return how many members are trained as one stack: as many as fit into the cache, whatever their number is."""
+    least, most = STACK_LIMITS
+    return max(least, min(most, CACHE_PARAMETERS // parameters))
+
+
 @dataclass(frozen=True)
 class TrainUnit:
-    """One replicate, from its initial weights to the end of the run."""
+    """A stack of replicates, from their initial weights to the end of the run."""
 
     model: MLP
     recipe: Recipe
     keep: tuple[int, ...]
     seed: int
-    replicate: int
+    replicates: tuple[int, ...]
 
     @property
     def key(self) -> str:
         """Name of its checkpoint."""
-        return f"replicate-{self.replicate:06d}"
+        return f"replicates-{self.replicates[0]:06d}-{self.replicates[-1]:06d}"
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -57,38 +69,67 @@ class TrainUnit:
         return ()
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-        """Train one member and keep its weights at the kept points."""
+        """Train the members; keep their weights `(members, *shape)` at the kept points."""
+        rows = [initial_row(self.model, self.recipe.dtype, self.seed, replicate) for replicate in self.replicates]
         job = Job(
             model=self.model,
             loss=context.task.loss,
             recipe=self.recipe,
-            params=initial_row(self.model, self.recipe.dtype, self.seed, self.replicate)[None].to(context.device),
+            params=torch.stack(rows).to(context.device),
             mask=None,
-            order_seeds=[order_seed(self.model, self.seed, self.replicate, 0)],
+            order_seeds=[order_seed(self.model, self.seed, replicate, 0) for replicate in self.replicates],
             keep=self.keep,
         )
         state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, lambda: context.tick(1))
+        state = descend(job, context.data, state, lambda: context.tick(len(rows)))
         if state.step < self.recipe.steps:
             return Outcome(state.arrays(), None)
         layout = Layout(self.model.shapes)
-        rows = {f"step{step}": kept[0].numpy() for step, kept in state.kept.items()}
-        arrays = {f"{point}.{name}": value for point, row in rows.items() for name, value in layout.split(row).items()}
-        (metrics,) = measure(job, context.task, context.data, state)
-        return Outcome(arrays, {**metrics, "net_steps": self.recipe.steps})
+        arrays = {
+            f"step{step}.{name}": view.numpy()
+            for step, kept in state.kept.items()
+            for name, view in layout.views(kept).items()
+        }
+        members = measure(job, context.task, context.data, state)
+        return Outcome(arrays, {"members": members, "net_steps": self.recipe.steps * len(rows)})
 
 
-def train_experiment(config: TrainConfig, task: Task) -> Experiment:
-    """Return the units of `escapedim train`, one a replicate."""
+def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:
+    """Return the replicates of each finished unit of a train run, in order."""
+    pairs = [key.split("-")[1:] for key in sorted(keys)]
+    return [tuple(range(int(first), int(last) + 1)) for first, last in pairs]
+
+
+def stacks(wanted: range, done: Sequence[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
+    """Cut the replicates that are wanted and not done into stacks of neighbours."""
+    finished = {replicate for stack in done for replicate in stack}
+    made: list[tuple[int, ...]] = []
+    for replicate in (number for number in wanted if number not in finished):
+        if made and made[-1][-1] == replicate - 1 and len(made[-1]) < size:
+            made[-1] = (*made[-1], replicate)
+        else:
+            made.append((replicate,))
+    return made
+
+
+def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
+    """Return the units of `escapedim train`: those that an earlier start has finished, and stacks of the rest."""
     model, recipe = make_model(config, task), config.recipe(task)
     keep = kept_steps(config.keep, recipe)
-    units = [TrainUnit(model, recipe, keep, config.seed, replicate) for replicate in range(config.replicates)]
+    done = covered(keys)
+    rest = stacks(range(config.replicates), done, stack_size(Layout(model.shapes).size))
+    units = [TrainUnit(model, recipe, keep, config.seed, replicates) for replicates in (*done, *rest)]
 
     def describe(metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> TrainResult:
-        done = {unit.replicate: metrics[unit.key] for unit in units if unit.key in metrics}
-        return describe_members(model, task, keep, done, checkpoints)
+        members = {
+            replicate: member
+            for unit in units
+            if unit.key in metrics
+            for replicate, member in zip(unit.replicates, metrics[unit.key]["members"], strict=True)
+        }
+        return describe_members(model, task, keep, members, checkpoints)
 
-    return Experiment("train", units, len(units) * recipe.steps, f"{len(units)} networks", describe)
+    return Experiment("train", units, config.replicates * recipe.steps, f"{config.replicates} networks", describe)
 
 
 def describe_members(

@@ -17,7 +17,14 @@ OPTIMIZERS: dict[str, dict[str, Value]] = {
 }
 DTYPES = ("float32", "float64")
 
-_BELOW_ONE = {"beta1", "beta2", "momentum"}
+_LIMITS = {
+    "beta1": (0, 1 - 1e-9),
+    "beta2": (0, 1 - 1e-9),
+    "momentum": (0, 1 - 1e-9),
+    "eps": (1e-30, 1e30),  # above 0 in float32 too: 0 / 0 would make masked weights NaN
+    "weight_decay": (0, 1e6),
+    "nesterov": (0, 1),
+}
 
 
 def check_optimizer(params: Mapping[str, Any]) -> None:
@@ -29,8 +36,8 @@ def check_optimizer(params: Mapping[str, Any]) -> None:
         In one sentence.
     """
     for name, value in params.items():
-        if value < 0 or (name in _BELOW_ONE and value >= 1):
-            limits = "at least 0 and below 1" if name in _BELOW_ONE else "at least 0"
-            raise ValueError(f"{name} must be {limits}, found {value:g}")
+        least, most = _LIMITS[name]
+        if not least <= value <= most:
+            raise ValueError(f"{name} must be from {least:g} to {most:.10g}, found {value:g}")
     if params.get("nesterov") and not params["momentum"]:
         raise ValueError("nesterov needs a momentum, as in sgd:momentum=0.9,nesterov=true")

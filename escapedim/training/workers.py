@@ -146,7 +146,7 @@ class Processes:
         try:
             return self._pool.submit(_run, unit, earlier, paused)
         except BrokenProcessPool:
-            raise _lost_worker() from None
+            raise self._lost_worker() from None
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return what a unit that has ended came to.
@@ -159,7 +159,7 @@ class Processes:
         try:
             return future.result()
         except BrokenProcessPool:
-            raise _lost_worker() from None
+            raise self._lost_worker() from None
 
     def stop(self) -> None:
         """Make the units under way pause at their next step."""
@@ -168,6 +168,14 @@ class Processes:
     def steps(self) -> int:
         """Network steps so far, of all processes."""
         return sum(self._shared.counters)
+
+    def _lost_worker(self) -> EscapedimError:
+        # The pool asks the other workers to end by SIGTERM, which they ignore, and waits for them.
+        self._lifeline.close()
+        return EscapedimError(
+            "a worker process was killed (out of memory?); what was finished is saved: "
+            "repeat the command, with fewer --jobs if memory is short."
+        )
 
     def pids(self) -> list[int]:
         """Return the worker processes."""
@@ -178,13 +186,6 @@ class Processes:
         self.stop()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._lifeline.close()
-
-
-def _lost_worker() -> EscapedimError:
-    return EscapedimError(
-        "a worker process was killed (out of memory?); what was finished is saved: "
-        "repeat the command, with fewer --jobs if memory is short."
-    )
 
 
 @contextlib.contextmanager

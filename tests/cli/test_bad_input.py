@@ -40,6 +40,12 @@ OPTIONS = {
     ("--steps", "1000"): "500it",
     ("--steps", "5%"): "500it or 2ep",
     ("--lr", "-1"): "greater than 0",
+    ("--lr", "1e308"): "1e+30",
+    ("--optimizer", "adam:eps=0"): "eps must be from",
+    ("-o", "seed=true"): "not true or false",
+    ("-o", "fraction=true"): "not true or false",
+    ("--hidden", "3,,4"): "integer",
+    ("--config", "/dev/zero"): "not a regular file",
     ("--activation", "rellu"): "did you mean 'relu'?",
     ("--optimizer", "adm"): "did you mean 'adam'?",
     ("--optimizer", "adam:momentum=0.9"): "momentum",
@@ -168,6 +174,7 @@ def test_report_of_what_is_no_summary(cli: Cli, tmp_path):
     (tmp_path / "other.json").write_text('{"a": 1}')
     assert_refused(cli("report", "other.json"), "not an escapedim summary")
     assert_refused(cli("report", "absent.json"), "absent.json")
+    assert_refused(cli("report", "/dev/zero"), "not a regular file")
 
 
 def test_run_folder_held_by_a_living_process(cli: Cli, tmp_path):

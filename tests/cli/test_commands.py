@@ -10,7 +10,7 @@ def test_extended_never_shrinks_what_is_recorded():
     extended = PRUNE.extended(config, keys)
     assert (extended.rounds, extended.replicates) == (5, 8)
     assert PRUNE.extended(config, []) == config
-    assert TRAIN.extended(resolve(TRAIN.model, Given({})).config, ["replicate-000009"]).replicates == 10
+    assert TRAIN.extended(resolve(TRAIN.model, Given({})).config, ["replicates-000004-000009"]).replicates == 10
 
 
 def test_estimate_counts_what_is_run():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -130,3 +131,43 @@ def test_a_unit_stopped_in_its_middle_goes_on_from_there(cli: Cli, tmp_path, mon
     assert codes.index(0) > 5
     assert result_of(tmp_path / "lottery.json") == result_of(tmp_path / "straight/lottery.json")
     assert not list(tmp_path.glob("escapedim-runs/*/checkpoints/*paused*"))
+
+
+def test_a_signal_during_the_first_second_stops_like_any_other(tmp_path):
+    process = start(tmp_path, *ARGUMENTS)
+    wait_for(lambda: catches_usr1(process.pid) or process.poll() is not None)
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+
+
+def catches_usr1(pid: int) -> bool:
+    """Say whether a process has its handlers; long before its imports are done."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (signal.SIGUSR1 - 1) & 1)
+
+
+def test_a_killed_worker_ends_the_run_in_one_sentence(tmp_path):
+    arguments = ("prune", "--hidden", "64", "--steps", "3000it", "--rounds", "3", "--replicates", "4", "--jobs", "2")
+    process = start(tmp_path, *arguments, "--quiet")
+    wait_for(lambda: list(tmp_path.glob("escapedim-runs/*/checkpoints/round-000*")))
+    (worker, *_) = [pid for pid in session_of(process.pid) if is_worker(pid)]
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("escapedim: a worker process was killed")
+    assert len(err.splitlines()) == 1
+    wait_for(lambda: not session_of(process.pid))
+
+
+def is_worker(pid: int) -> bool:
+    """Say whether a process is a child of the fork server."""
+    try:
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return b"forkserver" in Path(f"/proc/{parent}/cmdline").read_bytes()
+    except OSError:
+        return False

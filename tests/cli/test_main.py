@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,9 +64,44 @@ def test_module_runs_like_the_script():
     assert (ended.returncode, ended.stdout.strip()) == (0, f"escapedim {__version__}")
 
 
-def test_reader_that_closes_the_pipe_is_no_failure(tmp_path):
-    command = f"{sys.executable} -m escapedim doctor --json | head -c 1"
-    ended = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, cwd=tmp_path, check=False, env=os.environ
-    )
-    assert ended.stderr == b""
+def shell(command: str, folder) -> subprocess.CompletedProcess[str]:
+    line = command.replace("escapedim", f"{sys.executable} -m escapedim")
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=folder, check=False)
+
+
+PRINTING = [
+    "escapedim doctor",
+    "escapedim count",
+    "escapedim report lottery.json",
+    "escapedim report lottery.json --json",
+    "escapedim prune --dry-run",
+]
+
+
+@pytest.fixture(scope="module")
+def with_summary(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("printing")
+    tiny = "--rounds 1 --hidden 4 --steps 5it --replicates 1 --jobs 1 --quiet"
+    assert shell(f"escapedim prune {tiny}", folder).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", PRINTING)
+def test_reader_that_has_gone_is_no_failure(with_summary, command):
+    ended = shell(f"({command}; echo code $? >&2) | true", with_summary)
+    assert ended.stderr == "code 0\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", PRINTING)
+def test_full_disk_behind_standard_output_is_one_sentence(with_summary, command):
+    ended = shell(f"{command} > /dev/full", with_summary)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("escapedim: cannot write to standard output: No space left")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_several_summaries_are_one_json_document(cli: Cli):
+    cli("prune", "--rounds", "1", "--hidden", "4", "--steps", "5it", "--replicates", "1", "--jobs", "1")
+    both = json.loads(cli("report", "lottery.json", "lottery.json", "--json").out)
+    assert both == [json.loads(cli("report", "lottery.json", "--json").out)] * 2

@@ -17,6 +17,12 @@ def test_every_option_is_a_setting_or_says_how_to_run(command, model):
     assert options - NO_SETTING <= set(model.model_fields)
 
 
+def test_every_setting_of_an_option_is_passed_on():
+    settings = set(inspect.signature(main.prune).parameters) - NO_SETTING
+    assert settings == main._TRAINING | main._PRUNING
+    assert set(inspect.signature(main.train).parameters) - NO_SETTING == main._TRAINING
+
+
 def test_options_of_the_design_exist():
     shared = "task activation seed replicates steps lr optimizer batch_size device dtype jobs out config preset"
     extra = "hidden rounds fraction output_fraction scope granularity criterion rewind_to keep density arms"

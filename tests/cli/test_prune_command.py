@@ -130,3 +130,39 @@ def test_diverged_members_are_results(cli: Cli, tmp_path):
     assert pruned["arms"]["ticket"]["success"] == [False, False]
     assert pruned["matching"] in (False, None)
     assert "nan" not in ended.out.lower()
+
+
+def test_deep_unit_pruning_in_global_scope_never_empties_a_layer(cli: Cli, tmp_path):
+    options = ("--granularity", "unit", "--scope", "global", "--fraction", "0.5", "--criterion", "random")
+    ended = cli("prune", *TINY, "--hidden", "2,30,2,3", "--rounds", "6", *options)
+    assert ended.code == 0, ended.err
+    for entry in result_of(tmp_path / "lottery.json")["rounds"]:
+        assert all(entry["invariants"].values())
+        assert all(layer["units_alive"] >= 1 for layer in entry["layers"])
+
+
+def test_lost_summary_is_not_taken_for_a_new_run(cli: Cli, tmp_path):
+    cli(*PRUNE)
+    (summary_file,) = tmp_path.glob("escapedim-runs/*/lottery.json")
+    checkpoints = sorted(summary_file.parent.glob("checkpoints/*"))
+    summary_file.unlink()
+    ended = cli(*PRUNE)
+    assert ended.code == 2
+    assert "its summary lottery.json is gone" in ended.err
+    assert sorted(summary_file.parent.glob("checkpoints/*")) == checkpoints
+    summary_file.write_bytes((tmp_path / "lottery.json").read_bytes())
+    assert cli(*PRUNE).code == 0
+
+
+def test_files_of_others_in_the_run_folder_stay(cli: Cli, tmp_path):
+    cli(*PRUNE)
+    (folder,) = tmp_path.glob("escapedim-runs/*/checkpoints")
+    (folder / "mine.safetensors").write_bytes(b"mine")
+    assert cli(*PRUNE).code == 0
+    assert (folder / "mine.safetensors").read_bytes() == b"mine"
+
+
+def test_scope_replaces_the_output_fraction_of_a_preset(cli: Cli):
+    ended = cli("prune", "--preset", "lenet-300-100", "--scope", "global", "--dry-run", "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["config"]["output_fraction"] is None

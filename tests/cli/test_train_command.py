@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from safetensors.numpy import load_file
 
 from tests.cli.conftest import TINY, Cli, result_of
@@ -12,11 +13,23 @@ def test_keeps_initial_rewind_point_and_final_weights(cli: Cli, tmp_path):
     assert ended.code == 0, ended.err
     result = result_of(tmp_path / "train.json")
     assert result["kept_steps"] == [0, 1, 2, 4, 7, 10, 20]
-    (first, second) = sorted(tmp_path.glob("escapedim-runs/train-*/checkpoints/*"))
-    arrays = load_file(first)
+    (file,) = tmp_path.glob("escapedim-runs/train-*/checkpoints/*")
+    arrays = load_file(file)
     assert {name.split(".")[0] for name in arrays} == {f"step{step}" for step in result["kept_steps"]}
-    assert arrays["step0.layer1.weight"].shape == (8, 64)
-    assert (arrays["step0.layer1.weight"] != load_file(second)["step0.layer1.weight"]).all()
+    assert arrays["step0.layer1.weight"].shape == (2, 8, 64)
+    first, second = arrays["step0.layer1.weight"]
+    assert (first != second).all()
+
+
+def test_more_replicates_extend_to_what_a_fresh_run_gives_to_rounding(cli: Cli, tmp_path):
+    options = ("--hidden", "8", "--steps", "20it", "--jobs", "1", "--dtype", "float64")
+    for replicates in ("3", "5"):
+        assert cli("train", *options, "--replicates", replicates).code == 0
+    cli("train", *options, "--replicates", "5", "--out", "fresh/train.json")
+    extended, fresh = result_of(tmp_path / "train.json"), result_of(tmp_path / "fresh/train.json")
+    assert extended["replicates"] == fresh["replicates"] == [0, 1, 2, 3, 4]
+    assert extended["train_loss"] == pytest.approx(fresh["train_loss"], rel=1e-12)
+    assert len(list(tmp_path.glob("escapedim-runs/train-*/checkpoints/*"))) == 2
 
 
 def test_summary_counts_successes_with_their_interval(cli: Cli, tmp_path):
@@ -32,11 +45,12 @@ def test_summary_counts_successes_with_their_interval(cli: Cli, tmp_path):
 
 
 def test_the_dense_network_of_prune_is_that_of_train(cli: Cli, tmp_path):
-    cli("train", *TINY)
-    cli("prune", *TINY, "--rounds", "1")
+    cli("train", *TINY, "--dtype", "float64")
+    cli("prune", *TINY, "--dtype", "float64", "--rounds", "1")
     dense = result_of(tmp_path / "lottery.json")["rounds"][0]["arms"]["dense"]
     trained = result_of(tmp_path / "train.json")
-    assert {key: trained[key] for key in dense} == dense
+    for key, values in dense.items():
+        assert trained[key] == pytest.approx(values, rel=1e-12), key
 
 
 def test_npz_regression_has_losses_and_success_only(cli: Cli, tmp_path):

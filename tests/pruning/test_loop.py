@@ -154,11 +154,11 @@ def bits(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
 
 def test_round_0_is_what_train_trains_with_the_same_seed():
     runner = Runner(DIGITS, make_plan(DIGITS.model.sizes), (0, 10, STEPS), seed=3, replicate=2).run(0)
-    outcome = TrainUnit(DIGITS.model, DIGITS.recipe, (0, 10, STEPS), 3, 2)(runner.context(), {}, None)
+    outcome = TrainUnit(DIGITS.model, DIGITS.recipe, (0, 10, STEPS), 3, (2,))(runner.context(), {}, None)
     kept = {name: value for name, value in runner.arrays(0).items() if name.startswith("step")}
-    assert bits(kept) == bits(outcome.arrays)
+    assert bits(kept) == bits({name: stacked[0] for name, stacked in outcome.arrays.items()})
     assert runner.weights(0, "dense.end")["layer1.weight"].tobytes() == kept[f"step{STEPS}.layer1.weight"].tobytes()
-    assert {**runner.metrics[0]["arms"]["dense"], "net_steps": STEPS} == outcome.metrics
+    assert outcome.metrics == {"members": [runner.metrics[0]["arms"]["dense"]], "net_steps": STEPS}
 
 
 def test_every_round_needs_the_dense_weights_and_the_round_before():

@@ -139,7 +139,7 @@ def test_read(tmp_path):
     path = tmp_path / "lottery.json"
     path.write_bytes(encoded(LOTTERY))
     assert summaries.read(path).kind == "lottery"
-    with pytest.raises(BadInput, match=r"cannot read .*: Is a directory; expected a summary such as lottery\.json"):
+    with pytest.raises(BadInput, match=r"is not a regular file; expected a summary such as lottery\.json"):
         summaries.read(tmp_path)
 
 

@@ -10,7 +10,7 @@ import torch
 from escapedim.comparison.statistics import wilson
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
-from escapedim.training.experiment import TrainUnit, columns, make_model, train_experiment
+from escapedim.training.experiment import TrainUnit, columns, covered, make_model, stack_size, stacks, train_experiment
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.layout import Layout
 from escapedim.training.units import Context, Outcome
@@ -29,8 +29,13 @@ def run(problem=PROBLEM, replicate=2, pauses=(), paused=None, told=None) -> Outc
             told.append(members)
         return next(ticks) in pauses
 
-    unit = TrainUnit(problem.model, problem.recipe, KEEP, 7, replicate)
-    return unit(Context(problem.task, problem.data, "cpu", tick), {}, paused)
+    unit = TrainUnit(problem.model, problem.recipe, KEEP, 7, (replicate,))
+    outcome = unit(Context(problem.task, problem.data, "cpu", tick), {}, paused)
+    if outcome.metrics is None:
+        return outcome
+    (member,) = outcome.metrics["members"]
+    arrays = {name: stacked[0] for name, stacked in outcome.arrays.items()}
+    return Outcome(arrays, {**member, "net_steps": outcome.metrics["net_steps"]})
 
 
 def test_a_unit_trains_one_replicate_as_a_plain_loop_does():
@@ -84,19 +89,21 @@ def config(**changes) -> TrainConfig:
     return TrainConfig(**{**VALUES, "replicates": 3, **changes})
 
 
-def test_an_experiment_is_one_unit_a_replicate():
+def test_an_experiment_is_a_stack_of_replicates():
     experiment = train_experiment(config(steps="50it", keep="13it"), toy_task())
     assert experiment.kind == "train"
-    assert [unit.key for unit in experiment.units] == [f"replicate-00000{n}" for n in range(3)]
+    assert [unit.key for unit in experiment.units] == ["replicates-000000-000002"]
     assert all(unit.needs == () for unit in experiment.units)
     assert experiment.net_steps == 150
     assert experiment.label == "3 networks"
     assert experiment.units[0].keep == (0, 1, 2, 5, 10, 13, 25, 50)
 
 
-def test_units_do_not_depend_on_how_many_there_are():
-    few, many = (train_experiment(config(replicates=count), toy_task()).units for count in (2, 5))
-    assert list(many[:2]) == list(few)
+def test_more_replicates_leave_finished_units_as_they_are():
+    (unit,) = train_experiment(config(replicates=2), toy_task()).units
+    more = train_experiment(config(replicates=5), toy_task(), [unit.key]).units
+    assert [each.replicates for each in more] == [(0, 1), (2, 3, 4)]
+    assert more[0] == unit
 
 
 def test_a_model_has_the_tasks_inputs_and_outputs():
@@ -110,9 +117,10 @@ def metrics(success: bool, ending: str = "undecided") -> dict:
 
 
 def test_a_result_adds_the_finished_replicates_up():
-    experiment = train_experiment(config(), toy_task())
-    done = {"replicate-000002": metrics(False, "diverged"), "replicate-000000": metrics(True)}
-    result = experiment.describe(done, {"replicate-000000": "0" * 64})
+    keys = ["replicates-000000-000000", "replicates-000002-000002"]
+    experiment = train_experiment(config(), toy_task(), keys)
+    done = {keys[1]: {"members": [metrics(False, "diverged")]}, keys[0]: {"members": [metrics(True)]}}
+    result = experiment.describe(done, {keys[0]: "0" * 64})
     assert (result.replicates, result.members, result.successes, result.success_rate) == ([0, 2], 2, 1, 0.5)
     assert tuple(result.success_interval) == wilson(1, 2)
     assert (result.success, result.ending) == ([True, False], ["undecided", "diverged"])
@@ -120,7 +128,7 @@ def test_a_result_adds_the_finished_replicates_up():
     assert (result.train_loss, result.test_accuracy) == ([0.25, None], [0.5, None])
     assert result.success_criterion == "train_accuracy >= 0.5"
     assert result.parameters == 4 * 20 + 20 + 20 * 10 + 10 + 10 * 3 + 3
-    assert result.checkpoints == {"replicate-000000": "0" * 64}
+    assert result.checkpoints == {keys[0]: "0" * 64}
 
 
 def test_a_result_of_nothing_has_no_rate():
@@ -137,6 +145,30 @@ def test_a_task_without_labels_has_losses_only():
         "test_accuracy_at_best_validation",
     )
     assert columns(toy_task("squared")) == ("train_loss", "test_loss")
-    experiment = train_experiment(config(), toy_task("squared"))
-    done = {"replicate-000000": {"train_loss": 0.1, "test_loss": 0.2, "success": True, "ending": "undecided"}}
+    key = "replicates-000000-000000"
+    experiment = train_experiment(config(), toy_task("squared"), [key])
+    done = {key: {"members": [{"train_loss": 0.1, "test_loss": 0.2, "success": True, "ending": "undecided"}]}}
     assert experiment.describe(done, {}).train_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("count", "done", "size", "expected"),
+    [
+        (3, [], 4, [(0, 1, 2)]),
+        (9, [], 4, [(0, 1, 2, 3), (4, 5, 6, 7), (8,)]),
+        (9, [(4, 5, 6, 7)], 4, [(0, 1, 2, 3), (8,)]),
+        (6, [(0, 1), (4,)], 4, [(2, 3), (5,)]),
+        (2, [(0, 1)], 4, []),
+    ],
+)
+def test_what_is_left_is_cut_into_stacks_of_neighbours(count, done, size, expected):
+    assert stacks(range(count), done, size) == expected
+
+
+def test_keys_say_which_replicates_they_cover():
+    units = [TrainUnit(PROBLEM.model, PROBLEM.recipe, KEEP, 7, stack) for stack in ((4,), (0, 1, 2, 3))]
+    assert covered(unit.key for unit in units) == [(0, 1, 2, 3), (4,)]
+
+
+def test_stacks_fit_into_the_cache_and_are_never_absurd():
+    assert (stack_size(10**7), stack_size(50_000), stack_size(1000), stack_size(5)) == (4, 4, 131, 256)

@@ -19,7 +19,7 @@ from escapedim.training.workers import SIGNALS, Inline, Ticker, make_backend
 from .plain import toy
 
 PROBLEM = toy(dtype="float32", optimizer="adam")
-UNITS = [TrainUnit(PROBLEM.model, PROBLEM.recipe, (0, 15, 30), 0, replicate) for replicate in range(4)]
+UNITS = [TrainUnit(PROBLEM.model, PROBLEM.recipe, (0, 15, 30), 0, (replicate,)) for replicate in range(4)]
 
 
 @dataclass(frozen=True)
