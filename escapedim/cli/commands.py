@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from escapedim.cli.execution import Command
-from escapedim.models.mlp import MLP
+from escapedim.cli.execution import Command, Shares
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
-from escapedim.pruning.plan import counted, expected_counts
+from escapedim.pruning.plan import expected_counts
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig
 from escapedim.training.estimate import Estimate, estimate, parameter_count
@@ -52,27 +51,22 @@ def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:
     return estimate(config, task, len(plan.arms), networks, config.replicates * steps)
 
 
-def _no_plan(config: TrainConfig, task: Task) -> list[str]:
+def _no_plan(config: TrainConfig, task: Task) -> list[Shares]:
     return []
 
 
-def _density_lines(config: PruneConfig, task: Task) -> list[str]:
-    """Planned densities by round and layer; in global scope and for units only what is known before training."""
-    model: MLP = make_model(config, task)
+def _planned_densities(config: PruneConfig, task: Task) -> list[Shares]:
+    """Shares that each round leaves, by layer and over all; in global scope only what is known before training."""
+    model = make_model(config, task)
     plan = config.plan(model, config.recipe(task))
-    shapes = {name: model.shapes[name] for name in model.prunable}
-    rounds = expected_counts(plan, shapes)
+    rounds = expected_counts(plan, {name: model.shapes[name] for name in model.prunable})
     totals = rounds[0]
-    what = "density" if plan.granularity == "weight" else "share of living units"
-    sizes = ", ".join(f"{name} {count:,}" for name, count in counted(plan, shapes).items())
-    lines = [f"Planned {what} by round, in % ({plan.granularity}s at round 0: {sizes}):"]
-    lines.append("round  " + "".join(f"{name:>15}" for name in totals) + f"{'all':>9}" * (len(totals) > 1))
-    for number, counts in enumerate(rounds):
-        shares = "".join(f"{100 * count / totals[name]:15.2f}" for name, count in counts.items())
-        overall = f"{100 * sum(counts.values()) / sum(totals.values()):9.2f}" * (len(totals) > 1)
-        lines.append(f"{number:5d}  {shares}{overall}")
-    return lines
+    return [
+        {name: count / totals[name] for name, count in counts.items()}
+        | {"all": sum(counts.values()) / sum(totals.values())}
+        for counts in rounds
+    ]
 
 
 TRAIN = Command("train", TrainConfig, train_experiment, _more_replicates, _train_estimate, _no_plan)
-PRUNE = Command("lottery", PruneConfig, prune_experiment, _more_rounds, _prune_estimate, _density_lines)
+PRUNE = Command("lottery", PruneConfig, prune_experiment, _more_rounds, _prune_estimate, _planned_densities)

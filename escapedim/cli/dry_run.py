@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from escapedim.cli.settings import Settings
 from escapedim.records.folders import RunPaths
 from escapedim.reporting.numbers import duration
+from escapedim.reporting.table import text_table
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate
 
@@ -21,7 +22,7 @@ def describe_plan(
     identity: str,
     paths: RunPaths,
     estimate: Estimate,
-    plan_lines: Sequence[str],
+    plan: Sequence[Mapping[str, float]],
     as_json: bool,
 ) -> None:
     """Print what a run would do, and do nothing."""
@@ -31,6 +32,7 @@ def describe_plan(
             "id": identity,
             "config": values,
             "sources": dict(settings.sources),
+            "plan": [{"round": number, **shares} for number, shares in enumerate(plan)],
             "networks": estimate.networks,
             "net_steps": estimate.net_steps,
             "estimated_wall_s": round(estimate.seconds, 1),
@@ -51,10 +53,18 @@ def describe_plan(
     paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
     blocks = [
         ["Configuration, and where each value comes from:", *lines],
-        list(plan_lines),
+        _plan_lines(values, plan),
         [cost, *paths_lines],
     ]
     sys.stdout.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+
+
+def _plan_lines(values: Mapping[str, object], plan: Sequence[Mapping[str, float]]) -> list[str]:
+    if not plan:
+        return []
+    what = "living units" if values["granularity"] == "unit" else "density"
+    rows = [[str(number), *(f"{100 * share:.2f}" for share in shares.values())] for number, shares in enumerate(plan)]
+    return [f"Planned {what} by round, in %:", *text_table(["round", *plan[0]], rows)]
 
 
 def _plain(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ from escapedim.training.units import run_units
 from escapedim.training.workers import Backend, make_backend
 
 C = TypeVar("C", bound=TrainingConfig)
+Shares = Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Command(Generic[C]):
 
     `extended(config, keys)` returns the configuration with at least what the units `keys` of an earlier start cover,
     and `experiment(config, task, keys)` the units, those among them;
-    `plan_lines` describe the work for a dry run.
+    `plan` says for a dry run which share each round leaves, by layer.
     """
 
     kind: Kind
@@ -44,7 +45,7 @@ class Command(Generic[C]):
     experiment: Callable[[C, Task, Iterable[str]], Experiment]
     extended: Callable[[C, Iterable[str]], C]
     estimate: Callable[[C, Task], Estimate]
-    plan_lines: Callable[[C, Task], list[str]]
+    plan: Callable[[C, Task], list[Shares]]
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ def execute(command: Command[C], given: Given, output: Output, interrupts: Inter
 
         check_out(output.out)
         paths = RunPaths.locate(output.out, command.kind, identity, output.force)
-        lines = command.plan_lines(settings.config, settings.task)
+        plan = command.plan(settings.config, settings.task)
         with standard_output():
-            describe_plan(settings, identity, paths, estimate, lines, as_json=output.json)
+            describe_plan(settings, identity, paths, estimate, plan, as_json=output.json)
         return
     _check_memory(estimate)
     run = Run.open(output.out, command.kind, identity, output.force)

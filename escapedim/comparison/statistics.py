@@ -43,6 +43,11 @@ def paired_difference(left: Sequence[float], right: Sequence[float]) -> PairedDi
     return PairedDifference(mean, error, (mean - half, mean + half), p)
 
 
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of a mean; None with fewer than two values."""
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values, in the order given (Holm 1979)."""
     adjusted, largest = [0.0] * len(p_values), 0.0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from escapedim.comparison.statistics import LEVEL, PairedDifference, holm, paired_difference
+from escapedim.comparison.statistics import LEVEL, PairedDifference, holm, paired_difference, standard_error
 from escapedim.pruning.plan import CONTROLS
 from escapedim.records.summary import Arm, Contrast, LotteryVerdict, Round
 
@@ -36,6 +36,7 @@ def judge(rounds: Sequence[Round], tolerance: float) -> tuple[list[Round], Lotte
         last_winning_round=max((entry.round for entry in judged if entry.winning), default=None),
         tolerance=tolerance,
         dense_test_accuracy=float(np.mean(known)) if known else None,
+        dense_standard_error=standard_error(known),
     )
 
 

@@ -137,6 +137,7 @@ class LotteryVerdict(Model):
     last_winning_round: int | None
     tolerance: float
     dense_test_accuracy: float | None
+    dense_standard_error: float | None = None
 
 
 class LotteryResult(Model):

@@ -34,6 +34,7 @@ def test_json_form_is_strict_json_with_the_same_identity(cli: Cli, tmp_path):
     assert plan["net_steps"] == summary["cost"]["net_steps"]
     assert plan["config"] == summary["config"]
     assert set(plan["sources"]) == set(plan["config"])
+    assert [entry["all"] for entry in plan["plan"]] == [entry["density"] for entry in summary["result"]["rounds"]]
 
 
 def test_refuses_what_a_run_would_refuse(cli: Cli, tmp_path):
@@ -44,5 +45,5 @@ def test_refuses_what_a_run_would_refuse(cli: Cli, tmp_path):
 
 def test_unit_granularity_plans_units(cli: Cli):
     out = cli("prune", *TINY, "--granularity", "unit", "--fraction", "0.25", "--rounds", "1", "--dry-run").out
-    assert "share of living units" in out
-    assert ["1", "75.00"] in [line.split() for line in out.splitlines()]
+    assert "living units" in out
+    assert ["1", "75.00", "75.00"] in [line.split() for line in out.splitlines()]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from escapedim.comparison.statistics import LEVEL, holm, paired_difference, wilson
+from escapedim.comparison.statistics import LEVEL, holm, paired_difference, standard_error, wilson
 
 accuracies = st.integers(0, 360).map(lambda right: right / 360)
 pairs = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=12)
@@ -79,3 +79,9 @@ def test_holm_is_the_closed_bonferroni_test(observed):
 def test_holm_of_the_textbook_example():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+def test_standard_error_is_that_of_scipy():
+    values = [0.3, -1.2, 4.0, 2.5]
+    assert standard_error(values) == pytest.approx(stats.sem(values))
+    assert standard_error([1.0]) is None
