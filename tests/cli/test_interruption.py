@@ -103,7 +103,7 @@ def test_signals_save_and_the_same_command_continues(untouched, tmp_path, number
     process = start(tmp_path, *arguments)
     wait_for(lambda: list(tmp_path.glob("escapedim-runs/*/checkpoints/round-000*")))
     # To the whole group, as a terminal's Ctrl-C and Slurm's scancel do.
-    subprocess.run(["kill", f"-{number.value}", "--", f"-{process.pid}"], check=True)
+    os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "the same command continues" in err
