@@ -219,7 +219,7 @@ def write_idx(folder: Path) -> None:
         if part == "train":
             (folder / f"{part}-labels-idx1-ubyte").write_bytes(packed)
         else:
-            (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(packed))
+            (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(packed, mtime=0))
 
 
 def assert_refused(ended, words: str) -> None:
