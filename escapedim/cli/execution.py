@@ -35,7 +35,7 @@ Shares = Mapping[str, float]
 class Command(Generic[C]):
     """What tells one command from another.
 
-    `extended(config, keys)` returns the configuration with at least what the units `keys` of an earlier start cover,
+    `extended(config, keys)` returns the configuration with at least what the units `keys` that were begun cover,
     and `experiment(config, task, keys)` the units, those among them;
     `plan` says for a dry run which share each round leaves, by layer.
     """
@@ -86,7 +86,6 @@ def execute(command: Command[C], given: Given, output: Output, interrupts: Inter
 def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Interrupts, output: Output) -> Summary:
     config = command.extended(settings.config, run.keys())
     experiment = command.experiment(config, settings.task, run.keys())
-    run.drop_paused({unit.key for unit in experiment.units})
     origin = provenance.collect(
         sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
@@ -165,7 +164,7 @@ def _check_memory(estimate: Estimate) -> None:
     if free_mb is not None and estimate.memory_mb > free_mb:
         raise BadInput(
             f"this run needs about {estimate.memory_mb:,.0f} MB of memory, {free_mb:,.0f} MB are free; "
-            "use fewer --jobs, smaller --hidden or another machine."
+            "use fewer --jobs, smaller --hidden, a smaller --batch-size or another machine."
         )
 
 

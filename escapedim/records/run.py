@@ -8,7 +8,7 @@ Whatever moment a process dies at, the summary and the checkpoints that it names
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,8 +78,8 @@ class Run:
         self._claim.release()
 
     def keys(self) -> list[str]:
-        """Keys of finished units."""
-        return sorted(self._metrics)
+        """Keys of the units that were begun: the finished ones and those that were under way."""
+        return sorted({name.partition(PAUSED)[0] for name in self._hashes})
 
     def has(self, key: str) -> bool:
         """Say whether a unit is finished and its checkpoint is there."""
@@ -93,11 +93,6 @@ class Run:
         """Return the arrays of a unit that was under way, if there are any."""
         names = self._paused(key)
         return self._arrays(names[-1])[0] if names else None
-
-    def drop_paused(self, but: Set[str]) -> None:
-        """Forget units that were under way, other than these: an extended run may cut its work differently."""
-        for name in [name for name in self._hashes if PAUSED in name and name.partition(PAUSED)[0] not in but]:
-            del self._hashes[name]
 
     def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
         """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""

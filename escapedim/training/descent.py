@@ -18,7 +18,7 @@ from escapedim.training.batches import Batches
 from escapedim.training.data import Data
 from escapedim.training.evaluation import evaluate
 from escapedim.training.gradients import make_gradient
-from escapedim.training.optimizers import Optimizer
+from escapedim.training.optimizers import Optimizer, padded
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import make_schedule
 
@@ -114,8 +114,8 @@ class _Stack:
     def __init__(self, job: Job, state: State, data: Data) -> None:
         self.rows = (state.diverged_at < 0).nonzero()[:, 0]
         rows = self.rows.to(state.params.device)
-        self.flat = state.params[rows].contiguous()
-        self._gradients = torch.empty_like(self.flat)
+        self.flat = padded(state.params[rows])
+        self._gradients = padded(torch.zeros_like(self.flat))
         self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
         self._gradient = make_gradient(job.model, job.loss)

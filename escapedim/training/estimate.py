@@ -48,7 +48,8 @@ def estimate(config: TrainingConfig, task: Task, members: int, networks: int, ne
     step_s = 6 * parameters * recipe.batch_size / FLOPS_PER_S + parameters / PARAMETERS_PER_S + STEP_S
     jobs = 1 if config.device == "cuda" else config.jobs
     inputs = sum(len(part) for part in (task.train, task.validation, task.test)) * task.inputs
-    activations = recipe.batch_size * (task.inputs + 4 * sum(config.hidden)) * members
+    own_inputs = 0 if recipe.batch_size == recipe.samples else task.inputs  # full batches are shared by all members
+    activations = recipe.batch_size * (own_inputs + 4 * sum(config.hidden)) * members
     stack_mb = (ROWS * parameters * members + activations + inputs) * width / 1e6
     seconds = START_S + net_steps * step_s * (width / 4) / jobs
     return Estimate(networks, net_steps, seconds, (jobs + 1) * PROCESS_MB + jobs * stack_mb)

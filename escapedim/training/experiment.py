@@ -95,16 +95,16 @@ class TrainUnit:
 
 
 def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:
-    """Return the replicates of each finished unit of a train run, in order."""
+    """Return the replicates of each unit of a train run, in order."""
     pairs = [key.split("-")[1:] for key in sorted(keys)]
     return [tuple(range(int(first), int(last) + 1)) for first, last in pairs]
 
 
-def stacks(wanted: range, done: Sequence[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
-    """Cut the replicates that are wanted and not done into stacks of neighbours."""
-    finished = {replicate for stack in done for replicate in stack}
+def stacks(wanted: range, begun: Sequence[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
+    """Cut the replicates that are wanted and not in a stack yet into stacks of neighbours."""
+    taken = {replicate for stack in begun for replicate in stack}
     made: list[tuple[int, ...]] = []
-    for replicate in (number for number in wanted if number not in finished):
+    for replicate in (number for number in wanted if number not in taken):
         if made and made[-1][-1] == replicate - 1 and len(made[-1]) < size:
             made[-1] = (*made[-1], replicate)
         else:
@@ -113,12 +113,12 @@ def stacks(wanted: range, done: Sequence[tuple[int, ...]], size: int) -> list[tu
 
 
 def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
-    """Return the units of `escapedim train`: those that an earlier start has finished, and stacks of the rest."""
+    """Return the units of `escapedim train`: those `keys` that an earlier start has begun, and stacks of the rest."""
     model, recipe = make_model(config, task), config.recipe(task)
     keep = kept_steps(config.keep, recipe)
-    done = covered(keys)
-    rest = stacks(range(config.replicates), done, stack_size(Layout(model.shapes).size))
-    units = [TrainUnit(model, recipe, keep, config.seed, replicates) for replicates in (*done, *rest)]
+    begun = covered(keys)
+    rest = stacks(range(config.replicates), begun, stack_size(Layout(model.shapes).size))
+    units = [TrainUnit(model, recipe, keep, config.seed, replicates) for replicates in (*begun, *rest)]
 
     def describe(metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> TrainResult:
         members = {

@@ -81,6 +81,8 @@ def test_paused_unit_is_replaced_by_later_states_and_by_its_end(tmp_path):
         paused = run.load_paused("a")
         assert paused is not None
         assert int(paused["step"]) == step
+        assert run.keys() == ["a"]
+        assert not run.has("a")
     run.save("a", DONE, {"net_steps": 1})
     assert [path.stem for path in run.paths.checkpoints.iterdir()] == ["a"]
     assert run.load_paused("a") is None

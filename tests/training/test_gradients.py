@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.models.mlp import MLP
+from escapedim.training.data import Samples
+from escapedim.training.evaluation import evaluate
 from escapedim.training.gradients import LOSSES, AutogradGradient, MLPGradient, make_gradient
 
 from .plain import ACTIVATIONS, loss_gradient, network
@@ -96,3 +98,22 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
     outputs = torch.tensor([[[4000.0, -4000.0]]])
     assert LOSSES["cross-entropy"](outputs, wrong).tolist() == [8000.0]
+
+
+@pytest.mark.parametrize("sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2)], ids=str)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes):
+    model, generator = MLP(sizes, activation), torch.Generator().manual_seed(5)
+    for loss, shared in itertools.product(LOSSES, (True, False)):
+        flat, x, targets = sample(loss, sizes, 9, 61, shared, generator, dtype)
+        everyone, samples = torch.empty_like(flat), Samples(x, targets)
+        make_gradient(model, loss)(flat, x, targets, everyone)
+        scores = evaluate(model, loss, flat, samples).loss if shared else None
+        for first, last in itertools.combinations(range(len(flat) + 1), 2):
+            part, own = flat[first:last].contiguous(), slice(None) if shared else slice(first, last)
+            out = torch.empty_like(part)
+            make_gradient(model, loss)(part, x[own], targets[own], out)
+            assert torch.equal(out, everyone[first:last])
+            if scores is not None:
+                assert torch.equal(evaluate(model, loss, part, samples).loss, scores[first:last])

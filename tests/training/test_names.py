@@ -4,7 +4,7 @@ import torch
 
 from escapedim.specs import Spec, take_params
 from escapedim.training.names import DTYPES, OPTIMIZERS
-from escapedim.training.optimizers import Optimizer
+from escapedim.training.optimizers import Optimizer, padded
 
 
 def test_defaults_are_those_of_torch():
@@ -19,5 +19,5 @@ def test_defaults_are_those_of_torch():
 def test_every_name_can_be_used():
     for name, params in OPTIMIZERS.items():
         assert take_params(Spec(name), params) == params
-        Optimizer(Spec(name), torch.zeros(1, 2))
+        Optimizer(Spec(name), padded(torch.zeros(1, 2)))
     assert [getattr(torch, name) for name in DTYPES] == [torch.float32, torch.float64]

@@ -1,9 +1,11 @@
+import itertools
+
 import pytest
 import torch
 
 from escapedim.errors import BadInput
 from escapedim.specs import parse_spec
-from escapedim.training.optimizers import Optimizer
+from escapedim.training.optimizers import Optimizer, padded
 
 from .optimizers import CASES
 
@@ -14,12 +16,12 @@ def quadratic_gradient(row: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def start() -> torch.Tensor:
-    return torch.randn(3, 6, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    return padded(torch.randn(3, 6, generator=torch.Generator().manual_seed(8), dtype=torch.float64))
 
 
 def advance(optimizer: Optimizer, flat: torch.Tensor, steps: range) -> None:
     for step in steps:
-        optimizer.step(quadratic_gradient(flat, torch.ones(6)), 0.1 / (1 + step))
+        optimizer.step(padded(quadratic_gradient(flat, torch.ones(6))), 0.1 / (1 + step))
 
 
 def stacked(text: str) -> tuple[Optimizer, torch.Tensor]:
@@ -46,7 +48,7 @@ def test_a_stacked_step_is_each_members_own_step_of_torch(text):
 def test_a_state_continues_to_the_last_bit(pause, text):
     optimizer, flat = stacked(text)
     advance(optimizer, flat, range(pause))
-    state, params = optimizer.state(), flat.clone()
+    state, params = optimizer.state(), padded(flat)
     advance(optimizer, flat, range(pause, 20))
     advance(Optimizer(parse_spec(text), params, state), params, range(pause, 20))
     assert torch.equal(params, flat)
@@ -67,3 +69,26 @@ def test_states_are_copies(text):
 def test_an_unknown_parameter_is_refused():
     with pytest.raises(BadInput, match="did you mean 'momentum'"):
         Optimizer(parse_spec("sgd:momentun=0.9"), start())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("text", CASES)
+def test_a_member_has_the_same_bits_in_every_stack(text, dtype):
+    everyone = torch.randn(9, 37, generator=torch.Generator().manual_seed(2), dtype=torch.float64).to(dtype)
+
+    def trained(rows: torch.Tensor) -> torch.Tensor:
+        flat = padded(rows)
+        optimizer = Optimizer(parse_spec(text), flat)
+        for step in range(1, 6):
+            optimizer.step(padded(step * flat * flat), 0.01)
+        return flat
+
+    together = trained(everyone)
+    for first, last in itertools.combinations(range(10), 2):
+        assert torch.equal(trained(everyone[first:last]), together[first:last])
+
+
+@pytest.mark.parametrize("matrix", [torch.zeros(3, 6), torch.zeros(4, 16)[:1], torch.zeros(4, 16)[1:]])
+def test_a_matrix_in_other_storage_is_refused(matrix):
+    with pytest.raises(ValueError, match="padded"):
+        Optimizer(parse_spec("sgd"), matrix).step(matrix, 0.1)
