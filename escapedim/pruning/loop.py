@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.pruning import invariants
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
@@ -23,7 +24,6 @@ from escapedim.pruning.scores import Weights
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.gradients import make_gradient
 from escapedim.training.initial import drawn_row, initial_row, order_seed
-from escapedim.training.layout import Layout
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from escapedim.models.layout import Layout
+from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
 from escapedim.training.data import Samples
-from escapedim.training.gradients import LOSSES
-from escapedim.training.layout import Layout
 
 BLOCK = 4096  # samples at once, so that memory does not grow with the data; ours
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 
 from escapedim.comparison.statistics import wilson
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.records.summary import Kind, Result, TrainResult
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig, TrainingConfig
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.initial import initial_row, order_seed
-from escapedim.training.layout import Layout
 from escapedim.training.metrics import measure
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe

@@ -6,14 +6,10 @@ derived by hand over preallocated buffers: the hot shape of this tool. The tests
 On the CPU a member's gradient by hand is the same to the last bit whatever stack it is in. Batched products of torch
 are, but for a stack of one: there they turn into plain products, which round differently. So a lone member is computed
 twice, as a stack of two.
-
-Losses are means over the batch: cross-entropy of the logits against one-hot targets, or the squared error averaged
-over samples and outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,8 +17,9 @@ import torch
 from torch import Tensor
 
 from escapedim.models.activations import TABLE
+from escapedim.models.layout import Layout
+from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
-from escapedim.training.layout import Layout
 
 
 class Gradient(Protocol):
@@ -30,22 +27,6 @@ class Gradient(Protocol):
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """`x` is `([members,] batch, inputs)`, `targets` `([members,] batch, outputs)`."""
-
-
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the samples `(..., samples, classes)` against one-hot targets."""
-    return -(torch.log_softmax(outputs, -1) * targets).sum(-1).mean(-1)
-
-
-def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean squared error over samples and outputs `(..., samples, outputs)`."""
-    return ((outputs - targets) ** 2).mean((-1, -2))
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "cross-entropy": cross_entropy,
-    "squared": squared_error,
-}
 
 
 class AutogradGradient:

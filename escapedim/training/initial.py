@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.training.layout import Layout
 from escapedim.training.seeds import derive_seed, torch_generator
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from escapedim.models.layout import Layout
 from escapedim.pruning import loop
 from escapedim.pruning.loop import RoundUnit
 from escapedim.pruning.plan import CRITERIA, Plan, expected_counts
@@ -20,7 +21,6 @@ from escapedim.training.data import Data
 from escapedim.training.descent import Job, State
 from escapedim.training.experiment import TrainUnit
 from escapedim.training.initial import initial_row, order_seed
-from escapedim.training.layout import Layout
 from escapedim.training.units import Arrays, Context, Outcome
 
 from ..training.plain import Toy, network, toy, trajectory

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.pruning.loop import RoundUnit, _Past
 from escapedim.pruning.masks import Masks
 from escapedim.pruning.plan import CRITERIA
 from escapedim.pruning.scores import Weights, score
-from escapedim.training.layout import Layout
 from escapedim.training.units import Context
 
 from ..training.plain import LOSSES, loss_gradient, network, toy

@@ -1,10 +1,10 @@
 import pytest
 
+from escapedim.models.layout import Layout
 from escapedim.training import estimate as module
 from escapedim.training.config import TrainConfig
 from escapedim.training.estimate import available_mb, estimate, parameter_count
 from escapedim.training.experiment import make_model
-from escapedim.training.layout import Layout
 
 from .plain import VALUES, toy_task
 

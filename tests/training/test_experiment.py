@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from escapedim.comparison.statistics import wilson
+from escapedim.models.layout import Layout
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
 from escapedim.training.experiment import TrainUnit, columns, covered, make_model, stack_size, stacks, train_experiment
 from escapedim.training.initial import initial_row, order_seed
-from escapedim.training.layout import Layout
 from escapedim.training.units import Context, Outcome
 
 from .plain import VALUES, accuracy, network, toy, toy_task, trajectory

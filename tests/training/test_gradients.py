@@ -5,10 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
 from escapedim.training.data import Samples
 from escapedim.training.evaluation import evaluate
-from escapedim.training.gradients import LOSSES, AutogradGradient, MLPGradient, make_gradient
+from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
 
 from .plain import ACTIVATIONS, loss_gradient, network
 from .plain import LOSSES as PLAIN_LOSSES

@@ -3,9 +3,9 @@ import itertools
 import pytest
 import torch
 
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.training.initial import drawn_row, initial_row, order_seed
-from escapedim.training.layout import Layout
 
 MODEL = MLP((6, 5, 3), "relu")
 OTHERS = [MLP((6, 4, 3), "relu"), MLP((6, 5, 3), "tanh"), MLP((6, 5, 5, 3), "relu")]

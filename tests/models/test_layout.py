@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escapedim.training.layout import Layout
+from escapedim.models.layout import Layout
 
 shapes = st.dictionaries(
     st.text("abc.", min_size=1, max_size=4), st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=4
