@@ -99,7 +99,11 @@ class Arm(Model):
 
 
 class Invariants(Model):
-    """What must hold in the ticket arm of every round, over all its replicates."""
+    """What must hold in the ticket arm of every round, over all its replicates.
+
+    Without one of the first four, what was trained is not the ticket, and the run fails. `no_layer_empty` is a finding
+    about the network: pruning in global scope may take all weights of a layer, rightly.
+    """
 
     survivors_equal_rewind_weights: bool
     masked_weights_zero: bool
