@@ -170,8 +170,7 @@ def test_the_verdict_says_no_more_than_the_data_allow(summary, sentence):
 )
 def test_an_unfinished_run_says_so_and_speaks_of_so_far(status, last, heading):
     report = flat(text(lottery(digits_rounds(last) if last >= 0 else [], status=status), 80))
-    assert f"4 arms × 5 replicates; {heading}" in report or last == 0
-    assert heading in report
+    assert f"4 arms × 5 replicates; {heading}" in report
     assert "So far: " in report
 
 
