@@ -4,8 +4,8 @@ The order of writes is what makes a kill harmless. A checkpoint gets a name that
 summary, which records its hash, replaces the old one; then the files that no summary refers to any more are deleted.
 Whatever moment a process dies at, the summary and the checkpoints that it names agree.
 
-The summary grows with the units, and rewriting it after each of thousands would take most of the time. So it waits where
-it would take more than `WRITING_SHARE` of it; a kill costs the units of that short while, which are trained again.
+The summary grows with the units, and rewriting it after each of thousands would take most of the time. So it waits
+where it would take more than `WRITING_SHARE` of it; a kill costs the units of that short while, which train again.
 """
 
 from __future__ import annotations
