@@ -99,8 +99,8 @@ def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
         layers.append((f"preset {given.preset}", fits))
     if given.file is not None:
         layers.append((str(given.file), _yaml_file(given.file)))
-    for item in given.overrides:
-        layers.append(("-o", _override(item)))
+    # One layer, so that items that exclude each other are refused in whatever order they come.
+    layers.append(("-o", dict(map(_override, given.overrides))))
     layers.append(("flag", given.flags))
     for source, values in layers:
         _refuse_unknown(model, source, values)
@@ -125,12 +125,12 @@ def _yaml_file(path: Path) -> Mapping[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def _override(item: str) -> Mapping[str, Any]:
+def _override(item: str) -> tuple[str, Any]:
     key, equals, text = item.partition("=")
     if not equals or not key.strip():
         raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r}.")
     try:
-        return {key.strip(): yaml.safe_load(text)}
+        return key.strip(), yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"-o {item}: the value is not valid YAML: {_one_line(error)}; quote it.") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from escapedim.errors import nearest
 from escapedim.models.mlp import MLP
@@ -55,14 +55,15 @@ class PruneConfig(TrainingConfig):
         lt=1,
     )
 
-    @model_validator(mode="after")
-    def _arms_are_known(self) -> PruneConfig:
-        for arm in self.arms:
+    @field_validator("arms")
+    @classmethod
+    def _known_arms_in_one_order(cls, arms: tuple[str, ...]) -> tuple[str, ...]:
+        for arm in arms:
             if arm not in ARMS:
                 raise ValueError(f"unknown arm {arm!r}; {nearest(arm, ARMS)}")
-        if "ticket" not in self.arms or len(set(self.arms)) < len(self.arms):
+        if "ticket" not in arms or len(set(arms)) < len(arms):
             raise ValueError("arms must contain 'ticket', and each arm once")
-        return self
+        return tuple(sorted(arms, key=ARMS.index))
 
     @classmethod
     def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ class PruneConfig(TrainingConfig):
             scope=self.scope,
             granularity=self.granularity,
             criterion=self.criterion,
-            arms=tuple(arm for arm in ARMS if arm in self.arms),
+            arms=self.arms,
             rewind_step=rewind_step(self.rewind_to, recipe),
         )
 

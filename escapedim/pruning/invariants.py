@@ -2,6 +2,9 @@
 
 The bug of this field is a rewind or a mask that silently did not happen. So each check looks at the tensors that were
 really trained (the state before the first step and after the last one), not at what the code meant to train.
+
+Without one of the first four, what was trained is not the ticket. `no_layer_empty` is a finding about the network:
+pruning weights in global scope may rightly take all of a layer.
 """
 
 from __future__ import annotations

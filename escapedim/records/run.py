@@ -3,12 +3,16 @@
 The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the
 summary, which records its hash, replaces the old one; then the files that no summary refers to any more are deleted.
 Whatever moment a process dies at, the summary and the checkpoints that it names agree.
+
+The summary grows with the units, and rewriting it after each of thousands would take most of the time. So it waits
+where it would take more than `WRITING_SHARE` of it; a kill costs the units of that short while, which train again.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +23,7 @@ from escapedim.errors import BadInput
 from escapedim.records import atomic, checkpoint, provenance, summary
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
-from escapedim.records.summary import Cost, Kind, Provenance, Result, Status, Summary
+from escapedim.records.summary import BadSummary, Cost, Kind, Provenance, Result, Status, Summary
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
@@ -27,6 +31,7 @@ Describe = Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
 """Makes the result from the metrics of finished units and the hashes of all checkpoint files."""
 
 PAUSED = ".paused-"
+WRITING_SHARE = 0.1  # of the time that rewriting the summary after finished units may take; ours
 
 
 class Run:
@@ -43,6 +48,8 @@ class Run:
         self._config: dict[str, Any] = {}
         self._provenance = Provenance(version=__version__)
         self._describe: Describe | None = None
+        self._obsolete: set[str] = set()
+        self._waiting, self._due = False, 0.0
 
     @classmethod
     def open(cls, out: Path, kind: Kind, identity: str, force: bool) -> Self:
@@ -97,30 +104,40 @@ class Run:
     def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
         """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""
         self._claim.verify()
-        obsolete = self._paused(key)
+        replaced = self._paused(key)
         name = key if metrics is not None else f"{key}{PAUSED}{int(arrays['step']):09d}"
         data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
         atomic.write_atomic(self.paths.checkpoint(name), data)
         self._hashes[name] = checkpoint.sha256(data)
         if metrics is not None:
             self._metrics[key] = metrics
-        for old in set(obsolete) - {name}:
+        for old in set(replaced) - {name}:
             del self._hashes[old]
-        self.write("running")
-        for old in set(obsolete) - {name}:
-            self.paths.checkpoint(old).unlink(missing_ok=True)
+            self._obsolete.add(old)
+        self._waiting = True
+        if metrics is None:
+            self.write("running")
+        else:
+            self._write_waiting()
 
     def note_memory(self, peak_mb: float) -> None:
-        """Remember the largest memory seen."""
+        """Remember the largest memory seen; called several times a second, so that what waits is written in time."""
         self._peak_mb = max(self._peak_mb, peak_mb)
+        self._write_waiting()
 
     def write(self, status: Status) -> Summary:
-        """Write the summary: the original in the run folder first, then its copy."""
+        """Write the summary: the original in the run folder first, then its copy; then delete what it replaced."""
+        began = time.monotonic()
         self._claim.verify()
         made = self._summary(status)
         data = summary.encode(made)
         for path in (self.paths.summary, self.paths.out):
             atomic.write_atomic(path, data)
+        for old in self._obsolete - self._hashes.keys():
+            self.paths.checkpoint(old).unlink(missing_ok=True)
+        ended = time.monotonic()
+        self._obsolete, self._waiting = set(), False
+        self._due = ended + (ended - began) * (1 / WRITING_SHARE - 1)
         return made
 
     def result(self) -> Result:
@@ -132,6 +149,10 @@ class Run:
     def net_steps(self) -> int:
         """Return the steps of one network that the finished units took."""
         return sum(metrics["net_steps"] for metrics in self._metrics.values())
+
+    def _write_waiting(self) -> None:
+        if self._waiting and time.monotonic() >= self._due:
+            self.write("running")
 
     def _summary(self, status: Status) -> Summary:
         ended = None if status == "running" else provenance.now()
@@ -153,17 +174,14 @@ class Run:
     def _read(self) -> None:
         """Take over what an earlier start has left, and delete checkpoints that its summary does not know."""
         files = sorted(self.paths.checkpoints.glob("*.safetensors"))
-        if files and not self.paths.summary.exists():
-            raise BadInput(
-                f"{self.paths.folder} has checkpoints but its summary {self.paths.summary.name} is gone; "
-                f"put it back (a copy was at {self.paths.out}), or start anew with --force."
-            )
         if self.paths.summary.exists():
-            found = summary.read(self.paths.summary)
-            self._check_origin(found)
+            found = self._original()
             self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
             self._provenance = found.provenance
             self._hashes = {Path(file).stem: value for file, value in found.result.checkpoints.items()}
+        elif any(map(self._wrote, files)):
+            gone = f"{self.paths.folder} has checkpoints but its summary {self.paths.summary.name} is gone"
+            raise BadInput(f"{gone}; {self._remedy()}.")
         for path in files:
             if path.stem not in self._hashes and self._wrote(path):
                 path.unlink()
@@ -173,17 +191,31 @@ class Run:
             elif PAUSED not in name:
                 self._metrics[name] = self._arrays(name)[1]["metrics"]
 
-    def _check_origin(self, found: Summary) -> None:
-        if found.id != self._id or found.kind != self.paths.kind:
-            raise BadInput(
-                f"{self.paths.summary} belongs to another run ({found.kind} {found.id}); "
-                "move it away, or start anew with --force."
-            )
+    def _original(self) -> Summary:
+        try:
+            found = summary.read(self.paths.summary)
+        except BadSummary as error:
+            raise BadInput(f"{error.fault}; {self._remedy()}.") from None
+        if not self._is_mine(found):
+            other = f"{self.paths.summary} belongs to another run ({found.kind} {found.id})"
+            raise BadInput(f"{other}; {self._remedy()}.")
         if found.provenance.version != __version__:
             raise BadInput(
                 f"{self.paths.folder} was begun by escapedim {found.provenance.version}, this is {__version__}; "
                 "finish it with that version, or start anew with --force."
             )
+        return found
+
+    def _is_mine(self, found: Summary) -> bool:
+        return (found.kind, found.id) == (self.paths.kind, self._id)
+
+    def _remedy(self) -> str:
+        """Say how to go on without a good original; repeating the command would only meet it again."""
+        copy = "a good copy of it"
+        with suppress(BadInput):
+            if self._is_mine(summary.read(self.paths.out)):
+                copy = f"the copy at {self.paths.out}"
+        return f"put {copy} back as {self.paths.summary}, or start anew with --force"
 
     def _wrote(self, path: Path) -> bool:
         """Say whether this run wrote a file; others in its folder are none of its business."""

@@ -19,6 +19,7 @@ from escapedim.errors import BadInput
 from escapedim.records.strict_json import canonical, parse_object, printable
 
 SCHEMA: Final = "escapedim.summary/1"
+REPEAT: Final = "write it again by repeating its command"
 
 Kind = Literal["train", "lottery"]
 Status = Literal["running", "interrupted", "complete", "failed"]
@@ -34,6 +35,14 @@ def _pair(value: Any) -> Any:
 
 
 Interval = Annotated[tuple[float, float], BeforeValidator(_pair)]
+
+
+class BadSummary(BadInput):
+    """A file that holds no summary, or a damaged one; `fault` is the message without its remedy."""
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}; {remedy}.")
+        self.fault = fault
 
 
 class Model(BaseModel):
@@ -90,7 +99,11 @@ class Arm(Model):
 
 
 class Invariants(Model):
-    """What must hold in the ticket arm of every round, over all its replicates."""
+    """What must hold in the ticket arm of every round, over all its replicates.
+
+    Without one of the first four, what was trained is not the ticket, and the run fails. `no_layer_empty` is a finding
+    about the network: pruning in global scope may take all weights of a layer, rightly.
+    """
 
     survivors_equal_rewind_weights: bool
     masked_weights_zero: bool
@@ -256,10 +269,7 @@ def decode(raw: bytes, name: str) -> Summary:
         )
     stored = document.get("digest")
     if stored is not None and stored != digest_of(document):
-        raise BadInput(
-            f"{name} was edited or damaged after it was written (its digest differs); "
-            "write it again by repeating its command."
-        )
+        raise BadSummary(f"{name} was edited or damaged after it was written (its digest differs)", REPEAT)
     return _validated(document, name)
 
 
@@ -278,7 +288,8 @@ def _document(raw: bytes, name: str) -> dict[str, Any]:
     document = _json_object(raw, name)
     found = document.get("schema")
     if not isinstance(found, str) or not found.startswith("escapedim.summary/"):
-        raise BadInput(f'{name} is not an escapedim summary: expected "schema": "{SCHEMA}", found {found!r:.60}.')
+        fault = f'{name} is not an escapedim summary: expected "schema": "{SCHEMA}", found {found!r:.60}'
+        raise BadSummary(fault, "name one such as lottery.json")
     return document
 
 
@@ -295,10 +306,8 @@ def _validated(document: dict[str, Any], name: str) -> Summary:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in [*prefix, *first["loc"]]) or "the summary"
         reason = first["msg"].removeprefix("Value error, ")
-        raise BadInput(
-            f"{name} is not a valid summary: {printable(place)}: {printable(reason)}; "
-            "write it again by repeating its command."
-        ) from None
+        fault = f"{name} is not a valid summary: {printable(place)}: {printable(reason)}"
+        raise BadSummary(fault, REPEAT) from None
 
 
 def _json_object(raw: bytes, name: str) -> dict[str, Any]:
@@ -306,7 +315,7 @@ def _json_object(raw: bytes, name: str) -> dict[str, Any]:
         return parse_object(raw)
     except ValueError as error:
         reason = printable(str(error))
-        raise BadInput(f"{name} is not a complete JSON file ({reason}); expected an escapedim summary.") from None
+        raise BadSummary(f"{name} is not a complete JSON file ({reason})", "expected an escapedim summary") from None
 
 
 def json_schema() -> dict[str, Any]:

@@ -33,6 +33,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         block(_heading(summary, result, width)),
         block(invariants.alarm(result, width), "bold red"),
         block(prose(verdict.sentence(summary, result), width), "bold"),
+        block(invariants.empty_layers(result, width), "bold"),
         block(rounds.table(result, width)),
         block(rounds.legend(result, width)),
         block(rounds.successes(result)),

@@ -98,7 +98,7 @@ def line_plot(
         Characters of the longest line, labels included (at least 30 are used); rows of the plotting area (at
         least 3).
     x_label, y_label
-        Below the axis, and above the plot.
+        Below the axis, whose last point is always labelled, and above the plot.
     log_x, reverse_x
         Logarithmic x axis; x falling to the right.
     reference
@@ -117,7 +117,7 @@ def line_plot(
     return [
         y_label,
         *_rows(canvas, labels, margin),
-        *_foot(x_axis, margin, x_label),
+        *_foot(x_axis, min(xs) if reverse_x else max(xs), margin, x_label),
         *_legend(drawn, reference, max(width, 30)),
     ]
 
@@ -151,15 +151,17 @@ def _rows(canvas: Sequence[Sequence[str]], labels: Mapping[int, str], margin: in
     ]
 
 
-def _foot(x_axis: Axis, margin: int, x_label: str) -> list[str]:
+def _foot(x_axis: Axis, last: float, margin: int, x_label: str) -> list[str]:
     rule, labels = ["─"] * x_axis.cells, [" "] * x_axis.cells
-    free = -1
-    for cell, label in sorted((x_axis.cell(value), label) for value, label in x_axis.ticks(5)):
+    ticks = sorted(x_axis.ticks(5), key=lambda tick: x_axis.cell(tick[0]))
+    # The last point comes first: round numbers make room for it, since it is what the plot leads to.
+    for value, label in [(last, f"{last:.3g}"), *ticks]:
+        cell = x_axis.cell(value)
         start = min(max(0, cell - len(label) // 2), x_axis.cells - len(label))
-        if start > free:
+        end = start + len(label)
+        if set(labels[max(0, start - 1) : end + 1]) == {" "}:
             rule[cell] = "┬"
-            labels[start : start + len(label)] = label
-            free = start + len(label)
+            labels[start:end] = label
     indent = " " * (margin + 3)
     return [
         f"{' ' * (margin + 1)}└─{''.join(rule)}",

@@ -6,6 +6,7 @@ A configuration may come from another program, so every key may be missing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from escapedim.records.summary import Summary
@@ -87,7 +88,10 @@ def _removed(config: Config) -> str:
 
 
 def _percent(share: Any) -> str:
-    return numbers.density(share) if isinstance(share, int | float) and 0 <= share <= 1 else ""
+    """Return a share in percent as it was given: rounded, 0.9999 would be all of the weights."""
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        return ""
+    return f"{(100 * Decimal(str(share))).normalize():f}{TIE}%"
 
 
 def _named(key: str, config: Config, name: str = "") -> str:

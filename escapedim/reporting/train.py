@@ -91,7 +91,8 @@ def _endings(result: TrainResult, width: int) -> list[str]:
     found = sorted(((number, name) for name, number in result.endings.items() if number), reverse=True)
     if not found:
         return []
-    return prose(f"Endings: {', '.join(f'{name} {number:,}' for number, name in found)}.", width)
+    why = " (undecided: where the network stopped was not examined)" if result.endings.get("undecided") else ""
+    return prose(f"Endings: {', '.join(f'{name} {number:,}' for number, name in found)}{why}.", width)
 
 
 def _replicates(result: TrainResult) -> list[str]:

@@ -18,9 +18,10 @@ from escapedim.training.names import DTYPES, OPTIMIZERS, check_optimizer
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import SCHEDULES, make_schedule
-from escapedim.training.steps import parse_steps
+from escapedim.training.steps import parse_point, parse_steps
 
 Value = Any
+_UNITS = ("it", "ep", "%")
 Role = Literal["scientific", "extendable", "operational"]
 
 
@@ -121,6 +122,14 @@ class TrainingConfig(BaseModel):
         if count.value == 0:
             raise ValueError("a run has at least one step")
         return str(count)
+
+    @field_validator("keep")
+    @classmethod
+    def _points_in_one_order(cls, points: tuple[str, ...]) -> tuple[str, ...]:
+        counts = sorted(
+            {parse_point(point) for point in points}, key=lambda count: (_UNITS.index(count.unit), count.value)
+        )
+        return tuple(map(str, counts))
 
     @model_validator(mode="after")
     def _gradient_descent_is_full_batch(self) -> TrainingConfig:

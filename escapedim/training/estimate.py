@@ -71,8 +71,19 @@ def _free_memory_mb() -> float | None:
 
 def _control_group_mb() -> float | None:
     with suppress(OSError, ValueError):
-        return int(Path("/sys/fs/cgroup/memory.max").read_text()) / 1e6
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        in_use = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        return (limit - max(0, in_use - _reclaimable())) / 1e6
     return None
+
+
+def _reclaimable() -> int:
+    """Bytes of files in the control group's cache that the system gives up when memory is short."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
+            if line.startswith("inactive_file"):
+                return int(line.split()[1])
+    return 0
 
 
 def _slurm_mb() -> float | None:

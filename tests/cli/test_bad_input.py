@@ -195,16 +195,16 @@ def test_idx_files(cli: Cli, tmp_path):
     good = cli("prune", "--task", "idx:data", *TINY, "--rounds", "1", "--batch-size", "10")
     assert good.code == 0, good.err
     for name, damage, words in (
-        ("train-images-idx3-ubyte", lambda raw: b"\0\0\x08\x01" + raw[4:], "magic"),
-        ("train-images-idx3-ubyte", lambda raw: raw[:-1], "short"),
-        ("train-labels-idx1-ubyte", lambda raw: raw[:4] + (39).to_bytes(4, "big") + raw[8:-1], "40"),
+        ("train-images-idx3-ubyte", lambda raw: b"\0\0\x08\x01" + raw[4:], "expected magic number 0x00000803"),
+        ("train-images-idx3-ubyte", lambda raw: raw[:-1], "found 639; copy the file again"),
+        ("train-labels-idx1-ubyte", lambda raw: raw[:4] + (39).to_bytes(4, "big") + raw[8:-1], "expected 40 labels"),
     ):
         write_idx(tmp_path / "data")
         path = tmp_path / "data" / name
         path.write_bytes(damage(path.read_bytes()))
         ended = cli("prune", "--task", "idx:data", *TINY, "--rounds", "1")
-        assert_refused(ended, name.split("-")[1])
-        assert ended.code == 2, words
+        assert_refused(ended, words)
+        assert name in ended.err
 
 
 def write_idx(folder: Path) -> None:

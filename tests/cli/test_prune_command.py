@@ -141,6 +141,17 @@ def test_deep_unit_pruning_in_global_scope_never_empties_a_layer(cli: Cli, tmp_p
         assert all(layer["units_alive"] >= 1 for layer in entry["layers"])
 
 
+def test_an_emptied_layer_is_a_finding_of_a_complete_run(cli: Cli, tmp_path):
+    ended = cli("prune", *TINY, "--rounds", "1", "--scope", "global", "--fraction", "0.9999")
+    assert ended.code == 0, ended.err
+    assert json.loads((tmp_path / "lottery.json").read_text())["status"] == "complete"
+    last = result_of(tmp_path / "lottery.json")["rounds"][1]
+    assert [name for name, holds in last["invariants"].items() if not holds] == ["no_layer_empty"]
+    assert "Round 1: layers layer1.weight and layer2.weight have no weights left;" in " ".join(ended.out.split())
+    assert "INVARIANTS FAIL" not in ended.out
+    assert "Pruning: 99.99 % a round, scope global" in ended.out
+
+
 def test_lost_summary_is_not_taken_for_a_new_run(cli: Cli, tmp_path):
     cli(*PRUNE)
     (summary_file,) = tmp_path.glob("escapedim-runs/*/lottery.json")

@@ -23,6 +23,25 @@ def test_each_layer_beats_the_one_before(tmp_path):
     assert set(settings.sources) == set(PruneConfig.model_fields)
 
 
+EXCLUDING = [
+    (("density=0.1", "rounds=3"), "density prunes in one round"),
+    (("density=0.1", "fraction=0.3"), "either density or fraction"),
+    (("scope=global", "output_fraction=0.1"), "output_fraction needs scope layer"),
+    (("optimizer=gd", "batch_size=10"), "optimizer gd is full-batch"),
+]
+
+
+@pytest.mark.parametrize(("items", "message"), EXCLUDING)
+def test_overrides_that_exclude_each_other_are_refused_in_either_order(items, message):
+    for given in (items, items[::-1]):
+        with pytest.raises(BadInput, match=message):
+            resolve(PruneConfig, Given({}, given))
+
+
+def test_the_later_of_two_overrides_of_one_key_wins():
+    assert resolve(PruneConfig, Given({}, ["lr=1e-3", "lr=2e-3"])).config.lr == 2e-3
+
+
 def test_the_task_owns_the_recipe():
     config = resolve(TrainConfig, Given({})).config
     assert (config.optimizer, config.lr, config.batch_size, config.steps) == ("adam", 1.2e-3, 60, "1000it")

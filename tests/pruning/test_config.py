@@ -109,6 +109,12 @@ def test_a_plan_is_whole_numbers_and_one_fraction_a_layer(criterion):
     assert plan.arms == ("ticket", "random")
 
 
+@pytest.mark.parametrize("arms", ["ticket,shuffle,random", "random,shuffle,ticket", ["shuffle", "ticket", "random"]])
+def test_arms_have_one_order_however_they_are_written(arms):
+    made = merged([{"arms": arms}])
+    assert made.arms == made.plan(MODEL, RECIPE).arms == ("ticket", "shuffle", "random")
+
+
 def test_without_an_output_fraction_all_layers_have_the_same():
     plan = merged([{"scope": "global", "fraction": 0.4}]).plan(MODEL, RECIPE)
     assert set(plan.fractions.values()) == {0.4}

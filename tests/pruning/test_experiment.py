@@ -82,6 +82,14 @@ def test_the_result_says_what_the_units_measured():
     assert result.checkpoints == {"round-000-replicate-0000": "0" * 64}
 
 
+def test_arms_are_reported_in_one_order_however_they_are_written():
+    orders = ("random,ticket", "ticket,random")
+    experiments = [prune_experiment(config(arms=arms, rounds=1), toy_task()) for arms in orders]
+    left, right = (experiment.describe(trained(experiment)[0], {}) for experiment in experiments)
+    assert left == right
+    assert list(left.rounds[1].arms) == ["ticket", "random"]
+
+
 def test_a_result_can_be_had_at_any_time():
     experiment = prune_experiment(config(), toy_task())
     metrics, _ = trained(experiment)

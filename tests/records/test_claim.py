@@ -184,8 +184,11 @@ def test_release_then_acquire(tmp_path):
 
 
 def test_a_claim_released_elsewhere_is_free_at_once(tmp_path):
-    write_claim(tmp_path, host="node17", released=True)
-    Claim.acquire(tmp_path).release()
+    before = write_claim(tmp_path, host="node17", released=True)
+    with Claim.acquire(tmp_path) as claim:
+        claim.verify()
+        assert claim.path != before
+        assert files(tmp_path) == [claim.path.name]
 
 
 def test_the_orphan_of_a_takeover_must_not_write(tmp_path):

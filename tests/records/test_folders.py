@@ -105,13 +105,16 @@ def test_check_out_refuses_foreign_files(tmp_path, content):
 @pytest.mark.parametrize("schema", ["escapedim.summary/1", "escapedim.summary/2"])
 def test_check_out_accepts_summaries(tmp_path, schema):
     out = tmp_path / "out.json"
-    out.write_text("\n " + json.dumps({"schema": schema, "padding": "x" * 10_000}))
+    text = "\n " + json.dumps({"schema": schema, "padding": "x" * 10_000})
+    out.write_text(text)
     check_out(out)
+    assert out.read_text() == text
 
 
 def test_check_out_accepts_what_does_not_exist(tmp_path):
     check_out(tmp_path / "out.json")
     check_out(tmp_path / "missing" / "out.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_out_refuses_folders(tmp_path):

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 
 from escapedim.pruning.config import PruneConfig
+from escapedim.pruning.plan import ARMS
 from escapedim.records.identity import role_of, run_id
 from escapedim.training.config import TrainConfig
 
@@ -34,8 +38,7 @@ def test_every_field_declares_its_role(model):
 
 
 def test_is_sixteen_hex_digits():
-    assert len(identity()) == 16
-    assert int(identity(), 16) >= 0
+    assert re.fullmatch("[0-9a-f]{16}", identity())
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,17 @@ def test_does_not_depend_on_how_or_how_much(change):
 )
 def test_depends_on_what_is_computed(change):
     assert identity(**change) != identity()
+
+
+def test_does_not_depend_on_the_order_in_which_arms_are_written():
+    orders = {identity(arms=list(order)) for order in itertools.permutations(ARMS)}
+    assert orders == {identity()}
+    assert identity(arms="random,ticket") == identity(arms="ticket, random") != identity()
+
+
+def test_does_not_depend_on_how_kept_points_are_written():
+    assert identity(keep="3%,500it") == identity(keep="500it, 3%,500it") == identity(keep=["500 it", "3.0%"])
+    assert identity(keep="3%,500it") != identity(keep="3%")
 
 
 def test_data_enter_by_content_and_not_by_path():

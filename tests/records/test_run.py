@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from escapedim.errors import BadInput, EscapedimError
-from escapedim.records import atomic
+from escapedim.records import atomic, summary
 from escapedim.records.claim import ClaimLost
 from escapedim.records.run import Run
 from escapedim.records.summary import Provenance, TrainResult
@@ -18,6 +19,12 @@ from escapedim.records.summary import Provenance, TrainResult
 IDENTITY = "0123456789abcdef"
 PAUSED = {"step": np.array(40), "params": np.ones((1, 3), np.float32)}
 DONE = {"step20.params": np.zeros((1, 3), np.float32)}
+
+
+@pytest.fixture(autouse=True)
+def writing_share(monkeypatch):
+    """All of the time may go into writing, so that nothing is put off."""
+    monkeypatch.setattr("escapedim.records.run.WRITING_SHARE", 1.0)
 
 
 def describe(metrics, checkpoints) -> TrainResult:
@@ -156,15 +163,111 @@ def test_a_second_writer_is_refused_and_a_lost_claim_stops_writing(tmp_path):
     assert list(run.paths.checkpoints.iterdir()) == []
 
 
-def test_failed_start_gives_the_claim_back(tmp_path):
-    open_run(tmp_path).close()
-    (summary,) = tmp_path.glob("escapedim-runs/*/train.json")
-    good = summary.read_bytes()
-    summary.write_bytes(good[:-20])
-    with pytest.raises(BadInput, match="not a complete JSON"):
+NAMES_BEFORE = {"a.safetensors", "b.paused-000000040.safetensors"}
+
+
+def test_units_that_wait_for_the_summary_lose_nothing_when_the_process_dies(tmp_path, monkeypatch):
+    run = open_run(tmp_path)
+    run.save("a", DONE, {"net_steps": 1})
+    run.save("b", PAUSED, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("escapedim.records.run.WRITING_SHARE", 1e-9)
+        run.write("running")
+        run.save("b", DONE, {"net_steps": 1})
+        run.note_memory(1.0)
+    assert [run.has(key) for key in "ab"] == [True, True]
+    assert set(agree(tmp_path)["result"]["checkpoints"]) == {f"checkpoints/{name}" for name in NAMES_BEFORE}
+    run.close()  # as a process that dies: nothing more is written
+    again = open_run(tmp_path)
+    assert [again.has(key) for key in "ab"] == [True, False]
+    assert again.load_paused("b") is not None
+    assert {path.name for path in again.paths.checkpoints.iterdir()} == NAMES_BEFORE
+    again.close()
+
+
+@pytest.mark.parametrize("write", [lambda run: run.write("complete"), lambda run: run.note_memory(1.0)])
+def test_what_waits_is_written_when_it_is_time_and_at_the_end(tmp_path, monkeypatch, write):
+    run = open_run(tmp_path)
+    run.save("a", PAUSED, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("escapedim.records.run.time.monotonic", lambda: 0.0)
+        patch.setattr(run, "_due", 1.0)
+        run.save("a", DONE, {"net_steps": 1})
+        assert run.load_paused("a") is None
+        assert list(agree(tmp_path)["result"]["checkpoints"]) == ["checkpoints/a.paused-000000040.safetensors"]
+    write(run)
+    assert list(agree(tmp_path)["result"]["checkpoints"]) == ["checkpoints/a.safetensors"]
+    assert [path.stem for path in run.paths.checkpoints.iterdir()] == ["a"]
+    run.close()
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text().replace('"members": 1', '"members": 2'))
+
+
+def take_over(path: Path) -> None:
+    document = json.loads(path.read_text())
+    del document["digest"]
+    path.write_text(json.dumps(document | {"id": "f" * 16}))
+
+
+DAMAGE = {
+    truncate: "is not a complete JSON file",
+    edit: "was edited or damaged after it was written",
+    take_over: "belongs to another run (train ffffffffffffffff)",
+    lambda path: path.write_text("{}"): "is not an escapedim summary",
+    Path.unlink: "has checkpoints but its summary train.json is gone",
+}
+
+
+@pytest.mark.parametrize(("damage", "fault"), DAMAGE.items())
+def test_a_lost_summary_is_followed_by_the_way_back_and_that_way_works(tmp_path, damage, fault):
+    run = open_run(tmp_path)
+    run.save("a", DONE, {"net_steps": 1})
+    run.close()
+    original, out = run.paths.summary, run.paths.out
+    good = out.read_bytes()
+    damage(original)
+    with pytest.raises(BadInput) as caught:
         open_run(tmp_path)
-    summary.write_bytes(good)
-    open_run(tmp_path).close()
+    assert fault in str(caught.value)
+    assert str(caught.value).endswith(f"; put the copy at {out} back as {original}, or start anew with --force.")
+    original.write_bytes(good)
+    again = open_run(tmp_path)  # the claim was given back
+    assert again.has("a")
+    again.close()
+
+
+@pytest.mark.parametrize("damage", [edit, take_over, Path.unlink])
+def test_a_copy_that_is_no_help_is_not_recommended(tmp_path, damage):
+    run = open_run(tmp_path)
+    run.save("a", DONE, {"net_steps": 1})
+    run.close()
+    for path in (run.paths.summary, run.paths.out):
+        damage(path)
+    remedy = f"; put a good copy of it back as {run.paths.summary}, or start anew with --force."
+    with pytest.raises(BadInput, match=re.escape(remedy)):
+        open_run(tmp_path)
+    fresh = open_run(tmp_path, force=True)
+    assert fresh.keys() == []
+    assert summary.read(run.paths.out).status == "running"
+    fresh.close()
+
+
+def test_files_of_others_alone_are_no_run(tmp_path):
+    run = open_run(tmp_path)
+    run.close()
+    run.paths.summary.unlink()
+    foreign = run.paths.checkpoints / "mine.safetensors"
+    foreign.write_bytes(b"mine")
+    again = open_run(tmp_path)
+    again.save("a", DONE, {"net_steps": 1})
+    again.close()
+    assert foreign.read_bytes() == b"mine"
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):

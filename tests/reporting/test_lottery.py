@@ -170,8 +170,7 @@ def test_the_verdict_says_no_more_than_the_data_allow(summary, sentence):
 )
 def test_an_unfinished_run_says_so_and_speaks_of_so_far(status, last, heading):
     report = flat(text(lottery(digits_rounds(last) if last >= 0 else [], status=status), 80))
-    assert f"4 arms × 5 replicates; {heading}" in report or last == 0
-    assert heading in report
+    assert f"4 arms × 5 replicates; {heading}" in report
     assert "So far: " in report
 
 
@@ -292,6 +291,40 @@ def test_a_broken_invariant_is_loud_and_stands_above_the_verdict():
     assert "Invariants hold" not in report
 
 
+EMPTY = {
+    ("hidden2",): "Round 9: layer hidden2 has no weights left; such a",
+    ("hidden1", "hidden2"): "Round 9: layers hidden1 and hidden2 have no weights left; such a",
+    (): "Round 9: in some replicates a layer has no weights left; such a",
+}
+
+
+@pytest.mark.parametrize(("names", "finding"), EMPTY.items())
+def test_an_empty_layer_is_a_finding_and_no_broken_invariant(names, finding):
+    rounds = digits_rounds(9)
+    last = rounds[9]
+    last["invariants"]["no_layer_empty"] = False
+    for layer in last["layers"]:
+        layer["surviving"] *= layer["name"] not in names
+    last["surviving"] = sum(layer["surviving"] for layer in last["layers"])
+    report = flat(text(lottery(rounds), 80))
+    assert f"{finding} ticket gives every input the same output. Test accuracy" in report
+    assert "INVARIANTS FAIL" not in report
+    assert (
+        "Invariants hold in all 9 rounds: survivors equal rewind weights, masked weights zero, masks nested, "
+        "density exact. " in report
+    )
+
+
+def test_a_finding_of_several_rounds_is_told_once_and_does_not_hide_an_alarm():
+    rounds = digits_rounds(9)
+    for number in (7, 8, 9):
+        rounds[number]["invariants"]["no_layer_empty"] = False
+    rounds[8]["invariants"]["masks_nested"] = False
+    report = flat(text(lottery(rounds), 80))
+    assert "Rounds 7 to 9: in some replicates a layer has no weights left;" in report
+    assert "INVARIANTS FAIL. Not true: masks nested (round 8). What" in report
+
+
 def test_recipe_pruning_cost_and_folder():
     assert text(lottery(digits_rounds(1)), 120).splitlines()[-5:] == [
         "Recipe: adam, lr 0.0012, 1,000 steps, batch size 60.",
@@ -309,6 +342,10 @@ def test_recipe_pruning_cost_and_folder():
         ({"task": {"name": "relu-teacher", "k": 10}, "hidden": 10}, "relu-teacher:k=10, hidden 10;"),
         ({"fraction": None, "density": 0.05, "output_fraction": None}, "Pruning: once, to 5 % density."),
         ({"steps": "500it", "fraction": 0.2}, "Pruning: 20 % a round."),
+        ({"fraction": 0.9999}, "Pruning: 99.99 % a round."),
+        ({"fraction": 0.9999999, "output_fraction": 0.49999995}, "99.99999 % a round (output layer 49.999995 %)."),
+        ({"fraction": 1e-7}, "Pruning: 0.00001 % a round."),
+        ({"density": 0.07}, "Pruning: once, to 7 % density."),
     ],
 )
 def test_configurations_of_other_programs_are_read_as_far_as_they_go(config, expected):

@@ -39,6 +39,30 @@ def test_a_known_plot_cell_by_cell():
     ]
 
 
+@pytest.mark.parametrize(
+    ("densities", "width", "labels"),
+    [
+        ([100, 80.2, 33.3, 11.22], 80, "100 70 50 30 20 11.2"),
+        ([100, 80.2, 33.3, 19.5], 80, "100 70 50 30 19.5"),  # 20 would touch it
+        ([100, 80.2, 50], 80, "100 90 80 70 60 50"),  # 50 is a round number itself
+        ([100, 51.3], 30, "100 80 70 60 51.3"),
+        ([100, 0.01234], 60, "100 20 10 5 2 1 0.5 0.2 0.1 0.0123"),
+        ([0.13], 40, "0.18 0.13 0.10"),
+    ],
+)
+def test_the_last_point_is_labelled_and_round_numbers_make_room_for_it(densities, width, labels):
+    series = [Series("ticket", [(density, density) for density in densities], "o")]
+    rule, foot = plot(series, width=width, log_x=True, reverse_x=True)[6:8]
+    assert foot.split() == labels.split()
+    assert rule.count("┬") == len(labels.split())
+    assert max(len(rule), len(foot)) <= width
+
+
+def test_the_last_point_of_a_rising_axis_is_the_largest():
+    foot = plot([Series("ticket", [(0.0, 1.0), (9.7, 2.0)], "o")], width=60)[7]
+    assert foot.split() == ["0", "2", "4", "6", "8", "9.7"]
+
+
 def test_the_first_series_keeps_a_shared_cell():
     first, second = Series("ticket", [(1, 1)], "o"), Series("random", [(1, 1)], "^")
     assert "o" in "".join(plot([first, second])[1:6])

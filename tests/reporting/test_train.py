@@ -23,7 +23,8 @@ def test_means_endings_kept_steps_and_cost():
     lines = text(train(), 80).splitlines()
     assert "test accuracy, %                                96.58 ± 0.15           4" in lines
     assert "test accuracy chosen on validation, %           96.58 ± 0.15           4" in lines
-    assert "Endings: undecided 4, diverged 1." in lines
+    assert "Endings: undecided 4, diverged 1 (undecided: where the network stopped was not" in lines
+    assert "examined)." in lines
     assert "Weights kept at steps 0, 10, 20, 50, 100, 200, 500, 1,000." in lines
     assert "Cost: 205,000 network steps, 3 min 12 s wall-clock time, peak memory 412 MB." in lines
 
@@ -38,6 +39,10 @@ def test_replicates_are_listed_up_to_twenty(replicates, listed):
 def test_a_diverged_replicate_has_dashes():
     row = next(line for line in text(train(), 80).splitlines() if line.startswith("4  "))
     assert row.split() == ["4", "-", "-", "-", "-", "-", "no", "diverged"]
+
+
+def test_only_undecided_endings_are_explained():
+    assert "Endings: diverged 1.\n" in text(train(1), 80)
 
 
 def test_a_task_without_accuracy_has_losses_only():
@@ -65,5 +70,6 @@ def test_a_missing_interval_is_left_out():
 
 
 def test_lists_of_another_program_may_be_short():
-    report = text(edited(train(), ending=["undecided"], test_loss=arm([0.9])["test_loss"]), 80)
-    assert "nan" not in report
+    lines = text(edited(train(), ending=["undecided"], test_loss=arm([0.9])["test_loss"]), 80).splitlines()
+    rows = [line.split() for line in lines if line[:2] in ("0 ", "1 ")]
+    assert [(row[3], row[-2:]) for row in rows] == [("0.1", ["yes", "undecided"]), ("-", ["yes", "-"])]

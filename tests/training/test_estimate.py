@@ -57,11 +57,30 @@ def test_memory_is_unknown_where_the_system_does_not_say(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "Path", lambda text: tmp_path / "missing")
     monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
     assert available_mb() is None
-    for name, content, megabytes in [
-        ("/proc/meminfo", "MemTotal:  9000 kB\nMemAvailable:   5000 kB\n", 5.0),
-        ("/sys/fs/cgroup/memory.max", "7000000\n", 7.0),
-        ("/sys/fs/cgroup/memory.max", "max\n", None),
-    ]:
-        (tmp_path / "there").write_text(content)
-        monkeypatch.setattr(module, "Path", lambda text, name=name: tmp_path / ("there" if text == name else "missing"))
-        assert available_mb() == megabytes
+
+
+MEMINFO, LIMIT, IN_USE, DETAILS = (
+    "/proc/meminfo",
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory.current",
+    "/sys/fs/cgroup/memory.stat",
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "megabytes"),
+    [
+        ({MEMINFO: "MemTotal:  9000 kB\nMemAvailable:   5000 kB\n"}, 5.0),
+        ({LIMIT: "7000000\n", IN_USE: "4000000\n"}, 3.0),
+        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "anon 1\ninactive_file 1500000\n"}, 4.5),
+        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "inactive_file 9000000\n"}, 7.0),
+        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "inactive_file\n"}, 3.0),
+        ({LIMIT: "max\n", IN_USE: "4000000\n"}, None),
+    ],
+)
+def test_free_memory_is_what_the_system_and_the_control_group_leave(monkeypatch, tmp_path, files, megabytes):
+    for name, content in files.items():
+        (tmp_path / name.replace("/", "_")).write_text(content)
+    monkeypatch.setattr(module, "Path", lambda text: tmp_path / text.replace("/", "_"))
+    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
+    assert available_mb() == megabytes
