@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,8 @@ class Axis:
 
 def _even_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     rough = (high - low) / count
+    if rough < sys.float_info.min:  # next to nothing, and its logarithm does not exist
+        return [(high, f"{high:.4g}")]
     decade = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * decade for factor in (1, 2, 5, 10) if factor * decade >= rough * (1 - 1e-9))
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
