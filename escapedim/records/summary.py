@@ -21,7 +21,7 @@ from escapedim.records.strict_json import canonical, parse_object, printable
 SCHEMA: Final = "escapedim.summary/1"
 REPEAT: Final = "write it again by repeating its command"
 
-Kind = Literal["train", "lottery"]
+Kind = Literal["train", "lottery", "widen"]
 Status = Literal["running", "interrupted", "complete", "failed"]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -174,7 +174,10 @@ class LotteryResult(Model):
 
 
 class TrainResult(Model):
-    """Result of `escapedim train`; every list has one entry a replicate, in the order of `replicates`."""
+    """Result of `escapedim train`; every list has one entry a replicate, in the order of `replicates`.
+
+    `moved` is the distance from the start over the norm of the starting weights, `steps` those that were taken.
+    """
 
     success_criterion: str
     parameters: Count
@@ -191,6 +194,12 @@ class TrainResult(Model):
     test_accuracy_at_best_validation: PerReplicate | None = None
     success: list[bool]
     ending: list[str]
+    reason: list[str] | None = None
+    marginal: list[bool] | None = None
+    smallest_eigenvalue: PerReplicate | None = None
+    negative_directions: list[Count | None] | None = None
+    moved: PerReplicate | None = None
+    steps: list[Count] | None = None
     kept_steps: list[Count]
     checkpoints: dict[str, str] = {}
 
@@ -201,12 +210,97 @@ class TrainResult(Model):
         return self
 
 
+class Quantiles(Model):
+    """Of a quantity over the members of a width; null where no member has a finite value."""
+
+    minimum: float | None = None
+    q05: float | None = None
+    q25: float | None = None
+    median: float | None = None
+    q75: float | None = None
+    q95: float | None = None
+    maximum: float | None = None
+
+
+class Level(Model):
+    """Certified endings of one loss: a channel counts by its limit loss.
+
+    `smallest_eigenvalue` is the least over the members (null without a spectrum), `negative_directions` their median.
+    """
+
+    loss: float
+    members: Count
+    ending: str
+    marginal: bool
+    smallest_eigenvalue: float | None = None
+    negative_directions: Count | None = None
+
+
+class Threshold(Model):
+    """How many members would fail if the success criterion had another threshold."""
+
+    threshold: float
+    failures: Count
+    failure_rate: Rate
+    failure_interval: Interval
+
+
+class RateTrial(Model):
+    """One learning rate of the sweep at a width: median final training loss and failures of pilot members."""
+
+    lr: float
+    members: Count
+    median_loss: float | None
+    failures: Count
+
+
+class Width(Model):
+    """One width of `escapedim widen`. `moved` is the distance from the start over the norm of the starting weights.
+
+    `marginal` counts certified endings with an eigenvalue that cannot be told from 0, `restarted` the members that
+    diverged and started again with half the step, `reasons` says why endings are stalled or undecided.
+    """
+
+    width: Count
+    parameters: Count
+    members: Count
+    successes: Count
+    success_rate: Rate | None
+    success_interval: Interval | None
+    endings: dict[str, Count]
+    marginal: Count = 0
+    levels: list[Level] = []
+    reasons: dict[str, Count] = {}
+    loss_quantiles: Quantiles
+    moved_quantiles: Quantiles | None = None
+    median_steps: float | None
+    restarted: Count = 0
+    lr: float
+    lr_sweep: list[RateTrial] | None = None
+    threshold_sensitivity: list[Threshold] = []
+
+
+class WidenResult(Model):
+    """Result of `escapedim widen`."""
+
+    success_criterion: str
+    widths: list[Width]
+    checkpoints: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> WidenResult:
+        for entry in self.widths:
+            if sum(entry.endings.values()) != entry.members or entry.successes > entry.members:
+                raise ValueError(f"width {entry.width}: the endings do not add up to {entry.members} members")
+        return self
+
+
 def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:
     return sorted({len(values) for name, values in fields.items() if isinstance(values, list) and name != but})
 
 
-Result = LotteryResult | TrainResult
-RESULTS: dict[str, type[Result]] = {"train": TrainResult, "lottery": LotteryResult}
+Result = LotteryResult | TrainResult | WidenResult
+RESULTS: dict[str, type[Result]] = {"train": TrainResult, "lottery": LotteryResult, "widen": WidenResult}
 
 
 class Summary(Model):
