@@ -59,7 +59,7 @@ class RoundUnit:
         arms = self._prune_and_rewind(context, past) if past else self._dense()
         job = self._job(context, arms)
         state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, lambda: context.tick(len(arms)))
+        state = descend(job, context.data, state, context.tick)
         if state.step < self.recipe.steps:
             return Outcome(state.arrays(), None)
         return Outcome(self._kept_arrays(arms, state), self._metrics(context, arms, past, job, state))

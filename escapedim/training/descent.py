@@ -1,7 +1,8 @@
 """The descent: a stack of members from a starting point to the end of its run.
 
 It can be left after any step and continued from the `State` it returned, with the same result to the last bit.
-Members whose parameters stop being finite are `diverged` and leave the stack; the others go on.
+Members whose parameters stop being finite are `diverged` and leave the stack, or start again with half the step where
+the task says so; members that have landed in a minimum leave it too. The others go on, the cheaper the fewer they are.
 """
 
 from __future__ import annotations
@@ -25,8 +26,26 @@ from escapedim.training.schedules import make_schedule
 FINITE_EVERY = 100  # steps between looks for members that are no longer finite; ours
 CHECKS = 10  # times a run is looked at on the validation part, the end included; ours
 
+LOOK_EVERY = 50  # steps between looks for members that have landed; ours
+LATER = 1.25  # a member that has not landed is looked at again when it has gone on by a quarter of its steps; ours
+MOST_RESTARTS = 20  # a millionth of the first step; ours
+
 Arrays = dict[str, np.ndarray]
-Pause = Callable[[], bool]
+Pause = Callable[[int], bool]
+"""Is told after a step how many networks took it, and answers whether to pause."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Of a look at a stack: its parameters, the landed members' polished, and which have landed or were examined."""
+
+    flat: Tensor
+    landed: Tensor
+    examined: Tensor
+
+
+Landing = Callable[[Tensor, Tensor, Tensor], Landed]
+"""Looks at parameters and gradients `(members, parameters)`; only members that are due (a mask) may be examined."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +53,10 @@ class Job:
     """Members of one shape that are trained together.
 
     `params` and `mask` are `(members, parameters)`; a mask of None trains everything. `order_seeds` has one seed a
-    member. Training goes from step `start` to the end of the recipe; parameters are kept at `start` and at the steps
-    `keep` (the parameters before that step's update, so that 0 are the initial ones).
+    member. `lr_scale` `(parameters,)` multiplies the learning rate, 0 freezes. `landing` looks for members that are
+    done; with `restart` a diverged member starts again with half the step. Training goes from step `start` to the end
+    of the recipe; parameters are kept at `start` and at the steps `keep` (the parameters before that step's update, so
+    that 0 are the initial ones).
     """
 
     model: MLP
@@ -46,21 +67,32 @@ class Job:
     order_seeds: Sequence[int]
     start: int = 0
     keep: tuple[int, ...] = ()
+    lr_scale: Tensor | None = None
+    landing: Landing | None = None
+    restart: bool = False
 
     def begin(self) -> State:
         """Return the state before the first step: masked starting weights and no optimizer moments."""
-        flat = self.params.clone() if self.mask is None else self.params.masked_fill(~self.mask, 0)
-        members = len(flat)
-        unknown = torch.full((members,), torch.nan, dtype=torch.float64)
+        flat = self.origin()
+        never = torch.full((len(flat),), -1, dtype=torch.int64)
+        unknown = torch.full((len(flat),), torch.nan, dtype=torch.float64)
         return State(
             step=self.start,
             params=flat,
             moments={},
             kept={},
-            diverged_at=torch.full((members,), -1, dtype=torch.int64),
+            diverged_at=never,
+            landed_at=never.clone(),
+            look_at=torch.zeros_like(never),
+            begun_at=torch.full_like(never, self.start),
+            restarts=torch.zeros_like(never),
             best_validation=unknown,
             test_at_best=unknown.clone(),
         )
+
+    def origin(self) -> Tensor:
+        """Return copies of the masked starting weights `(members, parameters)`."""
+        return self.params.clone() if self.mask is None else self.params.masked_fill(~self.mask, 0)
 
 
 @dataclass(frozen=True)
@@ -68,8 +100,9 @@ class State:
     """All that a run needs to go on.
 
     Parameters `(members, parameters)`; the optimizer's moments of the members still in the stack; kept parameters by
-    step; the step at which a member was seen to be diverged (-1: not); and per member the best validation accuracy with
-    the test accuracy at that check (NaN before the first).
+    step. Per member: the steps at which it was seen to be diverged or to have landed (-1: not), from which on it may be
+    looked at, and at which it began; how often it started again; and the best validation accuracy with the test
+    accuracy at that check (NaN before the first).
     """
 
     step: int
@@ -77,16 +110,27 @@ class State:
     moments: dict[str, Tensor]
     kept: dict[int, Tensor]
     diverged_at: Tensor
+    landed_at: Tensor
+    look_at: Tensor
+    begun_at: Tensor
+    restarts: Tensor
     best_validation: Tensor
     test_at_best: Tensor
+
+    def under_way(self) -> Tensor:
+        """Return the indices of the members that are still trained."""
+        return ((self.diverged_at < 0) & (self.landed_at < 0)).nonzero()[:, 0]
+
+    def steps(self) -> Tensor:
+        """Return how many steps each member took, since its last restart."""
+        ended = torch.where(self.diverged_at >= 0, self.diverged_at, torch.full_like(self.diverged_at, self.step))
+        return torch.where(self.landed_at >= 0, self.landed_at, ended) - self.begun_at
 
     def arrays(self) -> Arrays:
         """Return the state as named arrays, as checkpoints store it."""
         named: dict[str, Tensor] = {
             "params": self.params,
-            "diverged_at": self.diverged_at,
-            "best_validation": self.best_validation,
-            "test_at_best": self.test_at_best,
+            **{name: getattr(self, name) for name in _PER_MEMBER},
             **{f"moments.{name}": value for name, value in self.moments.items()},
             **{f"kept.{step}": value for step, value in self.kept.items()},
         }
@@ -102,21 +146,24 @@ class State:
             params=tensors["params"].to(device),
             moments={name: value.to(device) for name, value in moments.items()},
             kept={int(name[5:]): value for name, value in tensors.items() if name.startswith("kept.")},
-            diverged_at=tensors["diverged_at"],
-            best_validation=tensors["best_validation"],
-            test_at_best=tensors["test_at_best"],
+            **{name: tensors[name] for name in _PER_MEMBER},
         )
+
+
+_PER_MEMBER = ("diverged_at", "landed_at", "look_at", "begun_at", "restarts", "best_validation", "test_at_best")
 
 
 class _Stack:
     """The members that are still being trained: rows of the state, their gradients, and their optimizer."""
 
     def __init__(self, job: Job, state: State, data: Data) -> None:
-        self.rows = (state.diverged_at < 0).nonzero()[:, 0]
+        self.rows = state.under_way()
         rows = self.rows.to(state.params.device)
         self.flat = padded(state.params[rows])
-        self._gradients = padded(torch.zeros_like(self.flat))
+        self.gradients = padded(torch.zeros_like(self.flat))
         self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
+        self._lr_scale = None if job.lr_scale is None else job.lr_scale.to(self.flat)
+        self._shares = _step_shares(state.restarts[self.rows], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
         self._gradient = make_gradient(job.model, job.loss)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
@@ -125,10 +172,20 @@ class _Stack:
     def step(self, step: int, lr: float) -> None:
         assert self._batches is not None
         x, targets = self._batches.at(step)
-        self._gradient(self.flat, x, targets, self._gradients)
+        self._gradient(self.flat, x, targets, self.gradients)
         if self._mask_bits is not None:
-            self._gradients.view(self._mask_bits.dtype).bitwise_and_(self._mask_bits)
-        self._optimizer.step(self._gradients, lr)
+            self.gradients.view(self._mask_bits.dtype).bitwise_and_(self._mask_bits)
+        before = None if self._lr_scale is None and self._shares is None else self.flat.clone()
+        self._optimizer.step(self.gradients, lr)
+        if before is not None:
+            self._shorten(before)
+
+    def _shorten(self, before: Tensor) -> None:
+        """Take of the optimizer's step the share that each parameter and member is allowed."""
+        for share in (self._lr_scale, self._shares):
+            if share is not None:
+                shortened = (self.flat - before).mul_(share).add_(before)
+                self.flat.copy_(torch.where(share == 1, self.flat, shortened))
 
     def finite(self) -> Tensor:
         return self.flat.isfinite().all(1).cpu()
@@ -139,8 +196,13 @@ class _Stack:
         return {name: value[chosen] if value.dim() == 2 else value for name, value in self._optimizer.state().items()}
 
 
+def _step_shares(restarts: Tensor, like: Tensor) -> Tensor | None:
+    """Share of a step that each member takes `(members, 1)`: half of it for every restart; None where all are whole."""
+    return torch.pow(0.5, restarts.to(like)).unsqueeze(1) if restarts.any() else None
+
+
 def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
-    """Train until the recipe's last step, or until `pause()` answers yes after a step.
+    """Train until the recipe's last step, or until `pause` answers yes after a step.
 
     Everything that happens between two steps happens at the same steps whether or not a run was interrupted.
     """
@@ -148,16 +210,18 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
     checks = frozenset(job.recipe.checkpoints(CHECKS))
     stack = _Stack(job, state, data)
     while state.step < job.recipe.steps and len(stack.rows):
-        step = state.step
+        step, members = state.step, len(stack.rows)
         if step == job.start or (step in job.keep and step not in state.kept):
             state = _keep(_write_back(state, stack), step)
         stack.step(step, job.recipe.lr * schedule(step))
         state = replace(state, step=step + 1)
         if state.step % FINITE_EVERY == 0 or state.step in checks:
             state, stack = _drop_diverged(job, data, state, stack)
+        if job.landing is not None and (state.step % LOOK_EVERY == 0 or state.step == job.recipe.steps):
+            state, stack = _drop_landed(job, job.landing, data, state, stack)
         if state.step in checks:
             state = _check(job, data, state, stack)
-        if pause():
+        if pause(members):
             break
     state = _write_back(state, stack)
     state = replace(state, moments=stack.moments(torch.ones(len(stack.rows), dtype=torch.bool)))
@@ -194,9 +258,44 @@ def _drop_diverged(job: Job, data: Data, state: State, stack: _Stack) -> tuple[S
     finite = stack.finite()
     if finite.all():
         return state, stack
+    if job.restart:
+        return _restart(job, data, state, stack, finite)
     diverged_at = state.diverged_at.clone()
     diverged_at[stack.rows[~finite]] = state.step
     state = replace(_write_back(state, stack), diverged_at=diverged_at, moments=stack.moments(finite))
+    return state, _Stack(job, state, data)
+
+
+def _restart(job: Job, data: Data, state: State, stack: _Stack, finite: Tensor) -> tuple[State, _Stack]:
+    """Put diverged members back to their start, with half the step and no moments; at last they are diverged."""
+    state, again = _write_back(state, stack), stack.rows[~finite]
+    restarts, begun_at, diverged_at = state.restarts.clone(), state.begun_at.clone(), state.diverged_at.clone()
+    restarts[again] += 1
+    begun_at[again] = state.step
+    diverged_at[again[restarts[again] > MOST_RESTARTS]] = state.step
+    state.params[again] = job.origin()[again].to(state.params)
+    moments = stack.moments(torch.ones_like(finite))
+    for moment in moments.values():
+        if moment.dim() == 2:
+            moment[~finite] = 0
+    left = diverged_at[stack.rows] < 0
+    moments = {name: value[left] if value.dim() == 2 else value for name, value in moments.items()}
+    state = replace(state, restarts=restarts, begun_at=begun_at, diverged_at=diverged_at, moments=moments)
+    return state, _Stack(job, state, data)
+
+
+def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: _Stack) -> tuple[State, _Stack]:
+    due = state.look_at[stack.rows] <= state.step
+    seen = landing(stack.flat, stack.gradients, due.to(stack.flat.device))
+    landed, examined = seen.landed.cpu(), seen.examined.cpu()
+    look_at, landed_at = state.look_at.clone(), state.landed_at.clone()
+    look_at[stack.rows[examined]] = int(state.step * LATER)
+    state = replace(state, look_at=look_at)
+    if not landed.any():
+        return state, stack
+    landed_at[stack.rows[landed]] = state.step
+    state = replace(_write_back(state, stack), landed_at=landed_at, moments=stack.moments(~landed))
+    state.params[stack.rows[landed]] = seen.flat[seen.landed].to(state.params)
     return state, _Stack(job, state, data)
 
 

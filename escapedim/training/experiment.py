@@ -81,7 +81,7 @@ class TrainUnit:
             keep=self.keep,
         )
         state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, lambda: context.tick(len(rows)))
+        state = descend(job, context.data, state, context.tick)
         if state.step < self.recipe.steps:
             return Outcome(state.arrays(), None)
         layout = Layout(self.model.shapes)

@@ -43,7 +43,9 @@ def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
     for member, network in enumerate(networks):
         plain_train(setting, network, setting.order(member * own_orders, 0), CHECKED_STEPS, [])
     job = engine_job(setting, rows, own_orders)
-    return torch.stack(list(map(as_row, networks))), descend(job, setting.data, job.begin(), lambda: False).params
+    return torch.stack(list(map(as_row, networks))), descend(
+        job, setting.data, job.begin(), lambda members: False
+    ).params
 
 
 def _hold(what: str, plain: Tensor, engine: Tensor) -> None:

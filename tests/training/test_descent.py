@@ -20,7 +20,7 @@ from .plain import LOSSES, Toy, accuracy, network, toy, trajectory
 MASKED = pytest.mark.parametrize("masked", [False, True], ids=["dense", "masked"])
 
 
-def never() -> bool:
+def never(members: int = 0) -> bool:
     return False
 
 
@@ -194,7 +194,7 @@ def test_neither_the_job_nor_the_state_is_changed():
     job = job_of(problem, rows, masks, keep=(0, 5))
     state = job.begin()
     before = rows.clone(), masks.clone(), state.params.clone()
-    middle = descend(job, problem.data, state, lambda: True)
+    middle = descend(job, problem.data, state, lambda members: True)
     copy = {name: value.copy() for name, value in middle.arrays().items()}
     descend(job, problem.data, middle, never)
     assert all(torch.equal(*pair) for pair in zip((rows, masks, state.params), before, strict=True))
@@ -217,7 +217,7 @@ def with_pauses(job: Job, problem: Toy, pauses: set[int]) -> State:
     """Train, and at each pause go on from stored arrays alone."""
     state, ticks = job.begin(), itertools.count(job.start + 1)
     while state.step < job.recipe.steps:
-        state = descend(job, problem.data, state, lambda: next(ticks) in pauses)
+        state = descend(job, problem.data, state, lambda members: next(ticks) in pauses)
         stored = {name: value.copy() for name, value in state.arrays().items()}
         state = State.from_arrays(stored, "cpu")
         assert_same(state.arrays(), stored)
@@ -259,7 +259,7 @@ def test_a_pause_after_a_step_stops_at_that_step():
     problem = toy()
     job = job_of(problem, problem.rows(1))
     ticks = itertools.count(1)
-    state = descend(job, problem.data, job.begin(), lambda: next(ticks) == 11)
+    state = descend(job, problem.data, job.begin(), lambda members: next(ticks) == 11)
     assert state.step == 11
     assert next(ticks) == 12
 
@@ -308,7 +308,7 @@ def test_when_all_have_diverged_the_run_is_over():
     problem = toy(optimizer="adam")
     ticks = itertools.count()
     job = job_of(problem, torch.full_like(problem.rows(2), torch.nan))
-    state = descend(job, problem.data, job.begin(), lambda: next(ticks) < 0)
+    state = descend(job, problem.data, job.begin(), lambda members: next(ticks) < 0)
     assert state.step == 30
     assert next(ticks) == 3  # the first look, a tenth into the run
     assert state.diverged_at.tolist() == [3, 3]
@@ -347,6 +347,6 @@ def test_on_cuda_a_run_is_the_same_to_rounding_and_continues_to_the_last_bit(opt
     whole = descend(job, data, job.begin(), never)
     torch.testing.assert_close(whole.params.cpu(), expected, rtol=1e-8, atol=1e-10)
     ticks = itertools.count(1)
-    middle = descend(job, data, job.begin(), lambda: next(ticks) == 11)
+    middle = descend(job, data, job.begin(), lambda members: next(ticks) == 11)
     again = descend(job, data, State.from_arrays(middle.arrays(), "cuda"), never)
     assert_same(again.arrays(), whole.arrays())
