@@ -10,12 +10,12 @@ from pydantic import field_validator, model_validator
 from escapedim.errors import nearest
 from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import ARMS, CRITERIA, Plan
-from escapedim.training.config import Names, TrainingConfig, choice, field
+from escapedim.training.config import Names, NetworkConfig, choice, field
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
 
 
-class PruneConfig(TrainingConfig):
+class PruneConfig(NetworkConfig):
     """What a prune run adds to a training run. With `density` there is one round and no fraction."""
 
     rounds: int = field("extendable", "train-prune-rewind cycles after the dense round 0", default=10, ge=1, le=1000)

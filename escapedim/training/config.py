@@ -7,12 +7,20 @@ remedy. Defaults marked None come from the task, which owns the recipe.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
-from escapedim.specs import parse_spec, take_params
+from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
 from escapedim.training.names import DTYPES, OPTIMIZERS, check_optimizer
 from escapedim.training.points import kept_steps
@@ -52,13 +60,17 @@ def choice(known: tuple[str, ...]) -> Any:
 
 
 def spec(known: dict[str, Any], check: Callable[[Mapping[str, Any]], None] = lambda params: None) -> Any:
-    """Return a validator of `NAME[:key=value,...]` against known names, their parameters, and `check` of those."""
+    """Return a validator of `NAME[:key=value,...]` against known names, their parameters, and `check` of those.
+
+    Parameters that have their default value are left out: `adam` and `adam:beta1=0.9` are one run.
+    """
 
     def read(value: Value) -> Value:
         parsed = parse_spec(str(value))
         choice(tuple(known)).func(parsed.name)
-        check(take_params(parsed, known[parsed.name]))
-        return str(parsed)
+        params = take_params(parsed, known[parsed.name])
+        check(params)
+        return str(Spec(parsed.name, {key: params[key] for key in params if params[key] != known[parsed.name][key]}))
 
     return BeforeValidator(read)
 
@@ -69,12 +81,13 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class TrainingConfig(BaseModel):
-    """What train, prune, rewind and widen share."""
+    """What train, prune, rewind and widen share. `switches` are the settings that are true or false."""
+
+    switches: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     task: str = field("scientific", "what is learned: digits, idx:DIR or npz:FILE", default="digits")
-    hidden: Widths = field("scientific", "hidden widths, such as 300,100", min_length=1)
     activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
     init: Annotated[str, choice(INITIALISATIONS)] = field(
         "scientific", f"distribution of the initial weights: {', '.join(INITIALISATIONS)}"
@@ -108,8 +121,8 @@ class TrainingConfig(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_setting_is_a_switch(cls, value: Value) -> Value:
-        if isinstance(value, bool):
+    def _true_and_false_are_for_switches(cls, value: Value, info: ValidationInfo) -> Value:
+        if isinstance(value, bool) and info.field_name not in cls.switches:
             raise ValueError("expected a number or a text, not true or false")
         return value
 
@@ -161,5 +174,11 @@ class TrainingConfig(BaseModel):
         return recipe
 
 
-class TrainConfig(TrainingConfig):
+class NetworkConfig(TrainingConfig):
+    """What train, prune and rewind share: one architecture."""
+
+    hidden: Widths = field("scientific", "hidden widths, such as 300,100", min_length=1)
+
+
+class TrainConfig(NetworkConfig):
     """Configuration of `escapedim train`."""

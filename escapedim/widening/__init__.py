@@ -1,0 +1,1 @@
+"""Width: how success and endings depend on the number of units."""

@@ -1,0 +1,91 @@
+"""The experiment of `escapedim widen`: stacks of members at every width, narrow ones first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from escapedim.errors import BadInput
+from escapedim.models.mlp import MLP
+from escapedim.records.summary import WidenResult
+from escapedim.specs import parse_spec
+from escapedim.tasks.base import Criterion, Task
+from escapedim.tasks.criteria import parse_criterion
+from escapedim.training.experiment import Experiment, columns, make_network, stack_size, stacks
+from escapedim.training.recipe import Recipe
+from escapedim.training.units import Metrics
+from escapedim.widening.config import WidenConfig
+from escapedim.widening.parametrization import Scales, scales
+from escapedim.widening.result import describe_width
+from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, Setting, WidthUnit
+
+_KEY = re.compile(r"width-(\d+)-members-(\d+)-(\d+)")
+
+
+def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
+    """Return the units of `escapedim widen`: those `keys` that an earlier start has begun, and stacks of the rest."""
+    recipe, criterion = config.recipe(task), success_criterion(config, task)
+    settings = [_setting(config, task, recipe, criterion, width) for width in config.widths]
+    begun = covered(keys)
+    units: list[PilotUnit | WidthUnit] = []
+    for setting in settings:
+        if config.lr_per_width:
+            units += [PilotUnit(setting, factor) for factor in RATE_FACTORS]
+        done = begun.get(setting.width, [])
+        rest = stacks(range(config.replicates), done, stack_size(setting.model, recipe))
+        units += [WidthUnit(setting, replicates, config.lr_per_width) for replicates in (*done, *rest)]
+    per_width = config.replicates + (len(RATE_FACTORS) * PILOT_MEMBERS if config.lr_per_width else 0)
+    networks = f"{config.replicates:,} networks × {len(config.widths)} widths"
+    describe = _Describe(tuple(settings), tuple(units), task)
+    return Experiment("widen", units, len(config.widths) * per_width * recipe.steps, networks, describe)
+
+
+def success_criterion(config: WidenConfig, task: Task) -> Criterion:
+    """Return the criterion that was asked for, or the task's; errors as in `parse_criterion`."""
+    return task.criterion if config.success is None else parse_criterion(config.success, columns(task))
+
+
+def covered(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
+    """Return by width the replicates of each unit of a widen run, in order; pilots are left out."""
+    found: dict[int, list[tuple[int, ...]]] = {}
+    for match in filter(None, map(_KEY.fullmatch, sorted(keys))):
+        width, first, last = (int(text) for text in match.groups())
+        found.setdefault(width, []).append(tuple(range(first, last + 1)))
+    return found
+
+
+def _setting(config: WidenConfig, task: Task, recipe: Recipe, criterion: Criterion, width: int) -> Setting:
+    model = make_network(config, task, (width,))
+    if isinstance(model, MLP):
+        scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
+    elif config.lazy or config.parametrization != "standard":
+        raise BadInput(
+            f"{task.name}: the outgoing weights are fixed, so that --parametrization and --lazy have no meaning; "
+            "leave them out."
+        )
+    else:
+        scaled = Scales(None, None)
+    return Setting(model, width, recipe, scaled, criterion, config.seed)
+
+
+@dataclass(frozen=True)
+class _Describe:
+    settings: tuple[Setting, ...]
+    units: tuple[PilotUnit | WidthUnit, ...]
+    task: Task
+
+    def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> WidenResult:
+        stacks_of: dict[int, list[Metrics]] = {}
+        pilots: dict[int, list[Metrics]] = {}
+        for unit in self.units:
+            if unit.key in metrics:
+                kind = stacks_of if isinstance(unit, WidthUnit) else pilots
+                kind.setdefault(unit.setting.width, []).append(metrics[unit.key])
+        widths = [
+            describe_width(setting, stacks_of[setting.width], pilots.get(setting.width, []))
+            for setting in self.settings
+            if setting.width in stacks_of
+        ]
+        criterion = str(self.settings[0].criterion)
+        return WidenResult(success_criterion=criterion, widths=widths, checkpoints=dict(checkpoints))
