@@ -36,9 +36,11 @@ class Estimate:
 
 
 def parameter_count(config: TrainingConfig, task: Task) -> int:
-    """Parameters of one network, biases included."""
+    """Parameters of one network, biases included where it has some."""
+    if task.loss == "relu-teacher":  # outgoing weights are fixed
+        return task.inputs * sum(config.hidden)
     sizes = (task.inputs, *config.hidden, task.outputs)
-    return sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+    return sum((inputs + task.bias) * units for inputs, units in pairwise(sizes))
 
 
 def estimate(config: TrainingConfig, task: Task, members: int, networks: int, net_steps: int) -> Estimate:

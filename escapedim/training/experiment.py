@@ -11,6 +11,7 @@ import torch
 from escapedim.comparison.statistics import wilson
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
 from escapedim.records.summary import Kind, Result, TrainResult
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig, TrainingConfig
@@ -35,7 +36,10 @@ class Experiment:
 
 def make_model(config: TrainingConfig, task: Task) -> MLP:
     """Return the network that a configuration asks for on a task."""
-    return MLP((task.inputs, *config.hidden, task.outputs), config.activation, config.init)
+    sizes = (task.inputs, *config.hidden, task.outputs)
+    if task.loss == "relu-teacher":
+        return ReluStudent(sizes, config.activation, config.init, task.bias)
+    return MLP(sizes, config.activation, config.init, task.bias)
 
 
 CACHE_PARAMETERS = 2**17  # of a stack, so that it and its gradients and moments stay in a cache of 2 MB; ours
@@ -158,6 +162,4 @@ def describe_members(
 
 def columns(task: Task) -> tuple[str, ...]:
     """Names of the measured quantities that a task has."""
-    losses = ("train_loss", "test_loss")
-    accuracies = ("train_accuracy", "test_accuracy", "test_accuracy_at_best_validation")
-    return (*losses, *accuracies) if task.has_accuracy else losses
+    return task.measured
