@@ -9,7 +9,13 @@ import typer
 
 _SHARED, _RECIPE, _PRUNING, _RUNNING = "Experiment", "Recipe", "Pruning", "Running"
 
-Task = Annotated[str | None, typer.Option(help="digits, idx:DIR or npz:FILE.", rich_help_panel=_SHARED)]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="digits, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR or npz:FILE.",
+        rich_help_panel=_SHARED,
+    ),
+]
 Hidden = Annotated[str | None, typer.Option(help="Hidden widths, such as 300,100.", rich_help_panel=_SHARED)]
 Activation = Annotated[
     str | None, typer.Option(help="relu, tanh, gelu, softplus, erf or sigmoid.", rich_help_panel=_SHARED)

@@ -68,7 +68,9 @@ def resolve(model: type[C], given: Given) -> Settings[C]:
     sources = {key: stack[rank][0] for key, rank in ranks.items()}
     implied = model.implied(merged, ranks)
     sources |= dict.fromkeys(implied, "implied")
+    _refuse_fixed(model, task, {**merged, **implied}, sources)
     config = _checked(model, merged | implied, sources)
+    _check_depth(task, config, sources)
     defaults = dict.fromkeys(set(model.model_fields) - set(sources), "default")
     return Settings(config, task, sources | defaults)
 
@@ -142,6 +144,35 @@ def _refuse_unknown(model: type[TrainingConfig], source: str, values: Mapping[st
         if key in PruneConfig.model_fields:
             raise BadInput(f"{source}: '{key}' is a setting of prune, this is {_command(model)}; leave it out.")
         raise BadInput(f"{source}: unknown key '{key}'; {nearest(key, model.model_fields)}")
+
+
+def _refuse_fixed(
+    model: type[TrainingConfig], task: Task, values: Mapping[str, Any], sources: Mapping[str, str]
+) -> None:
+    """Refuse another value than the task's own for a setting that the task fixes; its own may be repeated."""
+    own = {**task.recipe, **task.architecture}
+    kept = {**values, **{key: own[key] for key in task.fixed}}
+    for key in sorted(task.fixed):
+        expected = getattr(_checked(model, kept, sources), key)
+        try:
+            found = getattr(model.model_validate({**kept, key: values[key]}), key)
+        except ValidationError:
+            found = None
+        if found != expected:
+            raise BadInput(
+                f"{key}: the task {task.name} fixes it at {expected}, found {reprlib.repr(values[key])} "
+                f"({sources[key]}); leave it out."
+            )
+
+
+def _check_depth(task: Task, config: TrainingConfig, sources: Mapping[str, str]) -> None:
+    if task.hidden_layers not in (None, len(config.hidden)):
+        number = "exactly one width" if task.hidden_layers == 1 else f"{task.hidden_layers} widths"
+        found = ",".join(map(str, config.hidden))
+        raise BadInput(
+            f"hidden: the task {task.name} takes {number}, found {found} ({sources['hidden']}); "
+            f"write --hidden {config.hidden[0]}."
+        )
 
 
 def _checked(model: type[C], merged: Mapping[str, Any], sources: Mapping[str, str]) -> C:

@@ -1,6 +1,7 @@
-"""Losses: means over the samples of the cross-entropy of logits against one-hot targets, or of the squared error.
+"""Losses: averages over the samples of the cross-entropy of logits against one-hot targets, or of the squared error.
 
-The squared error is averaged over outputs too.
+The squared error is averaged over outputs too. Samples count alike, or as `weights` (samples,) say, which sum to 1: a
+quadrature.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ import torch
 from torch import Tensor
 
 
-def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the samples `(..., samples, classes)` against one-hot targets."""
-    return -(torch.log_softmax(outputs, -1) * targets).sum(-1).mean(-1)
+def cross_entropy(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Average cross-entropy over the samples `(..., samples, classes)` against one-hot targets."""
+    return _average(-(torch.log_softmax(outputs, -1) * targets).sum(-1), weights)
 
 
-def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean squared error over samples and outputs `(..., samples, outputs)`."""
-    return ((outputs - targets) ** 2).mean((-1, -2))
+def squared_error(outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Average squared error over samples and outputs `(..., samples, outputs)`."""
+    errors = (outputs - targets) ** 2
+    return errors.mean((-1, -2)) if weights is None else _average(errors.mean(-1), weights)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+def _average(values: Tensor, weights: Tensor | None) -> Tensor:
+    return values.mean(-1) if weights is None else (values * weights).sum(-1)
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "cross-entropy": cross_entropy,
     "squared": squared_error,
 }
+"""Losses of outputs and targets `(..., samples, outputs)`, and weights or None; the result is `(...)`."""

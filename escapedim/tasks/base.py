@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 Array = np.ndarray
-Loss = Literal["cross-entropy", "squared"]
+Loss = Literal["cross-entropy", "squared", "relu-teacher"]
+"""`squared` is the mean over samples and outputs, `relu-teacher` a closed form over parameters, without samples."""
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
@@ -49,13 +50,40 @@ class Split:
         return len(self.x)
 
 
+class Stream(Protocol):
+    """Fresh samples for every step of every member of an online task; it can be pickled."""
+
+    def __call__(self, seeds: Sequence[int], step: int, batch: int) -> tuple[Array, Array]:
+        """Draw inputs `(seeds, batch, inputs)` and targets `(seeds, batch, outputs)` of one step.
+
+        A seed's samples depend on nothing but the seed, the step and the batch size.
+        """
+
+
 @dataclass(frozen=True)
 class Task:
-    """A learning problem on fixed data.
+    """A learning problem: samples, a stream of them, or a closed form over parameters.
 
     `shift` and `scale` (scalars or one per input) turn stored inputs into the network's inputs.
     `recipe` and `architecture` are default values of configuration keys. `identity` is what enters a run's
     identity: for data on disk the content's hash instead of the path.
+
+    signs
+        Targets are ±1, and a prediction is right where its sign is.
+    weights
+        Quadrature weights of the training samples `(samples,)`, summing to 1: the loss is Σ_s w_s r_s².
+    bias
+        Whether networks on this task have biases.
+    hidden_layers
+        The number of hidden widths that networks on this task must have; None where any number will do.
+    fixed
+        Configuration keys that the task fixes at its own value.
+    global_below
+        Training loss below which an ending is a global minimum, where the infimum is known to be 0.
+    restarts
+        Whether a diverged member starts again from the same draw with half the step.
+    stream
+        Fresh samples for every step; the training part is empty then.
     """
 
     name: str
@@ -71,6 +99,14 @@ class Task:
     identity: Mapping[str, object]
     shift: Array = field(default_factory=lambda: np.zeros(()))
     scale: Array = field(default_factory=lambda: np.ones(()))
+    signs: bool = False
+    weights: Array | None = None
+    bias: bool = True
+    hidden_layers: int | None = None
+    fixed: frozenset[str] = frozenset()
+    global_below: float | None = None
+    restarts: bool = False
+    stream: Stream | None = None
 
     @property
     def inputs(self) -> int:
@@ -79,8 +115,24 @@ class Task:
 
     @property
     def has_accuracy(self) -> bool:
-        """Whether samples have labels, so that an accuracy exists."""
-        return self.loss == "cross-entropy"
+        """Whether samples have labels or signs, so that an accuracy exists."""
+        return self.loss == "cross-entropy" or self.signs
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Names of the quantities that are measured at the end of a run: those that exist.
+
+        The training loss is always there (null where training samples are never seen twice); validation chooses an
+        accuracy of classifiers only.
+        """
+        exists = {
+            "train_loss": True,
+            "test_loss": len(self.test) > 0,
+            "train_accuracy": self.has_accuracy and len(self.train) > 0,
+            "test_accuracy": self.has_accuracy and len(self.test) > 0,
+            "test_accuracy_at_best_validation": self.loss == "cross-entropy" and len(self.validation) > 0,
+        }
+        return tuple(name for name, there in exists.items() if there)
 
 
 def digest(*arrays: Array) -> str:

@@ -92,3 +92,11 @@ def check_labels(train: Array, test: Array, where: str | Path) -> None:
             f"test label {unseen[0]}, which does not",
             "add training samples of it or remove it from the test set",
         )
+
+
+def check_range(task: str, name: str, value: float, limits: tuple[float, float]) -> None:
+    """Refuse a parameter of a task that lies outside `limits`, both of which are allowed."""
+    least, most = limits
+    if not least <= value <= most:
+        expected = f"{name} from {least:,} to {most:,}"
+        raise unusable(task, expected, f"{name}={value}", f"write {task}:{name}={min(max(value, least), most)}")

@@ -1,29 +1,35 @@
 """From the text of `--task` to a task.
 
-Tasks without parameters and tasks that take a path have a table each; a new task is a module and a line.
+Tasks that take a path and tasks that take parameters have a table each; a new task is a module and a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from escapedim.errors import BadInput, nearest
-from escapedim.specs import parse_spec, split_spec, take_params
-from escapedim.tasks import digits, idx, npz
+from escapedim.specs import Value, parse_spec, split_spec, take_params
+from escapedim.tasks import digits, erf_channel, idx, npz, relu_teacher, xor
 from escapedim.tasks.base import Task
 
-EMBEDDED: dict[str, Callable[[], Task]] = {"digits": digits.load}
 FROM_PATH: dict[str, Callable[[str], Task]] = {"idx": idx.load, "npz": npz.load}
+WITH_PARAMETERS: dict[str, tuple[Mapping[str, Value], Callable[..., Task]]] = {
+    "digits": ({}, digits.load),
+    relu_teacher.NAME: (relu_teacher.PARAMETERS, relu_teacher.load),
+    erf_channel.NAME: ({}, erf_channel.load),
+    xor.NAME: ({}, xor.load),
+}
+"""Parameters with their defaults, and the function that takes all of them by name."""
 
 
 def load_task(text: str) -> Task:
-    """Return the task that `digits`, `idx:DIR` or `npz:FILE` names.
+    """Return the task that `digits`, `relu-teacher:k=10`, `idx:DIR` or `npz:FILE` names.
 
     Raises
     ------
     BadInput
-        An unknown name (with the nearest known one), a parameter that the task does not have, or data that
-        cannot be used.
+        An unknown name (with the nearest known one), a parameter that the task does not have or that is out of range,
+        or data that cannot be used.
     """
     name, rest = split_spec(text)
     if name in FROM_PATH:
@@ -31,8 +37,8 @@ def load_task(text: str) -> Task:
             return FROM_PATH[name](rest)
         except OSError as error:
             raise BadInput(f"{text}: cannot read the data: {error.strerror}; check the path and its rights.") from None
-    if name not in EMBEDDED:
-        hint = nearest(name, [*EMBEDDED, *FROM_PATH])
+    if name not in WITH_PARAMETERS:
+        hint = nearest(name, [*WITH_PARAMETERS, *FROM_PATH])
         raise BadInput(f"{text!r}: expected the name of a task, found '{name}'; {hint}")
-    take_params(parse_spec(text), {})
-    return EMBEDDED[name]()
+    parameters, load = WITH_PARAMETERS[name]
+    return load(**take_params(parse_spec(text), parameters))

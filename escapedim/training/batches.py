@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from escapedim.training.data import FreshInputs
 from escapedim.training.seeds import derive_seed, torch_generator
 
 
@@ -40,18 +42,30 @@ class DataOrder:
 class Batches:
     """Minibatches of a stack: inputs `([members,] batch, inputs)` and targets `([members,] batch, outputs)`.
 
-    Members that share a seed share their batch, and the leading dimension is left out where all do.
+    Members that share a seed share their batch, and the leading dimension is left out where all do. Inputs that are
+    fresh (`training.data.FreshInputs`) are drawn from their stream by the member's seed and the step.
     """
 
     def __init__(self, x: Tensor, targets: Tensor, seeds: Sequence[int], batch_size: int) -> None:
-        self._x, self._targets, self._full = x, targets, batch_size >= len(x)
-        shared = len(set(seeds)) == 1
-        self._orders = [DataOrder(seed, len(x), batch_size) for seed in (seeds[:1] if shared else seeds)]
+        self._x, self._targets, self._size = x, targets, batch_size
+        self._stream = x.stream if isinstance(x, FreshInputs) else None
+        self._seeds = seeds[:1] if len(set(seeds)) == 1 else seeds
+        self._full = self._stream is None and batch_size >= len(x)
+        self._orders = (
+            [] if self._stream or self._full else [DataOrder(seed, len(x), batch_size) for seed in self._seeds]
+        )
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of one step."""
         if self._full:
             return self._x, self._targets
+        if self._stream is not None:
+            x, targets = self._stream(self._seeds, step, self._size)
+            return self._own(x, self._x), self._own(targets, self._targets)
         indices = [order.batch(step) for order in self._orders]
         chosen = (indices[0] if len(indices) == 1 else torch.stack(indices)).to(self._x.device)
         return self._x[chosen], self._targets[chosen]
+
+    def _own(self, drawn: np.ndarray, like: Tensor) -> Tensor:
+        tensor = torch.from_numpy(drawn).to(like.device, like.dtype)
+        return tensor[0] if len(self._seeds) == 1 else tensor

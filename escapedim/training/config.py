@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
+from escapedim.errors import BadInput
+from escapedim.models.names import ACTIVATIONS, INITIALISATIONS, check_initialisation
 from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
 from escapedim.training.names import DTYPES, OPTIMIZERS, check_optimizer
@@ -87,10 +88,15 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    task: str = field("scientific", "what is learned: digits, idx:DIR or npz:FILE", default="digits")
+    task: str = field(
+        "scientific",
+        "what is learned: digits, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR or "
+        "npz:FILE",
+        default="digits",
+    )
     activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
-    init: Annotated[str, choice(INITIALISATIONS)] = field(
-        "scientific", f"distribution of the initial weights: {', '.join(INITIALISATIONS)}"
+    init: Annotated[str, spec(INITIALISATIONS, check_initialisation)] = field(
+        "scientific", f"distribution of the initial weights: {', '.join(INITIALISATIONS)}, as in normal:std=3"
     )
     optimizer: Annotated[str, spec(OPTIMIZERS, check_optimizer)] = field(
         "scientific", f"{', '.join(OPTIMIZERS)}, with parameters as in sgd:momentum=0.9,nesterov=true"
@@ -156,15 +162,16 @@ class TrainingConfig(BaseModel):
         Raises
         ------
         BadInput
-            A run without a step, a warm-up longer than the run, or a kept point after its end.
+            A run without a step, a warm-up longer than the run, a kept point after its end, or epochs or full batches
+            of a task that has none.
         """
         samples = len(task.train)
-        batch = samples if self.batch_size == "full" else min(self.batch_size, samples)
+        batch = self._batch(task)
         recipe = Recipe(
             optimizer=parse_spec(self.optimizer),
             lr=self.lr,
             schedule=parse_spec(self.schedule),
-            steps=parse_steps(self.steps).resolve(samples / batch),
+            steps=parse_steps(self.steps).resolve(samples / batch if samples else 0.0),
             batch_size=batch,
             samples=samples,
             dtype=self.dtype,
@@ -172,6 +179,17 @@ class TrainingConfig(BaseModel):
         make_schedule(recipe.schedule, recipe.steps, recipe.steps_per_epoch)
         kept_steps(self.keep, recipe)
         return recipe
+
+    def _batch(self, task: Task) -> int:
+        """Samples a step; 0 for a closed form."""
+        if task.stream is None:
+            return len(task.train) if self.batch_size == "full" else min(self.batch_size, len(task.train))
+        if self.batch_size == "full":
+            raise BadInput(
+                f"batch_size: {task.name} draws fresh samples at every step, so that expected a number of them, "
+                "found full; write --batch-size 32, and another optimizer than gd."
+            )
+        return self.batch_size
 
 
 class NetworkConfig(TrainingConfig):

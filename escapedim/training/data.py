@@ -1,22 +1,56 @@
-"""A task's arrays as tensors on the training device."""
+"""A task's arrays as tensors on the training device.
+
+The descent hands inputs and targets on to the batches and the gradient. What these need besides travels with them: the
+quadrature weights with the targets, the stream of an online task with its (empty) inputs.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.tasks.base import Split, Task
+from escapedim.tasks.base import Split, Stream, Task
+
+
+class WeightedTargets(Tensor):
+    """Targets that carry the samples' weights `(samples,)`; what is computed from them is a plain tensor."""
+
+    weights: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+
+
+class FreshInputs(Tensor):
+    """No inputs `(0, inputs)`, but the stream that draws them; what is computed from it is a plain tensor."""
+
+    stream: Stream
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs `(samples, inputs)` and targets `(samples, outputs)`: one-hot labels or values."""
+    """Inputs `(samples, inputs)` and targets `(samples, outputs)`: one-hot labels or values.
+
+    With `weights` `(samples,)`, which sum to 1, the loss is a weighted average; with a `stream` there are no samples,
+    and every step draws its own.
+    """
 
     x: Tensor
     targets: Tensor
+    weights: Tensor | None = None
+    stream: Stream | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            targets = self.targets.as_subclass(WeightedTargets)
+            targets.weights = self.weights
+            object.__setattr__(self, "targets", targets)
+        if self.stream is not None:
+            x = self.x.as_subclass(FreshInputs)
+            x.stream = self.stream
+            object.__setattr__(self, "x", x)
 
 
 @dataclass(frozen=True)
@@ -30,8 +64,12 @@ class Data:
     @classmethod
     def of(cls, task: Task, dtype: str, device: str) -> Data:
         """Turn stored arrays into network inputs `(raw - shift) * scale`, computed in float64."""
-        parts = (_samples(task, split, dtype, device) for split in (task.train, task.validation, task.test))
-        return cls(*parts)
+        train, validation, test = (
+            _samples(task, split, dtype, device) for split in (task.train, task.validation, task.test)
+        )
+        if task.weights is not None:
+            train = replace(train, weights=torch.from_numpy(task.weights.astype(dtype)).to(device))
+        return cls(replace(train, stream=task.stream), validation, test)
 
 
 def _samples(task: Task, split: Split, dtype: str, device: str) -> Samples:
@@ -39,9 +77,9 @@ def _samples(task: Task, split: Split, dtype: str, device: str) -> Samples:
     x = np.empty(split.x.shape, dtype)
     for start in range(0, len(x), 8192):  # in blocks, so that float64 copies of large data never exist
         x[start : start + 8192] = (split.x[start : start + 8192].astype(np.float64) - task.shift) * task.scale
-    if task.has_accuracy:
+    if task.loss == "cross-entropy":
         targets = torch.zeros(len(split), task.outputs, dtype=kind)
         targets[torch.arange(len(split)), torch.from_numpy(split.y.astype(np.int64))] = 1
     else:
-        targets = torch.from_numpy(split.y.reshape(len(split), -1).astype(dtype))
+        targets = torch.from_numpy(split.y.reshape(len(split), task.outputs).astype(dtype))
     return Samples(torch.from_numpy(x).to(device), targets.to(device))

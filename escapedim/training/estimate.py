@@ -7,6 +7,7 @@ several times slower or faster, so reports say "about".
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -35,24 +36,38 @@ class Estimate:
     memory_mb: float
 
 
-def parameter_count(config: TrainingConfig, task: Task) -> int:
-    """Parameters of one network, biases included."""
-    sizes = (task.inputs, *config.hidden, task.outputs)
-    return sum((inputs + 1) * units for inputs, units in pairwise(sizes))
+def parameter_count(task: Task, hidden: Sequence[int]) -> int:
+    """Parameters of one network with these hidden widths, biases included where it has some."""
+    if task.loss == "relu-teacher":  # outgoing weights are fixed
+        return task.inputs * sum(hidden)
+    sizes = (task.inputs, *hidden, task.outputs)
+    return sum((inputs + task.bias) * units for inputs, units in pairwise(sizes))
 
 
-def estimate(config: TrainingConfig, task: Task, members: int, networks: int, net_steps: int) -> Estimate:
-    """Estimate a run whose stacks have so many `members`."""
-    parameters, recipe = parameter_count(config, task), config.recipe(task)
+def estimate(
+    config: TrainingConfig, task: Task, hidden: Sequence[int], members: int, networks: int, net_steps: int
+) -> Estimate:
+    """Estimate a run over networks with these `hidden` widths whose stacks have so many `members`."""
+    parameters, recipe = parameter_count(task, hidden), config.recipe(task)
     width = np.dtype(config.dtype).itemsize
     step_s = 6 * parameters * recipe.batch_size / FLOPS_PER_S + parameters / PARAMETERS_PER_S + STEP_S
     jobs = 1 if config.device == "cuda" else config.jobs
     inputs = sum(len(part) for part in (task.train, task.validation, task.test)) * task.inputs
     own_inputs = 0 if recipe.batch_size == recipe.samples else task.inputs  # full batches are shared by all members
-    activations = recipe.batch_size * (own_inputs + 4 * sum(config.hidden)) * members
+    activations = recipe.batch_size * (own_inputs + 4 * sum(hidden)) * members
     stack_mb = (ROWS * parameters * members + activations + inputs) * width / 1e6
     seconds = START_S + net_steps * step_s * (width / 4) / jobs
     return Estimate(networks, net_steps, seconds, (jobs + 1) * PROCESS_MB + jobs * stack_mb)
+
+
+def together(estimates: Sequence[Estimate]) -> Estimate:
+    """Estimate runs that are done one after another in one start."""
+    return Estimate(
+        networks=sum(part.networks for part in estimates),
+        net_steps=sum(part.net_steps for part in estimates),
+        seconds=START_S + sum(part.seconds - START_S for part in estimates),
+        memory_mb=max(part.memory_mb for part in estimates),
+    )
 
 
 def available_mb() -> float | None:

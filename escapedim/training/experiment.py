@@ -11,9 +11,10 @@ import torch
 from escapedim.comparison.statistics import wilson
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
 from escapedim.records.summary import Kind, Result, TrainResult
 from escapedim.tasks.base import Task
-from escapedim.training.config import TrainConfig, TrainingConfig
+from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.metrics import measure
@@ -33,9 +34,17 @@ class Experiment:
     describe: Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
 
 
-def make_model(config: TrainingConfig, task: Task) -> MLP:
+def make_model(config: NetworkConfig, task: Task) -> MLP:
     """Return the network that a configuration asks for on a task."""
-    return MLP((task.inputs, *config.hidden, task.outputs), config.activation, config.init)
+    return make_network(config, task, config.hidden)
+
+
+def make_network(config: TrainingConfig, task: Task, hidden: Sequence[int]) -> MLP:
+    """Return the network with these hidden widths for a task."""
+    sizes = (task.inputs, *hidden, task.outputs)
+    if task.loss == "relu-teacher":
+        return ReluStudent(sizes, config.activation, config.init, task.bias)
+    return MLP(sizes, config.activation, config.init, task.bias)
 
 
 CACHE_PARAMETERS = 2**17  # of a stack, so that it and its gradients and moments stay in a cache of 2 MB; ours
@@ -158,6 +167,4 @@ def describe_members(
 
 def columns(task: Task) -> tuple[str, ...]:
     """Names of the measured quantities that a task has."""
-    losses = ("train_loss", "test_loss")
-    accuracies = ("train_accuracy", "test_accuracy", "test_accuracy_at_best_validation")
-    return (*losses, *accuracies) if task.has_accuracy else losses
+    return task.measured

@@ -20,6 +20,8 @@ from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
+from escapedim.tasks import relu_teacher_forms
+from escapedim.training.data import WeightedTargets
 
 
 class Gradient(Protocol):
@@ -37,14 +39,29 @@ class AutogradGradient:
 
         def member_loss(row: Tensor, x: Tensor, targets: Tensor) -> Tensor:
             params = {name: view[0] for name, view in layout.views(row[None]).items()}
-            return LOSSES[loss](model.apply(params, x), targets)
+            return LOSSES[loss](model.apply(params, x), targets, self._weights)
 
+        self._weights: Tensor | None = None
         self._grad = torch.func.grad(member_loss)
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
         data_axis = 0 if x.dim() == 3 else None
+        self._weights, targets = _weights(targets), targets.as_subclass(Tensor)
         out.copy_(torch.func.vmap(self._grad, in_dims=(0, data_axis, data_axis))(flat, x, targets))
+
+
+class ReluTeacherGradient:
+    """The gradient of relu students in closed form (`tasks.relu_teacher_forms`); inputs and targets are not used."""
+
+    def __init__(self, model: MLP) -> None:
+        self._layout = Layout(model.shapes)
+
+    def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
+        """See `Gradient`."""
+        several = flat if len(flat) > 1 else flat.expand(2, -1).contiguous()
+        exact = relu_teacher_forms.gradient(self._layout.views(several)["layer1.weight"])
+        out.copy_(exact[: len(flat)].reshape(out.shape))
 
 
 class MLPGradient:
@@ -73,14 +90,15 @@ class MLPGradient:
         activate = self._activation.in_place or self._activation.function
         inputs, before = [x.expand(len(flat), *x.shape[-2:])], []
         for n, layer in enumerate(layers, start=1):
-            before.append(torch.baddbmm(layer.bias, inputs[-1], layer.transposed, out=layer.forward))
+            before.append(layer.forward_from(inputs[-1]))
             if n < self._depth:
                 inputs.append(activate(before[-1]))
-        delta = self._residual(before[-1], targets)
+        delta = self._residual(before[-1], targets, _weights(targets))
         for n in range(self._depth - 1, -1, -1):
             layer = layers[n]
             torch.bmm(delta.mT, inputs[n], out=layer.weight_grad)
-            torch.sum(delta, 1, out=layer.bias_grad)
+            if layer.bias_grad is not None:
+                torch.sum(delta, 1, out=layer.bias_grad)
             if n:
                 torch.bmm(delta, layer.weight, out=layer.back)
                 delta = self._activation.backward(layer.back, before[n - 1], inputs[n])
@@ -101,11 +119,17 @@ class _Layer:
 
     weight: Tensor
     transposed: Tensor
-    bias: Tensor
+    bias: Tensor | None
     weight_grad: Tensor
-    bias_grad: Tensor
+    bias_grad: Tensor | None
     forward: Tensor
     back: Tensor
+
+    def forward_from(self, inputs: Tensor) -> Tensor:
+        """Write what the layer makes of its inputs `(members, batch, inputs)` into its buffer, and return that."""
+        if self.bias is None:
+            return torch.bmm(inputs, self.transposed, out=self.forward)
+        return torch.baddbmm(self.bias, inputs, self.transposed, out=self.forward)
 
 
 @dataclass(frozen=True)
@@ -117,27 +141,35 @@ class _Workspace:
 
 
 def _layer(params: dict[str, Tensor], grads: dict[str, Tensor], n: int, batch: int) -> _Layer:
-    weight, bias = params[f"layer{n}.weight"], params[f"layer{n}.bias"]
+    weight, bias = params[f"layer{n}.weight"], params.get(f"layer{n}.bias")
     members, units, inputs = weight.shape
     return _Layer(
         weight=weight,
         transposed=weight.mT,
-        bias=bias.unsqueeze(1),
+        bias=None if bias is None else bias.unsqueeze(1),
         weight_grad=grads[f"layer{n}.weight"],
-        bias_grad=grads[f"layer{n}.bias"],
+        bias_grad=grads.get(f"layer{n}.bias"),
         forward=weight.new_empty(members, batch, units),
         back=weight.new_empty(members, batch, inputs if n > 1 else 0),  # nothing goes back into the data
     )
 
 
-def _softmax_residual(outputs: Tensor, targets: Tensor) -> Tensor:
+def _weights(targets: Tensor) -> Tensor | None:
+    return targets.weights if isinstance(targets, WeightedTargets) else None
+
+
+def _softmax_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
     # By hand: torch's softmax takes twice as long on rows of ten.
     shares = outputs.sub_(outputs.amax(-1, keepdim=True)).exp_()
-    return shares.div_(shares.sum(-1, keepdim=True)).sub_(targets).div_(outputs.shape[1])
+    residual = shares.div_(shares.sum(-1, keepdim=True)).sub_(targets)
+    return residual.div_(outputs.shape[1]) if weights is None else residual.mul_(weights.unsqueeze(-1))
 
 
-def _squared_residual(outputs: Tensor, targets: Tensor) -> Tensor:
-    return (outputs - targets).mul_(2 / (outputs.shape[1] * outputs.shape[2]))
+def _squared_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    residual, (batch, count) = outputs - targets, outputs.shape[1:]
+    if weights is None:
+        return residual.mul_(2 / (batch * count))
+    return residual.mul_(2 / count * weights.unsqueeze(-1))
 
 
 _RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
@@ -146,4 +178,4 @@ _RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
 
 def make_gradient(model: MLP, loss: str) -> Gradient:
     """Return the fastest gradient that is known for a model."""
-    return MLPGradient(model, loss)
+    return ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss)

@@ -16,15 +16,18 @@ from escapedim.training.evaluation import evaluate
 def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, Any]]:
     """Return each member's metrics at the end of its run as strict JSON: null where it diverged.
 
-    Keys: train_loss, test_loss, success, ending, and on tasks with labels train_accuracy, test_accuracy and
-    test_accuracy_at_best_validation.
+    Keys: success, ending, and those of `Task.measured`.
     """
     diverged = state.diverged_at >= 0
     train, test = (evaluate(job.model, job.loss, state.params, part) for part in (data.train, data.test))
-    columns = {"train_loss": train.loss, "test_loss": test.loss}
-    if task.has_accuracy:
-        columns |= {"train_accuracy": train.accuracy, "test_accuracy": test.accuracy}
-        columns["test_accuracy_at_best_validation"] = state.test_at_best
+    found = {
+        "train_loss": train.loss,
+        "test_loss": test.loss,
+        "train_accuracy": train.accuracy,
+        "test_accuracy": test.accuracy,
+        "test_accuracy_at_best_validation": state.test_at_best,
+    }
+    columns = {name: found[name] for name in task.measured}
     # A diverged member can have finite outputs: an infinite weight behind a unit that is dead for good.
     columns = {name: torch.where(diverged, torch.nan, column.cpu()) for name, column in columns.items()}
     rows = [

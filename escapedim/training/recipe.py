@@ -10,7 +10,11 @@ from escapedim.specs import Spec
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained. `batch_size` equal to the number of samples means full batch."""
+    """How a network is trained.
+
+    `batch_size` equal to the number of samples means full batch; there are 0 samples where every step draws its own,
+    and where the loss is a closed form.
+    """
 
     optimizer: Spec
     lr: float
@@ -22,8 +26,8 @@ class Recipe:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which as many samples are seen as there are."""
-        return self.samples / self.batch_size
+        """Steps in which as many samples are seen as there are; 0 where there are no epochs."""
+        return self.samples / self.batch_size if self.samples else 0.0
 
     def checkpoints(self, parts: int) -> tuple[int, ...]:
         """Steps that cut the run into equal parts, the last one being its end."""

@@ -21,9 +21,17 @@ class StepCount:
     unit: str
 
     def resolve(self, steps_per_epoch: float, total: int | None = None) -> int:
-        """Return the number of steps; `total` is the length of the run that a percentage refers to."""
+        """Return the number of steps; `total` is the length of the run that a percentage refers to.
+
+        Raises
+        ------
+        BadInput
+            A percentage of nothing, or epochs where there are none (0 steps an epoch).
+        """
         if self.unit == "it":
             return int(self.value)
+        if self.unit == "ep" and steps_per_epoch == 0:
+            raise BadInput(f"{self}: this task has no training set, and so no epochs; write steps, as in 500it.")
         if self.unit == "ep":
             return math.ceil(self.value * steps_per_epoch * _EXACT)
         if total is None:

@@ -23,6 +23,9 @@ VARIANCES = {
     "glorot-normal": lambda inputs, units: 2 / (inputs + units),
     "glorot-uniform": lambda inputs, units: 2 / (inputs + units),
     "he-normal": lambda inputs, units: 2 / inputs,
+    "lecun-normal": lambda inputs, units: 1 / inputs,
+    "normal": lambda inputs, units: 1.0,
+    "normal:std=3": lambda inputs, units: 9.0,
 }
 
 
@@ -81,7 +84,7 @@ def test_a_draw_is_the_generators_alone(name):
     assert not torch.equal(first["layer1.weight"], other["layer1.weight"])
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", VARIANCES)
 def test_the_variance_converges_to_the_published_one(name):
     inputs, units = 400, 150
     weights = MLP((inputs, units), "relu", name).init(generator())["layer1.weight"]

@@ -1,0 +1,64 @@
+"""`erf-channel`: a test bed with a plateau and two channels to infinity (Martinelli et al. 2025, arXiv 2506.14951).
+
+One input x ~ N(0, 1), units σ(z) = erf(z / √2) without biases, target σ(5x + 2.5) + σ(5x - 2.5). By default two units;
+all weights are drawn N(0, 3²). The loss E r² is a quadrature: the trapezoid rule on [-9, 9], whose error falls
+exponentially with the number of nodes; with 361 of them it is below 1e-9 for incoming weights up to 12. (Gauss-Hermite
+with 100 nodes is wrong in the third digit.) Success, and the global minimum, is L < 0.01.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from escapedim.tasks.base import Array, Criterion, Split, Task
+
+NAME = "erf-channel"
+GLOBAL_BELOW = 0.01
+NODES, REACH = 361, 9.0
+
+
+def load() -> Task:
+    """Return the task: the nodes `(361, 1)`, the target there `(361, 1)`, and the weights of the nodes."""
+    x = np.linspace(-REACH, REACH, NODES)
+    nothing = Split(np.zeros((0, 1)), np.zeros((0, 1)))
+    return Task(
+        name=NAME,
+        source="Martinelli et al. 2025, arXiv 2506.14951",
+        train=Split(x[:, None], target(x)[:, None]),
+        validation=nothing,
+        test=nothing,
+        outputs=1,
+        loss="squared",
+        criterion=Criterion("train_loss", "<", GLOBAL_BELOW),
+        recipe={
+            "optimizer": "gd",
+            "lr": 0.01,
+            "batch_size": "full",
+            "steps": "20000it",
+            "schedule": "constant",
+            "dtype": "float64",
+            "activation": "erf",
+            "init": "normal:std=3",
+        },
+        architecture={"hidden": [2]},
+        identity={"name": NAME},
+        weights=density_weights(x),
+        bias=False,
+        hidden_layers=1,
+        fixed=frozenset({"activation", "batch_size", "dtype"}),
+        global_below=GLOBAL_BELOW,
+    )
+
+
+def target(x: Array) -> Array:
+    """σ(5x + 2.5) + σ(5x - 2.5) with σ(z) = erf(z / √2)."""
+    return np.array([math.fsum(math.erf(z / math.sqrt(2)) for z in (5 * v + 2.5, 5 * v - 2.5)) for v in x])
+
+
+def density_weights(x: Array) -> Array:
+    """Weights of evenly spaced nodes by the trapezoid rule under the standard normal density, made to sum to 1."""
+    weights = np.exp(-0.5 * x * x)
+    weights[[0, -1]] /= 2
+    return np.asarray(weights / math.fsum(weights))
