@@ -1,4 +1,4 @@
-"""What `train` and `prune` are to the one path that runs commands."""
+"""What `train`, `prune` and `widen` are to the one path that runs commands."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import expected_counts
 from escapedim.tasks.base import Task
-from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import Estimate, estimate, parameter_count
-from escapedim.training.experiment import covered, make_model, stack_size, train_experiment
+from escapedim.training.config import TrainConfig, TrainingConfig
+from escapedim.training.estimate import Estimate, estimate, together
+from escapedim.training.experiment import covered, make_model, make_network, stack_size, train_experiment
+from escapedim.widening.config import WidenConfig
+from escapedim.widening.experiment import covered as widths_covered
+from escapedim.widening.experiment import members_per_width, widen_experiment
 
 
 def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
@@ -37,9 +40,9 @@ def _more_rounds(config: PruneConfig, keys: Iterable[str]) -> PruneConfig:
 
 
 def _train_estimate(config: TrainConfig, task: Task) -> Estimate:
-    members = min(config.replicates, stack_size(parameter_count(config, task)))
-    net_steps = config.replicates * config.recipe(task).steps
-    return estimate(config, task, members, config.replicates, net_steps)
+    recipe = config.recipe(task)
+    members = min(config.replicates, stack_size(make_model(config, task), recipe))
+    return estimate(config, task, config.hidden, members, config.replicates, config.replicates * recipe.steps)
 
 
 def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:
@@ -48,10 +51,38 @@ def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:
     later = plan.rounds * len(plan.arms)
     steps = recipe.steps + later * (recipe.steps - plan.rewind_step)
     networks = config.replicates * (1 + later)
-    return estimate(config, task, len(plan.arms), networks, config.replicates * steps)
+    return estimate(config, task, config.hidden, len(plan.arms), networks, config.replicates * steps)
 
 
-def _no_plan(config: TrainConfig, task: Task) -> list[Shares]:
+def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
+    begun = widths_covered(keys)
+    replicates = [stack[-1] + 1 for stacks in begun.values() for stack in stacks]
+    return config.model_copy(
+        update={
+            "replicates": max([config.replicates, *replicates]),
+            "widths": tuple(sorted({*config.widths, *begun})),
+        }
+    )
+
+
+def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
+    recipe, networks = config.recipe(task), members_per_width(config)
+    return together(
+        [
+            estimate(
+                config,
+                task,
+                (width,),
+                min(networks, stack_size(make_network(config, task, (width,)), recipe)),
+                networks,
+                networks * recipe.steps,
+            )
+            for width in config.widths
+        ]
+    )
+
+
+def _no_plan(config: TrainingConfig, task: Task) -> list[Shares]:
     return []
 
 
@@ -69,4 +100,5 @@ def _planned_densities(config: PruneConfig, task: Task) -> list[Shares]:
 
 
 TRAIN = Command("train", TrainConfig, train_experiment, _more_replicates, _train_estimate, _no_plan)
+WIDEN = Command("widen", WidenConfig, widen_experiment, _more_widths, _widen_estimate, _no_plan)
 PRUNE = Command("lottery", PruneConfig, prune_experiment, _more_rounds, _prune_estimate, _planned_densities)

@@ -118,6 +118,43 @@ def prune(
 
 
 @app.command()
+def widen(
+    task: opt.Task = None,
+    widths: opt.WidthList = None,
+    activation: opt.Activation = None,
+    seed: opt.Seed = None,
+    replicates: opt.Members = None,
+    success: opt.Success = None,
+    parametrization: opt.Parametrization = None,
+    lazy: opt.Lazy = None,
+    lr_per_width: opt.LrPerWidth = None,
+    steps: opt.Steps = None,
+    lr: opt.Lr = None,
+    optimizer: opt.Optimizer = None,
+    schedule: opt.Schedule = None,
+    batch_size: opt.BatchSize = None,
+    dtype: opt.Dtype = None,
+    device: opt.Device = None,
+    jobs: opt.Jobs = None,
+    preset: opt.Preset = None,
+    config: opt.Config = None,
+    override: opt.Override = None,
+    out: opt.Out = None,
+    dry_run: opt.DryRun = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    force: opt.Force = False,
+) -> None:
+    """Train many networks of one hidden layer at each of many widths; say how many succeed and where each one stopped.
+
+    Writes widen.json and prints a report of it. The same command again continues, or finds everything done; more
+    --widths or --replicates extend it.
+    """
+    given = {name: value for name, value in locals().items() if name in _TRAINING | _WIDENING}
+    _execute("WIDEN", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force))
+
+
+@app.command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Summaries such as lottery.json.", metavar="FILE...")],
     json: opt.Json = False,
@@ -182,6 +219,7 @@ _TRAINING = frozenset(
         "jobs",
     ]
 )
+_WIDENING = frozenset(["widths", "success", "parametrization", "lazy", "lr_per_width"])
 _PRUNING = frozenset(
     ["rounds", "fraction", "output_fraction", "density", "scope", "granularity", "criterion", "rewind_to", "arms"]
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_SHARED, _RECIPE, _PRUNING, _RUNNING = "Experiment", "Recipe", "Pruning", "Running"
+_SHARED, _RECIPE, _PRUNING, _WIDENING, _RUNNING = "Experiment", "Recipe", "Pruning", "Widening", "Running"
 
 Task = Annotated[
     str | None,
@@ -73,6 +73,35 @@ RewindTo = Annotated[str | None, typer.Option(help="init, 500it, 2ep or 1%.", ri
 Arms = Annotated[
     str | None,
     typer.Option(help="ticket and its controls: ticket,reinit,shuffle,random.", rich_help_panel=_PRUNING),
+]
+
+WidthList = Annotated[
+    str | None,
+    typer.Option(
+        "--widths",
+        help="Widths of one hidden layer, such as 2:12,16,32; more continue a run.",
+        rich_help_panel=_WIDENING,
+    ),
+]
+Members = Annotated[
+    int | None,
+    typer.Option("--replicates", help="Networks at each width; more of them continue a run.", rich_help_panel=_SHARED),
+]
+Success = Annotated[
+    str | None,
+    typer.Option(help="Another criterion: 'train_accuracy>=0.99', 'loss<=1e-6'.", rich_help_panel=_WIDENING),
+]
+Parametrization = Annotated[
+    str | None,
+    typer.Option(help="standard, ntk or mup, as in mup:base=16.", rich_help_panel=_WIDENING),
+]
+Lazy = Annotated[
+    bool | None,
+    typer.Option("--lazy", help="Control: only the outgoing weights train.", rich_help_panel=_WIDENING),
+]
+LrPerWidth = Annotated[
+    bool | None,
+    typer.Option("--lr-per-width", help="Sweep five learning rates at each width.", rich_help_panel=_WIDENING),
 ]
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]

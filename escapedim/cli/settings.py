@@ -21,10 +21,12 @@ from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
-from escapedim.training.config import TrainingConfig
+from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
+from escapedim.widening.config import WidenConfig
 
 C = TypeVar("C", bound=TrainingConfig)
 Layer = tuple[str, Mapping[str, Any]]
+COMMANDS = (TrainConfig, PruneConfig, WidenConfig)
 MAX_YAML_BYTES = 1 << 20
 
 
@@ -58,7 +60,8 @@ def resolve(model: type[C], given: Given) -> Settings[C]:
     layers = _given_layers(model, given)
     name = next((values["task"] for _, values in reversed(layers) if "task" in values), "digits")
     task = load_task(str(name))
-    own: Layer = (f"task {task.name}", {**task.recipe, **task.architecture})
+    defaults = {**task.recipe, **task.architecture}
+    own: Layer = (f"task {task.name}", {key: value for key, value in defaults.items() if key in model.model_fields})
     merged: dict[str, Any] = {}
     ranks: dict[str, int] = {}
     stack = [("machine", {"jobs": usable_cores()}), own, *layers]
@@ -71,8 +74,8 @@ def resolve(model: type[C], given: Given) -> Settings[C]:
     _refuse_fixed(model, task, {**merged, **implied}, sources)
     config = _checked(model, merged | implied, sources)
     _check_depth(task, config, sources)
-    defaults = dict.fromkeys(set(model.model_fields) - set(sources), "default")
-    return Settings(config, task, sources | defaults)
+    unset = dict.fromkeys(set(model.model_fields) - set(sources), "default")
+    return Settings(config, task, sources | unset)
 
 
 def usable_cores() -> int:
@@ -141,8 +144,10 @@ def _refuse_unknown(model: type[TrainingConfig], source: str, values: Mapping[st
     for key in values:
         if key in model.model_fields:
             continue
-        if key in PruneConfig.model_fields:
-            raise BadInput(f"{source}: '{key}' is a setting of prune, this is {_command(model)}; leave it out.")
+        others = [_command(other) for other in COMMANDS if key in other.model_fields]
+        if others:
+            owners = " and ".join(others)
+            raise BadInput(f"{source}: '{key}' is a setting of {owners}, this is {_command(model)}; leave it out.")
         raise BadInput(f"{source}: unknown key '{key}'; {nearest(key, model.model_fields)}")
 
 
@@ -151,8 +156,9 @@ def _refuse_fixed(
 ) -> None:
     """Refuse another value than the task's own for a setting that the task fixes; its own may be repeated."""
     own = {**task.recipe, **task.architecture}
-    kept = {**values, **{key: own[key] for key in task.fixed}}
-    for key in sorted(task.fixed):
+    fixed = sorted(task.fixed & model.model_fields.keys())
+    kept = {**values, **{key: own[key] for key in fixed}}
+    for key in fixed:
         expected = getattr(_checked(model, kept, sources), key)
         try:
             found = getattr(model.model_validate({**kept, key: values[key]}), key)
@@ -166,7 +172,7 @@ def _refuse_fixed(
 
 
 def _check_depth(task: Task, config: TrainingConfig, sources: Mapping[str, str]) -> None:
-    if task.hidden_layers not in (None, len(config.hidden)):
+    if isinstance(config, NetworkConfig) and task.hidden_layers not in (None, len(config.hidden)):
         number = "exactly one width" if task.hidden_layers == 1 else f"{task.hidden_layers} widths"
         found = ",".join(map(str, config.hidden))
         raise BadInput(

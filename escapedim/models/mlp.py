@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -23,47 +22,29 @@ from escapedim.models.names import INITIALISATIONS
 from escapedim.specs import parse_spec, take_params
 
 Params = Mapping[str, Tensor]
-Draw = Callable[[tuple[int, int], Generator], Tensor]
 
 
-def _normal(std: float, shape: tuple[int, int], generator: Generator) -> Tensor:
-    return torch.randn(shape, generator=generator, dtype=torch.float64) * std
-
-
-def _glorot_normal(shape: tuple[int, int], generator: Generator) -> Tensor:
-    return _normal(math.sqrt(2 / sum(shape)), shape, generator)
-
-
-def _glorot_uniform(shape: tuple[int, int], generator: Generator) -> Tensor:
-    bound = math.sqrt(6 / sum(shape))
-    return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * bound
-
-
-def _he_normal(shape: tuple[int, int], generator: Generator) -> Tensor:
-    return _normal(math.sqrt(2 / shape[1]), shape, generator)
-
-
-def _lecun_normal(shape: tuple[int, int], generator: Generator) -> Tensor:
-    return _normal(math.sqrt(1 / shape[1]), shape, generator)
-
-
-def _plain_normal(shape: tuple[int, int], generator: Generator, std: float) -> Tensor:
-    return _normal(std, shape, generator)
-
-
-DRAWS: dict[str, Callable[..., Tensor]] = {
-    "glorot-normal": _glorot_normal,  # Glorot & Bengio 2010, as in Frankle & Carbin 2019
-    "glorot-uniform": _glorot_uniform,
-    "he-normal": _he_normal,  # He et al. 2015
-    "lecun-normal": _lecun_normal,  # variance 1 / fan-in, LeCun et al. 1998
-    "normal": _plain_normal,  # the same spread in every layer, whatever its size
+SPREADS: dict[str, Callable[..., float]] = {
+    "glorot-normal": lambda shape: math.sqrt(2 / sum(shape)),  # Glorot & Bengio 2010, as in Frankle & Carbin 2019
+    "glorot-uniform": lambda shape: math.sqrt(2 / sum(shape)),
+    "he-normal": lambda shape: math.sqrt(2 / shape[1]),  # He et al. 2015
+    "lecun-normal": lambda shape: math.sqrt(1 / shape[1]),  # variance 1 / fan-in, LeCun et al. 1998
+    "normal": lambda shape, std: std,  # the same spread in every layer, whatever its size
 }
+"""Standard deviations of the weights of a layer (units, inputs)."""
 
 
-def make_draw(text: str) -> Draw:
-    """Return the draw that an initialisation such as `he-normal` or `normal:std=3` names."""
+def initial_std(text: str, shape: tuple[int, int]) -> float:
+    """Return the standard deviation of a layer's weights under an initialisation such as `normal:std=3`."""
     spec = parse_spec(text)
-    return partial(DRAWS[spec.name], **take_params(spec, INITIALISATIONS[spec.name]))
+    return SPREADS[spec.name](shape, **take_params(spec, INITIALISATIONS[spec.name]))
+
+
+def _draw(text: str, shape: tuple[int, int], generator: Generator) -> Tensor:
+    std = initial_std(text, shape)
+    if parse_spec(text).name.endswith("-uniform"):
+        return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * (math.sqrt(3) * std)
+    return torch.randn(shape, generator=generator, dtype=torch.float64) * std
 
 
 @dataclass(frozen=True)
@@ -108,9 +89,10 @@ class MLP:
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
-        draw = make_draw(self.init_name)
         return {
-            name: draw((shape[0], shape[1]), generator) if len(shape) == 2 else torch.zeros(shape, dtype=torch.float64)
+            name: _draw(self.init_name, (shape[0], shape[1]), generator)
+            if len(shape) == 2
+            else torch.zeros(shape, dtype=torch.float64)
             for name, shape in self.shapes.items()
         }
 

@@ -42,7 +42,7 @@ def load() -> Task:
             "activation": "erf",
             "init": "normal:std=3",
         },
-        architecture={"hidden": [2]},
+        architecture={"hidden": [2], "widths": "2:6"},
         identity={"name": NAME},
         weights=density_weights(x),
         bias=False,

@@ -52,7 +52,7 @@ def load(k: int) -> Task:
             "activation": "relu",
             "init": "lecun-normal",
         },
-        architecture={"hidden": [k]},
+        architecture={"hidden": [k], "widths": f"{k}:{k + 2}"},
         identity={"name": NAME, "k": k},
         bias=False,
         hidden_layers=1,

@@ -37,7 +37,7 @@ def load() -> Task:
             "activation": "relu",
             "init": "he-normal",
         },
-        architecture={"hidden": [2]},
+        architecture={"hidden": [2], "widths": "2:8"},
         identity={"name": NAME},
         signs=True,
     )

@@ -7,7 +7,7 @@ more would take too long. It is computed in float64 on the CPU, whatever a stack
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -29,15 +29,13 @@ from escapedim.training.recipe import Recipe
 MOST_PARAMETERS = 1000  # of a network whose full spectrum is computed; ours
 MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours
 
-Model = MLP | ReluStudent
 
-
-def make_surface(model: Model, task: Task) -> Surface | str:
+def make_surface(model: MLP, task: Task) -> Surface | str:
     """Return the surface of a task for a model, or why there is none."""
     if Layout(model.shapes).size > MOST_PARAMETERS:
         return f"more than {MOST_PARAMETERS:,} parameters: no spectrum was computed"
     if isinstance(model, ReluStudent):
-        return ReluTeacherSurface(model.inputs)
+        return ReluTeacherSurface(model.sizes[0])
     if task.stream is not None:
         return "fresh samples at every step: there is no fixed loss to examine"
     if task.train.x.size > MOST_NUMBERS:
@@ -46,7 +44,7 @@ def make_surface(model: Model, task: Task) -> Surface | str:
     return MLPSurface(model, task.loss, samples.x, samples.targets, samples.weights)
 
 
-def make_landing(model: Model, task: Task, recipe: Recipe) -> Landing | None:
+def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
     """Return what looks for members that have landed; None where steps do not follow the gradient of one surface."""
     if recipe.batch_size < recipe.samples or isinstance(surface := make_surface(model, task), str):
         return None
@@ -115,7 +113,7 @@ def _rows(found: Certificates) -> list[dict[str, Any]]:
     ]
 
 
-CERTIFIED = frozenset(
+CERTIFIED: Final = frozenset(
     [Ending.GLOBAL_MINIMUM, Ending.BAD_MINIMUM, Ending.SADDLE, Ending.PLATEAU_SADDLE, Ending.CHANNEL]
 )
 

@@ -14,6 +14,7 @@ from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.records.summary import Kind, Result, TrainResult
 from escapedim.tasks.base import Task
+from escapedim.training.certification import endings, make_landing
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.initial import initial_row, order_seed
@@ -47,14 +48,15 @@ def make_network(config: TrainingConfig, task: Task, hidden: Sequence[int]) -> M
     return MLP(sizes, config.activation, config.init, task.bias)
 
 
-CACHE_PARAMETERS = 2**17  # of a stack, so that it and its gradients and moments stay in a cache of 2 MB; ours
+CACHE_NUMBERS = 2**17  # parameters, or values of units, of a stack that stays in a cache of 2 MB; ours
 STACK_LIMITS = (4, 256)
 
 
-def stack_size(parameters: int) -> int:
+def stack_size(model: MLP, recipe: Recipe) -> int:
     """Return how many members are trained as one stack: as many as fit into the cache, whatever their number is."""
+    values = recipe.batch_size * sum(model.sizes[1:])
     least, most = STACK_LIMITS
-    return max(least, min(most, CACHE_PARAMETERS // parameters))
+    return max(least, min(most, CACHE_NUMBERS // max(Layout(model.shapes).size, values)))
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class TrainUnit:
             mask=None,
             order_seeds=[order_seed(self.model, self.seed, replicate, 0) for replicate in self.replicates],
             keep=self.keep,
+            landing=make_landing(self.model, context.task, self.recipe),
+            restart=context.task.restarts,
         )
         state = State.from_arrays(paused, context.device) if paused else job.begin()
         state = descend(job, context.data, state, context.tick)
@@ -100,7 +104,8 @@ class TrainUnit:
             for name, view in layout.views(kept).items()
         }
         members = measure(job, context.task, context.data, state)
-        return Outcome(arrays, {"members": members, "net_steps": self.recipe.steps * len(rows)})
+        members = [row | ending for row, ending in zip(members, endings(job, context.task, state), strict=True)]
+        return Outcome(arrays, {"members": members, "net_steps": int(state.steps().sum())})
 
 
 def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:
@@ -126,7 +131,7 @@ def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) 
     model, recipe = make_model(config, task), config.recipe(task)
     keep = kept_steps(config.keep, recipe)
     begun = covered(keys)
-    rest = stacks(range(config.replicates), begun, stack_size(Layout(model.shapes).size))
+    rest = stacks(range(config.replicates), begun, stack_size(model, recipe))
     units = [TrainUnit(model, recipe, keep, config.seed, replicates) for replicates in (*begun, *rest)]
 
     def describe(metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> TrainResult:
@@ -158,11 +163,22 @@ def describe_members(
         endings=dict(Counter(member["ending"] for member in members)),
         replicates=sorted(done),
         success=[member["success"] for member in members],
-        ending=[member["ending"] for member in members],
         kept_steps=list(keep),
+        **{name: [member[name] for member in members] for name in ENDING_COLUMNS},
         checkpoints=dict(checkpoints),
         **lists,
     )
+
+
+ENDING_COLUMNS = (
+    "ending",
+    "reason",
+    "marginal",
+    "smallest_eigenvalue",
+    "negative_directions",
+    "moved",
+    "steps",
+)
 
 
 def columns(task: Task) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from escapedim.errors import BadInput
-from escapedim.models.mlp import MLP
 from escapedim.records.summary import WidenResult
 from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Task
@@ -16,7 +15,7 @@ from escapedim.training.experiment import Experiment, columns, make_network, sta
 from escapedim.training.recipe import Recipe
 from escapedim.training.units import Metrics
 from escapedim.widening.config import WidenConfig
-from escapedim.widening.parametrization import Scales, scales
+from escapedim.widening.parametrization import scales
 from escapedim.widening.result import describe_width
 from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, Setting, WidthUnit
 
@@ -34,11 +33,16 @@ def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) 
             units += [PilotUnit(setting, factor) for factor in RATE_FACTORS]
         done = begun.get(setting.width, [])
         rest = stacks(range(config.replicates), done, stack_size(setting.model, recipe))
-        units += [WidthUnit(setting, replicates, config.lr_per_width) for replicates in (*done, *rest)]
-    per_width = config.replicates + (len(RATE_FACTORS) * PILOT_MEMBERS if config.lr_per_width else 0)
+        units += [WidthUnit(setting, replicates, config.lr_per_width) for replicates in sorted((*done, *rest))]
+    net_steps = len(config.widths) * members_per_width(config) * recipe.steps
     networks = f"{config.replicates:,} networks × {len(config.widths)} widths"
     describe = _Describe(tuple(settings), tuple(units), task)
-    return Experiment("widen", units, len(config.widths) * per_width * recipe.steps, networks, describe)
+    return Experiment("widen", units, net_steps, networks, describe)
+
+
+def members_per_width(config: WidenConfig) -> int:
+    """Return how many networks are trained at each width, pilots included."""
+    return config.replicates + (len(RATE_FACTORS) * PILOT_MEMBERS if config.lr_per_width else 0)
 
 
 def success_criterion(config: WidenConfig, task: Task) -> Criterion:
@@ -57,15 +61,12 @@ def covered(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
 
 def _setting(config: WidenConfig, task: Task, recipe: Recipe, criterion: Criterion, width: int) -> Setting:
     model = make_network(config, task, (width,))
-    if isinstance(model, MLP):
-        scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
-    elif config.lazy or config.parametrization != "standard":
+    if model.output_layer is None and (config.lazy or config.parametrization != "standard"):
         raise BadInput(
             f"{task.name}: the outgoing weights are fixed, so that --parametrization and --lazy have no meaning; "
             "leave them out."
         )
-    else:
-        scaled = Scales(None, None)
+    scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
     return Setting(model, width, recipe, scaled, criterion, config.seed)
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.mlp import MLP, initial_std
 from escapedim.specs import Spec, take_params
 from escapedim.widening.config import PARAMETRIZATIONS
 
@@ -53,13 +53,13 @@ def scales(model: MLP, optimizer: Spec, parametrization: Spec, lazy: bool) -> Sc
 def _initial(model: MLP, name: str, base: int) -> dict[str, float]:
     inputs, width, outputs = model.sizes
     ratio = base / width
-    drawn = {layer: model.std(shape) for layer, shape in (("in", (width, inputs)), ("out", (outputs, width)))}
-    at_base = {layer: model.std(shape) for layer, shape in (("in", (base, inputs)), ("out", (outputs, base)))}
-    outgoing = math.sqrt(ratio) if name == "ntk" else ratio
-    return {
-        "layer1.weight": at_base["in"] / drawn["in"],
-        OUTGOING: outgoing * at_base["out"] / drawn["out"],
-    }
+    incoming = _spread(model, (base, inputs)) / _spread(model, (width, inputs))
+    outgoing = _spread(model, (outputs, base)) / _spread(model, (outputs, width))
+    return {"layer1.weight": incoming, OUTGOING: outgoing * (math.sqrt(ratio) if name == "ntk" else ratio)}
+
+
+def _spread(model: MLP, shape: tuple[int, int]) -> float:
+    return initial_std(model.init_name, shape)
 
 
 def _rates(growth: float, name: str, adaptive: bool) -> dict[str, float]:
@@ -78,5 +78,3 @@ def _row(model: MLP, factors: dict[str, float]) -> Tensor | None:
     for name, columns in layout.slices.items():
         row[columns] = factors.get(name, 1.0)
     return row
-
-

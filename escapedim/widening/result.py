@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from escapedim.comparison.statistics import wilson
-from escapedim.landscape.levels import levels
 from escapedim.models.layout import Layout
 from escapedim.records.summary import Level, Quantiles, RateTrial, Threshold, Width
 from escapedim.tasks.base import Criterion

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from escapedim.models.layout import Layout
+from escapedim.models.mlp import MLP
 from escapedim.tasks.base import Criterion
-from escapedim.training.certification import Model, endings, make_landing
+from escapedim.training.certification import endings, make_landing
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.initial import drawn_row, order_seed
 from escapedim.training.metrics import measure
@@ -26,14 +27,20 @@ from escapedim.training.units import Arrays, Context, Outcome
 from escapedim.widening.parametrization import Scales
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
-RATE_FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)  # of the recipe's learning rate; ours; the first of equally good ones is taken
+RATE_FACTORS = (
+    1.0,
+    0.5,
+    2.0,
+    0.25,
+    4.0,
+)  # of the recipe's learning rate; ours; the first of equally good ones is taken
 
 
 @dataclass(frozen=True)
 class Setting:
     """What all units of one width share."""
 
-    model: Model
+    model: MLP
     width: int
     recipe: Recipe
     scales: Scales

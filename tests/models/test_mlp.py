@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from escapedim.models.mlp import DRAWS, MLP
+from escapedim.models.mlp import MLP, SPREADS
 
 MODULES = {
     "relu": nn.ReLU(),
@@ -65,7 +65,7 @@ def test_apply_is_a_plain_network(sizes, activation, samples):
     torch.testing.assert_close(MLP(sizes, activation).apply(params, x), expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", SPREADS)
 def test_init_draws_float64_weights_and_no_biases(name):
     model = MLP((7, 4, 3), "relu", name)
     params = model.init(generator())
@@ -76,7 +76,7 @@ def test_init_draws_float64_weights_and_no_biases(name):
     assert params["layer1.weight"].all()
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", SPREADS)
 def test_a_draw_is_the_generators_alone(name):
     model = MLP((7, 4, 3), "relu", name)
     first, again, other = (model.init(generator(seed)) for seed in (1, 1, 2))
