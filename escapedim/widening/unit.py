@@ -27,13 +27,7 @@ from escapedim.training.units import Arrays, Context, Outcome
 from escapedim.widening.parametrization import Scales
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
-RATE_FACTORS = (
-    1.0,
-    0.5,
-    2.0,
-    0.25,
-    4.0,
-)  # of the recipe's learning rate; ours; the first of equally good ones is taken
+RATE_FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)  # of the recipe's rate, the first of equally good ones is taken; ours
 
 
 @dataclass(frozen=True)
