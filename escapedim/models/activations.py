@@ -1,4 +1,4 @@
-"""Activation functions with their derivatives, as the hand-derived gradient of a fully connected net needs them.
+"""Activation functions with their derivatives, as hand-derived gradients and Hessians of nets need them.
 
 Conventions: `erf` is erf(z / √2), the sigmoidal unit of the soft-committee literature; `gelu` is the exact
 one (through erf); `sigmoid` the logistic function. Every derivative is held against autograd in the tests.
@@ -24,11 +24,15 @@ class Activation:
     """An elementwise function and its vector-Jacobian product.
 
     `backward(grad, z, a)` overwrites grad by grad · σ'(z) and returns it, where a = σ(z); all tensors of one shape.
-    With `in_place` the derivative needs only a, so that a may be written over z.
+    With `in_place` the derivative needs only a, so that a may be written over z. `first` and `second` are σ' and σ''
+    of z; torch can differentiate them in turn. An `odd` function has σ(-z) = -σ(z): its units have mirror images.
     """
 
     function: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    first: Callable[[Tensor], Tensor]
+    second: Callable[[Tensor], Tensor]
+    odd: bool = False
     in_place: Callable[[Tensor], Tensor] | None = None
 
 
@@ -40,14 +44,34 @@ def _erf_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     return grad.mul_(torch.exp(-0.5 * z * z)).mul_(math.sqrt(2 / math.pi))
 
 
+def _erf_first(z: Tensor) -> Tensor:
+    return math.sqrt(2 / math.pi) * torch.exp(-0.5 * z * z)
+
+
+def _erf_second(z: Tensor) -> Tensor:
+    return -z * _erf_first(z)
+
+
 def _relu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     _ops.threshold_backward.grad_input(grad, a, 0, grad_input=grad)
     return grad
 
 
+def _relu_first(z: Tensor) -> Tensor:
+    return (z > 0).to(z.dtype)
+
+
 def _tanh_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     _ops.tanh_backward.grad_input(grad, a, grad_input=grad)
     return grad
+
+
+def _tanh_first(z: Tensor) -> Tensor:
+    return 1 - torch.tanh(z) ** 2
+
+
+def _tanh_second(z: Tensor) -> Tensor:
+    return -2 * torch.tanh(z) * _tanh_first(z)
 
 
 def _sigmoid(z: Tensor) -> Tensor:
@@ -62,6 +86,14 @@ def _sigmoid_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     return grad.mul_(a).mul_(1 - a)
 
 
+def _sigmoid_first(z: Tensor) -> Tensor:
+    return _sigmoid(z) * _sigmoid(-z)
+
+
+def _sigmoid_second(z: Tensor) -> Tensor:
+    return _sigmoid_first(z) * (1 - 2 * _sigmoid(z))
+
+
 def _gelu(z: Tensor) -> Tensor:
     return _normal_cdf(z) * z
 
@@ -69,6 +101,18 @@ def _gelu(z: Tensor) -> Tensor:
 def _gelu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
     density = torch.exp(-0.5 * z * z).mul_(1 / math.sqrt(2 * math.pi))
     return grad.mul_(_normal_cdf(z).add_(density.mul_(z)))
+
+
+def _gelu_first(z: Tensor) -> Tensor:
+    return _normal_cdf(z) + z * _normal_density(z)
+
+
+def _gelu_second(z: Tensor) -> Tensor:
+    return (2 - z * z) * _normal_density(z)
+
+
+def _normal_density(z: Tensor) -> Tensor:
+    return torch.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
 
 
 def _normal_cdf(z: Tensor) -> Tensor:
@@ -85,10 +129,10 @@ def _softplus_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
 
 
 TABLE: dict[str, Activation] = {
-    "relu": Activation(torch.relu, _relu_backward, torch.relu_),
-    "tanh": Activation(torch.tanh, _tanh_backward, torch.tanh_),
-    "sigmoid": Activation(_sigmoid, _sigmoid_backward, _sigmoid_in_place),
-    "gelu": Activation(_gelu, _gelu_backward),
-    "softplus": Activation(_softplus, _softplus_backward),
-    "erf": Activation(_erf, _erf_backward),
+    "relu": Activation(torch.relu, _relu_backward, _relu_first, torch.zeros_like, in_place=torch.relu_),
+    "tanh": Activation(torch.tanh, _tanh_backward, _tanh_first, _tanh_second, odd=True, in_place=torch.tanh_),
+    "sigmoid": Activation(_sigmoid, _sigmoid_backward, _sigmoid_first, _sigmoid_second, in_place=_sigmoid_in_place),
+    "gelu": Activation(_gelu, _gelu_backward, _gelu_first, _gelu_second),
+    "softplus": Activation(_softplus, _softplus_backward, _sigmoid, _sigmoid_first),
+    "erf": Activation(_erf, _erf_backward, _erf_first, _erf_second, odd=True),
 }

@@ -1,0 +1,201 @@
+"""Endings: where each member stopped, as far as it can be certified.
+
+The loss decides what is a global minimum, never the spectrum: there the minima may be degenerate. Channels to infinity
+are told before minima, since the gradient norm is below any tolerance far along them. What is left is polished to a
+critical point, and the spectrum of its Hessian names it. What cannot be certified is stalled or undecided, and says
+why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from escapedim.landscape.channels import find_channels
+from escapedim.landscape.plateaus import falls_along_a_line, has_twins
+from escapedim.landscape.polish import NEAR, Polished, Refusal, polish
+from escapedim.landscape.spectrum import Spectrum, spectrum
+from escapedim.landscape.surface import MATRICES, Surface, chunks
+from escapedim.landscape.vocabulary import Ending
+
+MOST_PARAMETERS = 1000  # of a full spectrum: a member's Hessian is 8 MB there and takes about a second; ours
+QUIET = 1e-6  # gradient norm below which a member that has no critical point nearby counts as stalled; ours
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """What is known of each member's ending, one entry a member.
+
+    Extreme eigenvalues are NaN where no spectrum was taken, counts of directions 0, and `limit_loss` is the loss at
+    the end of a channel. `flat_directions` are explained by symmetries, `zero_directions` are not and make the
+    curvature `marginal`. `flat` is the polished point, `moved` its distance from where the member was. `reason` is a
+    clause for what is not certified, "" where nothing is to be said.
+    """
+
+    ending: np.ndarray
+    marginal: np.ndarray
+    loss: np.ndarray
+    gradient_norm: np.ndarray
+    smallest_eigenvalue: np.ndarray
+    largest_eigenvalue: np.ndarray
+    negative_directions: np.ndarray
+    flat_directions: np.ndarray
+    zero_directions: np.ndarray
+    moved: np.ndarray
+    reason: np.ndarray
+    limit_loss: np.ndarray
+    flat: Tensor
+
+    def __len__(self) -> int:
+        return len(self.ending)
+
+
+def certify(surface: Surface, flat: Tensor, global_below: float | None) -> Certificates:
+    """Name the endings of members `(members, parameters)`.
+
+    Parameters
+    ----------
+    global_below
+        A loss below it is a global minimum; None where the infimum of the loss is not known, and then every
+        certified minimum is called a bad one: the caller knows which members succeeded.
+    """
+    stacks = chunks(flat, MATRICES * flat.shape[1] ** 2)
+    parts = [_Certifier(surface, part, global_below).certificates() for part in stacks]
+    columns = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Certificates)
+        if field.name != "flat"
+    }
+    return Certificates(**columns, flat=torch.cat([part.flat for part in parts]))
+
+
+class _Certifier:
+    """The decisions in their order; members that are settled take no part in what follows."""
+
+    def __init__(self, surface: Surface, flat: Tensor, global_below: float | None) -> None:
+        self._surface, self._flat, self._below = surface, flat.clone(), global_below
+        self._loss, gradient = surface.loss(flat), surface.gradient(flat)
+        self._norm = surface.norm(gradient)
+        self._open = torch.ones(len(flat), dtype=torch.bool, device=flat.device)
+        self._ending = np.full(len(flat), Ending.UNDECIDED, dtype=object)
+        self._reason = np.full(len(flat), "", dtype=object)
+        self._moved, self._limit = torch.zeros_like(self._loss), torch.full_like(self._loss, torch.nan)
+        self._extremes = torch.full((len(flat), 2), torch.nan, dtype=flat.dtype)
+        self._counts = torch.zeros(len(flat), 3, dtype=torch.long)
+
+    def certificates(self) -> Certificates:
+        """Decide, and put the columns together."""
+        self._by_loss()
+        self._channels()
+        self._unready()
+        self._polish()
+        self._by_curvature()
+        extremes, counts = self._extremes.numpy(), self._counts.numpy()
+        return Certificates(
+            ending=self._ending,
+            marginal=counts[:, 2] > 0,
+            loss=self._loss.cpu().numpy(),
+            gradient_norm=self._norm.cpu().numpy(),
+            smallest_eigenvalue=extremes[:, 0],
+            largest_eigenvalue=extremes[:, 1],
+            negative_directions=counts[:, 0],
+            flat_directions=counts[:, 1],
+            zero_directions=counts[:, 2],
+            moved=self._moved.cpu().numpy(),
+            reason=self._reason,
+            limit_loss=self._limit.cpu().numpy(),
+            flat=self._flat,
+        )
+
+    def _left(self) -> Tensor:
+        return self._open.nonzero()[:, 0]
+
+    def _settle(self, rows: Tensor, ending: Ending, reason: str = "") -> None:
+        self._open[rows] = False
+        self._ending[rows.cpu().numpy()], self._reason[rows.cpu().numpy()] = ending, reason
+
+    def _settle_each(self, rows: Tensor, ending: Ending, reason: Callable[[int], str]) -> None:
+        for row in rows.tolist():
+            self._settle(torch.tensor([row]), ending, reason(row))
+
+    def _by_loss(self) -> None:
+        finite = self._loss.isfinite() & self._norm.isfinite()
+        self._settle((~finite).nonzero()[:, 0], Ending.DIVERGED)
+        if self._below is not None:
+            self._settle((finite & (self._loss < self._below)).nonzero()[:, 0], Ending.GLOBAL_MINIMUM)
+
+    def _channels(self) -> None:
+        rows = self._left()
+        units = self._surface.units(self._flat[rows]) if len(rows) else None
+        if units is None:
+            return
+        channels = find_channels(units, self._loss[rows])
+        self._limit[rows] = channels.limit_loss
+        self._settle(rows[channels.found], Ending.CHANNEL)
+
+    def _unready(self) -> None:
+        far = (self._open & ~(self._norm < NEAR)).nonzero()[:, 0]
+        self._settle_each(
+            far,
+            Ending.UNDECIDED,
+            lambda row: (
+                f"the gradient norm is still {self._norm[row]:.0e}: the descent did not come near a critical point"
+            ),
+        )
+        if self._flat.shape[1] > MOST_PARAMETERS:
+            self._settle(self._left(), Ending.UNDECIDED, f"more than {MOST_PARAMETERS:,} parameters")
+
+    def _polish(self) -> None:
+        rows = self._left()
+        if not len(rows):
+            return
+        polished: Polished = polish(self._surface, self._flat[rows])
+        self._flat[rows], self._norm[rows], self._moved[rows] = polished.flat, polished.gradient_norm, polished.moved
+        self._loss[rows] = self._surface.loss(polished.flat)
+        kinks = self._surface.kinks(polished.flat).tolist()
+        for row, refusal, kink in zip(rows.tolist(), polished.refusals, kinks, strict=True):
+            one = torch.tensor([row])
+            if kink:
+                self._settle(one, Ending.STALLED, "a sample lies on the kink of a relu unit")
+            elif refusal in (Refusal.FAR, Refusal.SLOW) and self._norm[row] < QUIET:
+                self._settle(one, Ending.STALLED, f"a slow plateau: {refusal.value}")
+            elif refusal is not None:
+                self._settle(one, Ending.UNDECIDED, refusal.value)
+
+    def _by_curvature(self) -> None:
+        rows = self._left()
+        if not len(rows):
+            return
+        flat = self._flat[rows]
+        found = spectrum(self._surface.hessian(flat), self._surface.symmetries(flat), self._norm[rows])
+        self._note(rows, found)
+        self._settle(rows[~found.known], Ending.UNDECIDED, Refusal.BROKEN.value)
+        self._settle(rows[found.known & (found.negative > 0)], Ending.SADDLE)
+        dead = self._surface.dead(self._flat).sum(1)
+        self._settle_each(
+            (self._open & (dead > 0)).nonzero()[:, 0],
+            Ending.UNDECIDED,
+            lambda row: f"{dead[row]} dead unit{'s' if dead[row] > 1 else ''}",
+        )
+        self._lines()
+        self._settle(self._left(), Ending.BAD_MINIMUM)
+
+    def _lines(self) -> None:
+        rows = self._left()
+        units = self._surface.units(self._flat[rows]) if len(rows) else None
+        if units is None:
+            return
+        twins = has_twins(units)
+        falls = falls_along_a_line(self._surface, self._flat[rows], units)
+        self._settle(rows[falls], Ending.PLATEAU_SADDLE)
+        if not units.smooth:
+            reason = "equal relu units: on a finite sample their line has no curvature of its own"
+            self._settle(rows[twins & ~falls], Ending.UNDECIDED, reason)
+
+    def _note(self, rows: Tensor, found: Spectrum) -> None:
+        self._extremes[rows.cpu()] = torch.stack([found.smallest, found.largest], 1).cpu()
+        self._counts[rows.cpu()] = torch.stack([found.negative, found.explained, found.zero], 1).cpu()

@@ -1,0 +1,169 @@
+"""The surface of a fully connected net on given samples.
+
+Gradient and Hessian come from `torch.func` for any depth; one hidden layer has a Hessian by hand. Directions that
+cannot change the loss: the rescaling of a relu unit (w_i, b_i, -a_i); under cross-entropy one number added to all
+outputs, from the biases or from each input of the last layer; and the line along which equal units share their output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from escapedim.landscape.duplicates import twins_of
+from escapedim.landscape.one_hidden import OneHidden, even_weights
+from escapedim.landscape.surface import KINK, Units, in_chunks
+from escapedim.models.activations import TABLE
+from escapedim.models.layout import Layout
+from escapedim.models.losses import LOSSES
+from escapedim.models.mlp import MLP
+
+
+class MLPSurface:
+    """See `Surface`.
+
+    `x` is `(samples, inputs)` and `targets` `(samples, outputs)`, one-hot under "cross-entropy"; `weights`
+    `(samples,)` sum to 1 and replace the mean over samples of the squared error.
+    """
+
+    def __init__(self, model: MLP, loss: str, x: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
+        self._model, self._loss_name, self._x = model, loss, x
+        self._layout, self._activation = Layout(model.shapes), TABLE[model.activation]
+        per_sample = weights if weights is not None else even_weights(x)
+        self._hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
+
+        def criterion(outputs: Tensor) -> Tensor:
+            if weights is None:
+                return LOSSES[loss](outputs, targets)
+            return weights @ ((outputs - targets) ** 2).mean(-1)
+
+        self._criterion = criterion
+
+    def _member_loss(self, row: Tensor) -> Tensor:
+        tensors = {name: view[0] for name, view in self._layout.views(row[None]).items()}
+        return self._criterion(self._model.apply(tensors, self._x))
+
+    @property
+    def _numbers(self) -> int:
+        return 6 * len(self._x) * sum(self._model.sizes)  # values and slopes of every layer, there and back
+
+    def loss(self, flat: Tensor) -> Tensor:
+        """See `Surface`."""
+        return in_chunks(torch.func.vmap(self._member_loss), flat, self._numbers)
+
+    def gradient(self, flat: Tensor) -> Tensor:
+        """See `Surface`."""
+        return in_chunks(torch.func.vmap(torch.func.grad(self._member_loss)), flat, self._numbers)
+
+    def hessian(self, flat: Tensor) -> Tensor:
+        """See `Surface`."""
+        if self._hidden is not None:
+            return in_chunks(self._hidden.hessian, flat, self._hidden.numbers)
+        second = torch.func.vmap(torch.func.hessian(self._member_loss))
+        return in_chunks(second, flat, self._numbers * flat.shape[1])
+
+    def norm(self, gradient: Tensor) -> Tensor:
+        """Return the 2-norm."""
+        norm: Tensor = gradient.norm(dim=1)
+        return norm
+
+    def symmetries(self, flat: Tensor) -> Tensor:
+        """See the module; directions that no member of the stack has are left out."""
+        rows = [row for row in self._directions(flat) if bool((row != 0).any())]
+        return torch.stack(rows, -1) if rows else flat.new_zeros(*flat.shape, 0)
+
+    def _directions(self, flat: Tensor) -> Iterator[Tensor]:
+        if self._model.activation == "relu":
+            yield from self._rescalings(flat)
+        if self._loss_name == "cross-entropy":
+            yield from self._constants(flat)
+        yield from self._lines(flat)
+
+    def _rescalings(self, flat: Tensor) -> Iterator[Tensor]:
+        tensors = self._layout.views(flat)
+        for n in range(1, self._model.depth):
+            for unit in range(self._model.sizes[n]):
+                row = torch.zeros_like(flat)
+                views = self._layout.views(row)
+                for name in (f"layer{n}.weight", f"layer{n}.bias"):
+                    if name in views:
+                        views[name][:, unit] = tensors[name][:, unit]
+                views[f"layer{n + 1}.weight"][:, :, unit] = -tensors[f"layer{n + 1}.weight"][:, :, unit]
+                yield row
+
+    def _constants(self, flat: Tensor) -> Iterator[Tensor]:
+        last = f"layer{self._model.depth}"
+        if f"{last}.bias" in self._layout.shapes:
+            row = torch.zeros_like(flat)
+            self._layout.views(row)[f"{last}.bias"][:] = 1
+            yield row
+        for unit in range(self._model.sizes[-2]):
+            row = torch.zeros_like(flat)
+            self._layout.views(row)[f"{last}.weight"][:, :, unit] = 1
+            yield row
+
+    def _lines(self, flat: Tensor) -> Iterator[Tensor]:
+        units = self.units(flat)
+        if units is None:
+            return
+        twin, sign = twins_of(units)
+        for unit in range(1, twin.shape[1]):
+            members = (twin[:, unit] >= 0).nonzero()[:, 0]
+            for output in range(self._model.sizes[-1]):
+                row = torch.zeros_like(flat)
+                outgoing = self._layout.views(row)["layer2.weight"]
+                outgoing[members, output, unit] = 1
+                outgoing[members, output, twin[members, unit]] = -sign[members, unit]
+                yield row
+
+    def _pre_activations(self, flat: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of each hidden layer z and |w||x| `(members, samples, units)`, biases counted in the lengths."""
+        tensors, x = self._layout.views(flat), self._x
+        for n in range(1, self._model.depth):
+            weight, bias = tensors[f"layer{n}.weight"], tensors.get(f"layer{n}.bias")
+            z = x @ weight.mT
+            square, size = weight.square().sum(-1), x.square().sum(-1)
+            if bias is not None:
+                z, square, size = z + bias.unsqueeze(1), square + bias.square(), size + 1
+            yield z, (size.unsqueeze(-1) * square.unsqueeze(1)).sqrt()
+            x = self._activation.function(z)
+
+    def kinks(self, flat: Tensor) -> Tensor:
+        """Say where a sample lies on the kink of a relu unit."""
+        if self._model.activation != "relu":
+            return torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
+        return in_chunks(self._on_kinks, flat, self._numbers)
+
+    def _on_kinks(self, flat: Tensor) -> Tensor:
+        # Strictly: where w or x is 0 nothing jumps.
+        layers = [(z.abs() < KINK * size).flatten(1).any(1) for z, size in self._pre_activations(flat)]
+        return torch.stack(layers).any(0)
+
+    def dead(self, flat: Tensor) -> Tensor:
+        """Say which relu units are off on every sample, and which units have no weights at all."""
+        return in_chunks(self._dead, flat, self._numbers)
+
+    def _dead(self, flat: Tensor) -> Tensor:
+        tensors, dead = self._layout.views(flat), []
+        for n, (z, _) in enumerate(self._pre_activations(flat), start=1):
+            off = (z <= 0).all(1) if self._model.activation == "relu" else torch.zeros_like(z[:, 0], dtype=torch.bool)
+            empty = (tensors[f"layer{n}.weight"] == 0).all(2) & (tensors[f"layer{n + 1}.weight"] == 0).all(1)
+            dead.append(off | empty)
+        return torch.cat(dead, 1)
+
+    def units(self, flat: Tensor) -> Units | None:
+        """See `Surface`."""
+        if self._hidden is None:
+            return None
+        return Units(
+            incoming=self._hidden.incoming(flat),
+            outgoing=self._hidden.outgoing(flat),
+            offset=self._layout.views(flat).get("layer2.bias", flat[:, :0]),
+            inputs=self._hidden.inputs,
+            activation=self._activation,
+            smooth=self._model.activation != "relu",
+            criterion=self._criterion,
+            columns=self._hidden.outgoing_columns,
+        )
