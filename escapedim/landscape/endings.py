@@ -139,12 +139,8 @@ class _Certifier:
 
     def _unready(self) -> None:
         far = (self._open & ~(self._norm < NEAR)).nonzero()[:, 0]
-        self._settle_each(
-            far,
-            Ending.UNDECIDED,
-            lambda row: (
-                f"the gradient norm is still {self._norm[row]:.0e}: the descent did not come near a critical point"
-            ),
+        self._settle(
+            far, Ending.UNDECIDED, f"a gradient norm above {NEAR:g}: the descent did not come near a critical point"
         )
         if self._flat.shape[1] > MOST_PARAMETERS:
             self._settle(self._left(), Ending.UNDECIDED, f"more than {MOST_PARAMETERS:,} parameters")

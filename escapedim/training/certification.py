@@ -7,17 +7,20 @@ more would take too long. It is computed in float64 on the CPU, whatever a stack
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.landscape.endings import Certificates, Ending, certify
+from escapedim.landscape.endings import MOST_PARAMETERS, Certificates, certify
 from escapedim.landscape.landing import land
+from escapedim.landscape.levels import CERTIFIED
 from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.polish import NEAR
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.surface import Surface
+from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
@@ -26,7 +29,6 @@ from escapedim.training.data import Data
 from escapedim.training.descent import Job, Landed, Landing, State
 from escapedim.training.recipe import Recipe
 
-MOST_PARAMETERS = 1000  # of a network whose full spectrum is computed; ours
 MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours
 
 
@@ -98,24 +100,18 @@ def _certificates(job: Job, task: Task, end: Tensor, diverged: Tensor) -> list[d
 
 
 def _rows(found: Certificates) -> list[dict[str, Any]]:
-    level = torch.where(found.limit_loss.isnan(), found.loss, found.limit_loss).tolist()
-    smallest, negative = found.smallest_eigenvalue.tolist(), found.negative_directions.tolist()
+    levels = np.where(np.isfinite(found.limit_loss), found.limit_loss, found.loss)
     return [
         _row(
             ending,
-            found.reason[n],
+            str(found.reason[n]),
             bool(found.marginal[n]),
-            _number(smallest[n]),
-            int(negative[n]) if math.isfinite(smallest[n]) else None,
-            _number(level[n]) if ending in CERTIFIED else None,
+            _number(found.smallest_eigenvalue[n]),
+            int(found.negative_directions[n]) if np.isfinite(found.smallest_eigenvalue[n]) else None,
+            _number(levels[n]) if ending in CERTIFIED else None,
         )
         for n, ending in enumerate(found.ending)
     ]
-
-
-CERTIFIED: Final = frozenset(
-    [Ending.GLOBAL_MINIMUM, Ending.BAD_MINIMUM, Ending.SADDLE, Ending.PLATEAU_SADDLE, Ending.CHANNEL]
-)
 
 
 def _row(
@@ -137,4 +133,4 @@ def _row(
 
 
 def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) else None

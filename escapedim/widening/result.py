@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from escapedim.comparison.statistics import wilson
+from escapedim.landscape.levels import levels
+from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.records.summary import Level, Quantiles, RateTrial, Threshold, Width
 from escapedim.tasks.base import Criterion
@@ -84,7 +87,20 @@ def _thresholds(criterion: Criterion) -> list[float]:
 
 
 def _levels(columns: Mapping[str, list[Any]]) -> list[Level]:
-    return []
+    loss = _floats(columns["level"])
+    found = levels(
+        ending=np.array([Ending(name) for name in columns["ending"]], dtype=object),
+        loss=loss,
+        limit_loss=loss,
+        marginal=np.array(columns["marginal"]),
+        smallest_eigenvalue=_floats(columns["smallest_eigenvalue"]),
+        negative_directions=np.array([count or 0 for count in columns["negative_directions"]]),
+    )
+    return [Level(**{**asdict(level), "ending": level.ending.value}) for level in found]
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _trial(pilot: Metrics) -> RateTrial:
