@@ -11,6 +11,7 @@ import torch
 from escapedim.comparison.statistics import wilson
 from escapedim.models.mlp import MLP
 from escapedim.records.summary import Kind, Result, TrainResult
+from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig, TrainingConfig
 from escapedim.training.descent import Job, State, descend
@@ -129,7 +130,7 @@ def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) 
         }
         return describe_members(model, task, keep, members, checkpoints)
 
-    return Experiment("train", units, config.replicates * recipe.steps, f"{config.replicates} networks", describe)
+    return Experiment("train", units, config.replicates * recipe.steps, counted(config.replicates, "network"), describe)
 
 
 def describe_members(
