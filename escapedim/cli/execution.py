@@ -99,7 +99,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
             closing(make_backend(settings.task, config.dtype, config.device, jobs, interrupts.came)) as backend,
         ):
             complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
-    except Exception:
+    except BaseException:  # a library that runs out of memory may raise one that is no Exception
         run.write("failed")
         raise
     if not complete:

@@ -220,6 +220,9 @@ def run(command: Callable[[], Any]) -> int:
     except OSError as error:
         sys.stderr.write(f"escapedim: {error}; what was finished is saved.\n")
         return 1
+    except MemoryError:
+        sys.stderr.write("escapedim: out of memory; what was finished is saved: use a machine with more memory.\n")
+        return 1
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     return 0

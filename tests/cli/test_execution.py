@@ -87,6 +87,17 @@ def test_a_worker_that_cannot_be_made_fails_the_run(cli: Cli, tmp_path, monkeypa
     assert json.loads((tmp_path / "train.json").read_text())["status"] == "failed"
 
 
+def test_a_parent_without_memory_is_one_sentence(cli: Cli, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr("escapedim.records.checkpoint.encode", fail)
+    ended = cli("train", *TINY, "--quiet")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert ended.err.startswith("escapedim: out of memory; what was finished is saved")
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "failed"
+
+
 def test_provenance_says_what_was_run(cli: Cli, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["escapedim", "train", "x"])
     assert cli("train", *TINY, "--seed", "7").code == 0
