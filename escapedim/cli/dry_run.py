@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from escapedim.cli.settings import Settings
 from escapedim.records.folders import RunPaths
-from escapedim.reporting.numbers import duration
+from escapedim.reporting.numbers import counted, duration
 from escapedim.reporting.table import text_table
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate
@@ -47,8 +47,8 @@ def describe_plan(
     column = max(len(text) for text in shown.values())
     lines = [f"{key:<{width}}  {text:<{column}}  {settings.sources[key]}" for key, text in shown.items()]
     cost = (
-        f"{estimate.networks:,} networks, {estimate.net_steps:,} network steps: about {duration(estimate.seconds)} "
-        f"and {estimate.memory_mb:,.0f} MB."
+        f"{counted(estimate.networks, 'network')}, {counted(estimate.net_steps, 'network step')}: "
+        f"about {duration(estimate.seconds)} and {estimate.memory_mb:,.0f} MB."
     )
     paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
     blocks = [

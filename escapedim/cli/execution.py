@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -59,8 +60,8 @@ class Output:
     force: bool = False
 
 
-def execute(command: Command[C], given: Given, output: Output, interrupts: Interrupts) -> None:
-    """Do what a command says, from the options to the report; a signal that came is seen at the next step."""
+def execute(command: Command[C], given: Given, output: Output) -> None:
+    """Do what a command says, from the options to the report."""
     settings = resolve(command.model, given)
     _check_device(settings.config)
     identity = run_id(command.kind, settings.config, settings.task.identity)
@@ -75,11 +76,8 @@ def execute(command: Command[C], given: Given, output: Output, interrupts: Inter
             describe_plan(settings, identity, paths, estimate, plan, as_json=output.json)
         return
     _check_memory(estimate)
-    run = Run.open(output.out, command.kind, identity, output.force)
-    try:
+    with Interrupts() as interrupts, closing(Run.open(output.out, command.kind, identity, output.force)) as run:
         summary = _train(command, settings, run, interrupts, output)
-    finally:
-        run.close()
     _show(summary, output)
 
 
@@ -94,15 +92,15 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
     jobs = _useful_jobs(config, experiment)
-    backend = make_backend(settings.task, config.dtype, config.device, jobs, interrupts.came)
     try:
-        with progress:
+        with (
+            progress,
+            closing(make_backend(settings.task, config.dtype, config.device, jobs, interrupts.came)) as backend,
+        ):
             complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
-    except EscapedimError:
+    except BaseException:  # a library that runs out of memory may raise one that is no Exception
         run.write("failed")
         raise
-    finally:
-        backend.close()
     if not complete:
         run.write("interrupted")
         raise Interrupted(

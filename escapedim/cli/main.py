@@ -14,7 +14,7 @@ import typer
 
 from escapedim import __version__
 from escapedim.cli import options as opt
-from escapedim.cli.signals import Interrupts
+from escapedim.cli import signals, streams
 from escapedim.cli.streams import standard_output
 
 app = typer.Typer(
@@ -237,14 +237,13 @@ def _execute(
     override: list[str] | None,
     output: dict[str, Any],
 ) -> None:
-    with Interrupts() as interrupts:  # before the imports, which take a second
-        from escapedim.cli import commands
-        from escapedim.cli.execution import Output, execute
-        from escapedim.cli.settings import Given
+    from escapedim.cli import commands
+    from escapedim.cli.execution import Output, execute
+    from escapedim.cli.settings import Given
 
-        flags = {key: value for key, value in given.items() if value is not None}
-        given_all = Given(flags, override or (), config, preset)
-        execute(getattr(commands, name), given_all, Output(**output), interrupts)
+    flags = {key: value for key, value in given.items() if value is not None}
+    given_all = Given(flags, override or (), config, preset)
+    execute(getattr(commands, name), given_all, Output(**output))
 
 
 def run(command: Callable[[], Any]) -> int:
@@ -256,11 +255,11 @@ def run(command: Callable[[], Any]) -> int:
     except EscapedimError as error:
         sys.stderr.write(f"escapedim: {' '.join(str(error).split())}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("escapedim: stopped at once; the last saved state is good: the same command continues.\n")
-        return 130
     except OSError as error:
         sys.stderr.write(f"escapedim: {error}; what was finished is saved.\n")
+        return 1
+    except MemoryError:
+        sys.stderr.write("escapedim: out of memory; what was finished is saved: use a machine with more memory.\n")
         return 1
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
@@ -268,9 +267,8 @@ def run(command: Callable[[], Any]) -> int:
 
 
 def main() -> None:
-    """Console script."""
-    sys.exit(run(lambda: app(prog_name="escapedim")))
-
-
-if __name__ == "__main__":
-    main()
+    """Run the command line of this process and end it; `escapedim.__main__` is the console script."""
+    streams.prepare()
+    code = run(lambda: app(prog_name="escapedim"))
+    signals.ignore()  # Python would give them back at exit, and one that comes then would kill
+    sys.exit(code)

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from escapedim.cli import decimal_yaml
 from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
@@ -91,7 +92,7 @@ def presets() -> dict[str, Mapping[str, Any]]:
     """Return the presets that come with the package, by name."""
     folder = resources.files("escapedim") / "presets"
     files = [file for file in folder.iterdir() if file.name.endswith(".yaml")]
-    return {file.name.removesuffix(".yaml"): yaml.safe_load(file.read_text()) for file in sorted(files, key=str)}
+    return {file.name.removesuffix(".yaml"): decimal_yaml.load(file.read_text()) for file in sorted(files, key=str)}
 
 
 def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
@@ -118,7 +119,7 @@ def _yaml_file(path: Path) -> Mapping[str, Any]:
             raise BadInput(f"--config {path} is not a regular file; expected a YAML file.")
         with path.open("rb") as file:
             raw = file.read(MAX_YAML_BYTES + 1)
-        content = yaml.safe_load(raw) if len(raw) <= MAX_YAML_BYTES else None
+        content = decimal_yaml.load(raw) if len(raw) <= MAX_YAML_BYTES else None
     except OSError as error:
         raise BadInput(f"cannot read --config {path}: {error.strerror}; expected a YAML file.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -135,7 +136,7 @@ def _override(item: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r}.")
     try:
-        return key.strip(), yaml.safe_load(text)
+        return key.strip(), decimal_yaml.load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"-o {item}: the value is not valid YAML: {_one_line(error)}; quote it.") from None
 

@@ -1,15 +1,30 @@
-"""Standard output: a reader that leaves is no failure, a disk that is full behind it is one sentence."""
+"""Standard streams: a reader that leaves is no failure, a disk that is full behind them is one sentence or nothing."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from escapedim.errors import EscapedimError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+def prepare() -> None:
+    """Make the standard streams usable: closed ones lead nowhere, and standard error never fails.
+
+    What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
+    told by `standard_output`.
+    """
+    _replace_closed()
+    sys.stderr = _never_failing(sys.stderr.fileno(), sys.stderr.encoding)
 
 
 @contextlib.contextmanager
@@ -32,6 +47,37 @@ def standard_output() -> Iterator[None]:
     except OSError as error:
         _discard_the_rest()
         raise EscapedimError(f"cannot write to standard output: {error.strerror}; what was done is saved.") from None
+
+
+def _replace_closed() -> None:
+    """Open the null device for every stream that the caller has closed, which Python sets to None.
+
+    In this order each gets the lowest free descriptor, its own: otherwise a file of the run would get it, and a library
+    or a child process that writes to descriptor 2 would write into that file.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)  # which keeps it open
+
+
+class _NeverFailing(io.FileIO):
+    """A file that drops what it cannot write."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        size = memoryview(data).nbytes
+        try:
+            written: int | None = super().write(data)
+        except OSError:
+            return size
+        return size if written is None else written
+
+
+def _never_failing(descriptor: int, encoding: str) -> io.TextIOWrapper:
+    raw = _NeverFailing(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="backslashreplace", line_buffering=True)
 
 
 def _discard_the_rest() -> None:

@@ -12,6 +12,7 @@ from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.loop import RoundUnit
 from escapedim.pruning.verdict import judge
 from escapedim.records.summary import Arm, Invariants, Layer, LotteryResult, Round
+from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import Experiment, columns, make_model
 from escapedim.training.points import kept_steps
@@ -34,7 +35,7 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
         kind="lottery",
         units=units,
         net_steps=config.replicates * per_replicate,
-        label=f"{networks} networks × {plan.rounds} rounds",
+        label=f"{counted(networks, 'network')} × {counted(plan.rounds, 'round')}",
         describe=_Describe(model, task, units, config.tolerance),
     )
 

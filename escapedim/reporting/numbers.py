@@ -115,9 +115,14 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def counted(number: float, noun: str) -> str:
+    """Return "1 network" or "3,000 networks"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def plural(number: int, noun: str) -> str:
-    """Return "1 round" or "3 rounds"."""
-    return f"{number:,}{TIE}{noun}{'' if number == 1 else 's'}"
+    """Return what `counted` does, with number and noun tied for a sentence."""
+    return counted(number, noun).replace(" ", TIE, 1)
 
 
 def p_value(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from tqdm import tqdm
 
-from escapedim.reporting.numbers import count, duration
+from escapedim.reporting.numbers import count, counted, duration
 
 if TYPE_CHECKING:
     _Tqdm = tqdm[None]
@@ -66,7 +66,7 @@ class LogLines(Progress):
 
     def _line(self, elapsed_s: float) -> str:
         share = self._done / self._total if self._total else 1.0
-        done = f"{count(self._done)} of {count(self._total)} network steps"
+        done = f"{count(self._done)} of {counted(self._total, 'network step')}"
         return f"{self._label}: {int(100 * share)} % ({done}), {self._time_left(elapsed_s)}"
 
     def _time_left(self, elapsed_s: float) -> str:

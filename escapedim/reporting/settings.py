@@ -70,7 +70,7 @@ def cost(summary: Summary) -> list[str]:
     """Return the lines on cost and the run folder; the folder stays on one line, to be copied."""
     spent = summary.cost
     parts = [
-        f"{numbers.count(spent.net_steps)} network steps",
+        numbers.counted(spent.net_steps, "network step"),
         f"{numbers.duration(spent.wall_s)} wall-clock time",
     ]
     if spent.peak_rss_mb is not None:

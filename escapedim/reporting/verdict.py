@@ -41,7 +41,8 @@ def _without_accuracy(result: LotteryResult) -> str:
     parts = [f"{name} in {numbers.successes(arm.success)}" for name, arm in arms.ordered(last)]
     place = f"at {numbers.density(last.density)} density ({numbers.rounds([last.round])})"
     criterion = f" ({result.success_criterion})" if result.success_criterion else ""
-    reached = f" The criterion{criterion} is met {place} by {numbers.listed(parts)} replicates." if parts else ""
+    noun = "replicate" if arms.replicates(result) == 1 else "replicates"
+    reached = f" The criterion{criterion} is met {place} by {numbers.listed(parts)} {noun}." if parts else ""
     return f"This task has no accuracy, so matching and winning are not defined.{reached}"
 
 

@@ -13,6 +13,7 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.records.summary import Kind, Result, TrainResult
+from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.certification import endings, make_landing
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
@@ -143,7 +144,7 @@ def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) 
         }
         return describe_members(model, task, keep, members, checkpoints)
 
-    return Experiment("train", units, config.replicates * recipe.steps, f"{config.replicates} networks", describe)
+    return Experiment("train", units, config.replicates * recipe.steps, counted(config.replicates, "network"), describe)
 
 
 def describe_members(

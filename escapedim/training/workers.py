@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import active_children, forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 import torch
 
@@ -29,6 +33,11 @@ from escapedim.training.units import Arrays, Context, Outcome, Unit
 SAVE_EVERY_S = 60.0  # a unit under way pauses and is saved this often: what a lost machine costs at most; ours
 COUNT_EVERY_S = 0.2  # how often a worker tells how far it is; ours
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # as torch says it
+LOST_WORKER = (
+    "a worker process was killed (out of memory?); what was finished is saved: "
+    "the same command continues, with fewer --jobs if memory is short."
+)
 
 
 class Ticker:
@@ -65,13 +74,40 @@ class _Worker:
     def run(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         self.ticker.begin()
         try:
-            return unit(self.context, earlier, paused)
+            with _one_sentence(unit.key):
+                return unit(self.context, earlier, paused)
         finally:
             self.ticker.flush()
 
 
 def _make_worker(task: Task, dtype: str, device: str, ticker: Ticker) -> _Worker:
-    return _Worker(Context(task, Data.of(task, dtype, device), device, ticker), ticker)
+    with _one_sentence("preparing the data"):
+        return _Worker(Context(task, Data.of(task, dtype, device), device, ticker), ticker)
+
+
+@contextlib.contextmanager
+def _one_sentence(work: str) -> Iterator[None]:
+    """Turn whatever goes wrong into one sentence with its remedy."""
+    try:
+        yield
+    except EscapedimError:
+        raise
+    except Exception as error:
+        raise EscapedimError(f"{work}: {_what_is_wrong(error)}") from error
+
+
+def _what_is_wrong(error: Exception) -> str:
+    first_line = str(error).partition("\n")[0]
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(first_line):
+        return (
+            f"out of memory ({first_line}); what was finished is saved: "
+            "the same command continues, with fewer --jobs or on a machine with more memory."
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {first_line} ({Path(place.filename).name}, line {place.lineno}); what was finished "
+        "is saved: repeat the command, and if it fails again report this with what 'escapedim doctor' prints."
+    )
 
 
 class Inline:
@@ -124,29 +160,31 @@ class _Shared:
     def __init__(self, context: ForkServerContext, jobs: int) -> None:
         self.stop = context.RawValue("b", 0)
         self.counters = context.RawArray("q", jobs)
-        self.next_worker = context.Value("i", 0)
 
 
 class Processes:
-    """Runs units in `jobs` processes of one thread each, on the CPU."""
+    """Runs units in `jobs` processes of one thread each, on the CPU.
+
+    Every process has a thread here, which starts it, sends it units and waits for what they come to. The two share
+    nothing but a pipe, whose end tells each that the other is gone. (`ProcessPoolExecutor` has locks, which a worker
+    may be killed with, and does not see one die that it started after others.)
+    """
 
     def __init__(self, task: Task, dtype: str, jobs: int) -> None:
         self.slots = jobs
         context = get_context("forkserver")
-        alive, self._lifeline = context.Pipe(duplex=False)
-        with _ignored_signals(), _one_thread():
-            # Shared objects start Python's resource tracker, which must ignore signals like the fork server.
-            self._shared = _Shared(context, jobs)
-            forkserver.set_forkserver_preload([__name__])
-            forkserver.ensure_running()
-        self._pool = ProcessPoolExecutor(jobs, context, _initialise, (task, dtype, self._shared, alive))
+        _start_fork_server()
+        self._shared = _Shared(context, jobs)
+        self._links = [_Link(context, (task, dtype, self._shared, slot)) for slot in range(jobs)]
+        self._idle: SimpleQueue[_Link] = SimpleQueue()
+        for link in self._links:
+            self._idle.put(link)
+        # Signals are for the main thread, and not for a fork server that a thread has to start again.
+        self._threads = ThreadPoolExecutor(jobs, "link", signal.pthread_sigmask, (signal.SIG_BLOCK, SIGNALS))
 
     def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
         """Start a unit in a process that is free."""
-        try:
-            return self._pool.submit(_run, unit, earlier, paused)
-        except BrokenProcessPool:
-            raise self._lost_worker() from None
+        return self._threads.submit(self._run, unit, earlier, paused)
 
     def result(self, future: Future[Outcome]) -> Outcome:
         """Return what a unit that has ended came to.
@@ -154,12 +192,9 @@ class Processes:
         Raises
         ------
         EscapedimError
-            A worker process was killed.
+            A worker process was killed, or failed.
         """
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            raise self._lost_worker() from None
+        return future.result()
 
     def stop(self) -> None:
         """Make the units under way pause at their next step."""
@@ -169,37 +204,94 @@ class Processes:
         """Network steps so far, of all processes."""
         return sum(self._shared.counters)
 
-    def _lost_worker(self) -> EscapedimError:
-        # The pool asks the other workers to end by SIGTERM, which they ignore, and waits for them.
-        self._lifeline.close()
-        return EscapedimError(
-            "a worker process was killed (out of memory?); what was finished is saved: "
-            "repeat the command, with fewer --jobs if memory is short."
-        )
-
     def pids(self) -> list[int]:
         """Return the worker processes."""
-        return [child.pid for child in active_children() if child.pid is not None]
+        return [link.pid for link in self._links if link.pid is not None]
 
     def close(self) -> None:
         """End the processes; units under way pause and are dropped."""
         self.stop()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._lifeline.close()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for link in self._links:
+            link.close()
+
+    def _run(self, *work: Any) -> Outcome:
+        link = self._idle.get()
+        try:
+            return link.ask(work)
+        finally:
+            self._idle.put(link)
+
+
+class _Link:
+    """A worker process, started with its first unit, and the parent's end of the pipe to it."""
+
+    def __init__(self, context: ForkServerContext, arguments: tuple[Task, str, _Shared, int]) -> None:
+        self._context, self._arguments = context, arguments
+        self._process: ForkServerProcess | None = None
+        self._pipe: Connection | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, where it is there."""
+        return self._process.pid if self._process else None
+
+    def ask(self, work: tuple[Any, ...]) -> Outcome:
+        """Let the process do a unit of work, and wait for it.
+
+        Raises
+        ------
+        EscapedimError
+            The process was killed, or says that it failed.
+        """
+        try:
+            pipe = self._pipe or self._start()
+            pipe.send(work)
+            answer: Outcome | EscapedimError = pipe.recv()
+        except (EOFError, ConnectionError):
+            raise EscapedimError(LOST_WORKER) from None
+        except OSError as error:
+            raise EscapedimError(f"cannot run a worker process: {error.strerror}; use fewer --jobs.") from None
+        if isinstance(answer, EscapedimError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the process, by closing the pipe."""
+        if self._pipe:
+            self._pipe.close()
+        if self._process:
+            self._process.join()
+        self._process = self._pipe = None
+
+    def _start(self) -> Connection:
+        self._pipe, far_end = self._context.Pipe()
+        with far_end:  # a copy of it here would hide the end of the process
+            process = self._context.Process(target=_serve, args=(far_end, *self._arguments))
+            process.start()
+        self._process = process
+        return self._pipe
+
+
+def _start_fork_server() -> None:
+    forkserver.set_forkserver_preload(["escapedim.training.server"])
+    with _blocked_signals():
+        resource_tracker.ensure_running()  # by itself, since it unblocks signals
+    with _blocked_signals(), _one_thread():
+        forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def _ignored_signals() -> Iterator[None]:
-    """Start children that ignore what the parent handles: a signal to the whole process group is the parent's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+def _blocked_signals() -> Iterator[None]:
+    """Start children that never get what the parent handles: a signal to the whole process group is the parent's.
+
+    One that comes meanwhile gets to the parent afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -215,23 +307,35 @@ def _one_thread() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-_worker: _Worker | None = None
-
-
-def _initialise(task: Task, dtype: str, shared: _Shared, alive: Connection) -> None:
-    global _worker
+def _serve(pipe: Connection, task: Task, dtype: str, shared: _Shared, slot: int) -> None:
+    """Be a worker: do units of work as they come, until the pipe ends."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, args=(alive,), daemon=True).start()
+    work: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+    threading.Thread(target=_receive, args=(pipe, work), daemon=True).start()
     _prepare_processor()
-    with shared.next_worker.get_lock():
-        slot = shared.next_worker.value
-        shared.next_worker.value += 1
 
     def add(steps: int) -> None:
         shared.counters[slot] += steps
 
-    _worker = _make_worker(task, dtype, "cpu", Ticker(add, lambda: bool(shared.stop.value)))
+    ticker = Ticker(add, lambda: bool(shared.stop.value))
+    worker: _Worker | None = None
+    with contextlib.suppress(OSError):  # of a pipe whose other end has just gone
+        while True:
+            unit, earlier, paused = work.get()
+            try:
+                worker = worker or _make_worker(task, dtype, "cpu", ticker)
+                pipe.send(worker.run(unit, earlier, paused))
+            except EscapedimError as error:
+                pipe.send(error)
+
+
+def _receive(pipe: Connection, work: SimpleQueue[tuple[Any, ...]]) -> None:
+    """Take units from the pipe; when it ends the parent is gone or done, and whatever is under way is in vain."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            work.put(pipe.recv())
+    os._exit(1)
 
 
 def _prepare_processor() -> None:
@@ -242,17 +346,6 @@ def _prepare_processor() -> None:
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-
-
-def _die_with_parent(alive: Connection) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        alive.recv_bytes()
-    os._exit(1)
-
-
-def _run(unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-    assert _worker is not None
-    return _worker.run(unit, earlier, paused)
 
 
 Backend = Inline | Processes

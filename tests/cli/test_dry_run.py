@@ -17,6 +17,11 @@ def test_prints_sources_plan_cost_and_paths_and_trains_nothing(cli: Cli, tmp_pat
     assert "escapedim-runs/lottery-" in ended.out
 
 
+def test_one_is_singular(cli: Cli):
+    out = cli("train", "--hidden", "8", "--replicates", "1", "--steps", "1it", "--dry-run").out
+    assert "1 network, 1 network step: about" in out
+
+
 def test_planned_densities_are_those_of_the_run(cli: Cli, tmp_path):
     planned = cli("prune", *TINY, "--rounds", "2", "--dry-run").out
     cli("prune", *TINY, "--rounds", "2")

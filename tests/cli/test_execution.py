@@ -55,6 +55,49 @@ def test_violated_invariant_fails_the_run(cli: Cli, tmp_path, monkeypatch):
     assert document["result"]["rounds"][1]["invariants"]["masked_weights_zero"] is False
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "out of memory (DefaultCPUAllocator"),
+        (IndexError("off by one\nand more"), "IndexError: off by one (test_execution.py, line"),
+    ],
+    ids=["memory", "fault"],
+)
+def test_an_error_in_a_worker_is_one_sentence_and_fails_the_run(cli: Cli, tmp_path, monkeypatch, error, words):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("escapedim.training.experiment.descend", fail)
+    ended = cli("train", *TINY, "--quiet")
+    assert ended.code == 1
+    assert ended.err.startswith(f"escapedim: replicates-000000-000001: {words}")
+    assert "what was finished is saved" in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "failed"
+
+
+def test_a_worker_that_cannot_be_made_fails_the_run(cli: Cli, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("escapedim.training.workers.Data.of", fail)
+    ended = cli("train", *TINY, "--quiet")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert "preparing the data: out of memory (no room)" in ended.err
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "failed"
+
+
+def test_a_parent_without_memory_is_one_sentence(cli: Cli, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr("escapedim.records.checkpoint.encode", fail)
+    ended = cli("train", *TINY, "--quiet")
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert ended.err.startswith("escapedim: out of memory; what was finished is saved")
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "failed"
+
+
 def test_provenance_says_what_was_run(cli: Cli, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["escapedim", "train", "x"])
     assert cli("train", *TINY, "--seed", "7").code == 0
@@ -71,6 +114,6 @@ def test_provenance_says_what_was_run(cli: Cli, tmp_path, monkeypatch):
 def test_progress_goes_to_standard_error_only(cli: Cli, monkeypatch):
     monkeypatch.setattr("escapedim.reporting.progress.INTERVAL_S", 0.0)
     ended = cli("prune", *TINY, "--rounds", "1")
-    assert "8 networks × 1 rounds" in ended.err
+    assert "8 networks × 1 round:" in ended.err
     assert "network steps" in ended.err
     assert "left" not in ended.out

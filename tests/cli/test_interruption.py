@@ -151,6 +151,62 @@ def catches_usr1(pid: int) -> bool:
     return bool(caught >> (signal.SIGUSR1 - 1) & 1)
 
 
+LONG = ("train", "--replicates", "8", "--steps", "10000000it")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
+def test_a_second_signal_stops_at_once_in_one_sentence(tmp_path, jobs, number, code):
+    process = start(tmp_path, *LONG, "--jobs", jobs)
+    wait_for(lambda: (tmp_path / "train.json").exists())  # workers are about to start
+    os.killpg(process.pid, number)
+    time.sleep(0.01)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert len(err.splitlines()) == 1, err
+    assert err.startswith("escapedim: stopped")
+    wait_for(lambda: not session_of(process.pid))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
+@pytest.mark.parametrize("arguments", [LONG, ("doctor",)], ids=["train", "doctor"])
+def test_a_signal_with_nothing_to_save_is_one_sentence(tmp_path, number, code, arguments):
+    process = start(tmp_path, *arguments)
+    wait_for(lambda: catches_usr1(process.pid) or process.poll() is not None)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (code, "escapedim: stopped by a signal.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fork_server_killed_while_it_starts_is_one_sentence_or_no_matter(tmp_path):
+    arguments = ("train", "--replicates", "8", "--steps", "100it", "--jobs", "2", "--quiet")
+    process = start(tmp_path, *arguments)
+    wait_for(lambda: fork_servers(process.pid))
+    time.sleep(0.3)  # the parent has asked it for workers, and it is importing torch
+    os.kill(fork_servers(process.pid)[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    status = summary.read(tmp_path / "train.json").status
+    if process.returncode == 0:  # it was early enough for another one
+        assert (err, status) == ("", "complete")
+    else:
+        assert (process.returncode, len(err.splitlines()), status) == (1, 1, "failed")
+        assert err.startswith("escapedim: a worker process was killed")
+
+
+def fork_servers(leader: int) -> list[int]:
+    """Return the fork server and its children, in the order of their start."""
+    return [pid for pid in session_of(leader) if is_fork_server(pid)]
+
+
+def is_fork_server(pid: int) -> bool:
+    try:
+        return b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def test_a_killed_worker_ends_the_run_in_one_sentence(tmp_path):
     arguments = ("prune", "--hidden", "64", "--steps", "3000it", "--rounds", "3", "--replicates", "4", "--jobs", "2")
     process = start(tmp_path, *arguments, "--quiet")
@@ -167,7 +223,6 @@ def test_a_killed_worker_ends_the_run_in_one_sentence(tmp_path):
 def is_worker(pid: int) -> bool:
     """Say whether a process is a child of the fork server."""
     try:
-        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        return b"forkserver" in Path(f"/proc/{parent}/cmdline").read_bytes()
+        return is_fork_server(int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]))
     except OSError:
         return False

@@ -101,6 +101,31 @@ def test_full_disk_behind_standard_output_is_one_sentence(with_summary, command)
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", PRINTING)
+def test_closed_standard_output_is_no_failure(with_summary, command):
+    ended = shell(f"{command} >&-", with_summary)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+TRAINING = "escapedim train --hidden 300,100 --steps 5it --replicates 8 --force"
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_training_needs_no_standard_error(tmp_path, streams, jobs):
+    if "/dev/full" in streams and not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full")
+    ended = shell(f"{TRAINING} --jobs {jobs} --json {streams}", tmp_path)
+    assert ended.returncode == 0
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "complete"
+    if ">&- " not in streams:
+        assert json.loads(ended.stdout)["status"] == "complete"
+
+
+def test_errors_have_their_exit_code_without_standard_error(tmp_path):
+    assert shell("escapedim train --steps nonsense 2>&-", tmp_path).returncode == 2
+
+
 def test_several_summaries_are_one_json_document(cli: Cli):
     cli("prune", "--rounds", "1", "--hidden", "4", "--steps", "5it", "--replicates", "1", "--jobs", "1")
     both = json.loads(cli("report", "lottery.json", "lottery.json", "--json").out)

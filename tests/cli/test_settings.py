@@ -42,6 +42,14 @@ def test_the_later_of_two_overrides_of_one_key_wins():
     assert resolve(PruneConfig, Given({}, ["lr=1e-3", "lr=2e-3"])).config.lr == 2e-3
 
 
+@pytest.mark.parametrize("text", ["010", "0010", "1_0"])
+def test_numbers_are_those_of_the_flags(tmp_path, text):
+    file = tmp_path / "study.yaml"
+    file.write_text(f"seed: {text}\n")
+    for given in (Given({"seed": int(text)}), Given({}, [f"seed={text}"]), Given({}, file=file)):
+        assert resolve(TrainConfig, given).config.seed == 10
+
+
 def test_the_task_owns_the_recipe():
     config = resolve(TrainConfig, Given({})).config
     assert (config.optimizer, config.lr, config.batch_size, config.steps) == ("adam", 1.2e-3, 60, "1000it")

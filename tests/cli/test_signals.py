@@ -1,30 +1,70 @@
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from escapedim.cli.signals import Interrupts
+from escapedim.cli import signals
+from escapedim.cli.signals import EXIT_CODES, STOPPED, STOPPED_AT_ONCE, Interrupts
+
+
+class Ended(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.fixture(autouse=True)
+def ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ends by an exception instead, and gives the handlers back."""
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    before = {number: signal.getsignal(number) for number in EXIT_CODES}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+Said = Callable[[], str]
+
+
+@pytest.fixture
+def said(capfd: pytest.CaptureFixture[str]) -> Said:
+    return lambda: capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)], ids=str
 )
-def test_first_signal_is_remembered(number, code):
+def test_first_signal_is_remembered(number, code, said: Said):
     with Interrupts() as interrupts:
         assert not interrupts.came()
         signal.raise_signal(number)
+        signal.raise_signal(signal.SIGUSR1)
         assert interrupts.came()
         assert (interrupts.number, interrupts.exit_code) == (number, code)
-        signal.raise_signal(signal.SIGTERM)
-        assert interrupts.exit_code == code
+    assert said() == ""
 
 
-def test_second_ctrl_c_stops_at_once():
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
+def test_second_signal_stops_at_once(first, second, code, said: Said):
     with Interrupts():
+        signal.raise_signal(first)
+        with pytest.raises(Ended) as end:
+            signal.raise_signal(second)
+    assert end.value.args == (code,)
+    assert said() == f"escapedim: {STOPPED_AT_ONCE}\n"
+
+
+def test_a_notice_does_not_count_as_the_first():
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+        assert interrupts.number == signal.SIGUSR1
 
 
 def test_handlers_are_given_back():
@@ -32,3 +72,18 @@ def test_handlers_are_given_back():
     with Interrupts():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(("number", "code"), EXIT_CODES.items(), ids=str)
+def test_with_nothing_to_save_a_signal_ends_the_process(number, code, said: Said):
+    signals.take_over()
+    with pytest.raises(Ended) as end:
+        signal.raise_signal(number)
+    assert end.value.args == (code,)
+    assert said() == f"escapedim: {STOPPED}\n"
+
+
+def test_a_process_that_has_its_exit_code_ignores_signals():
+    signals.ignore()
+    for number in EXIT_CODES:
+        signal.raise_signal(number)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -29,6 +32,27 @@ def test_what_cannot_be_written_is_one_sentence(discarded):
     with pytest.raises(EscapedimError, match=words), streams.standard_output():
         raise OSError(errno.ENOSPC, "No space left on device")
     assert discarded == [True]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_standard_error_drops_what_it_cannot_write(monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        streams.prepare()
+        for _ in range(3):
+            print("text", "−" * 100_000, file=sys.stderr, flush=True)
+        sys.stderr.close()
+
+
+def test_standard_error_passes_on_what_it_can(tmp_path: Path, monkeypatch):
+    with (tmp_path / "log").open("w", encoding="ascii") as log:
+        monkeypatch.setattr(sys, "stderr", log)
+        streams.prepare()
+        assert not sys.stderr.isatty()
+        assert sys.stderr.fileno() == log.fileno()
+        sys.stderr.write("20 × 10\n")
+        assert (tmp_path / "log").read_text() == "20 \\xd7 10\n"
+        sys.stderr.close()
 
 
 def test_other_errors_pass(discarded):

@@ -43,6 +43,13 @@ def test_the_rate_of_a_continued_run_counts_only_what_was_done_since():
     assert stream.getvalue().endswith("91 % (91,000 of 100,000 network steps), 9 min 00 s left\n")
 
 
+def test_one_step_is_singular():
+    progress, stream, clock = log(total=1)
+    clock.now += 60
+    progress.update(1)
+    assert "100 % (1 of 1 network step)" in stream.getvalue()
+
+
 def test_without_a_step_the_time_left_is_unknown():
     progress, stream, clock = log(done=10)
     clock.now += 60

@@ -49,6 +49,18 @@ class Killed:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """Fails after a step."""
+
+    key: str = "broken"
+    needs: tuple[str, ...] = ()
+
+    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+        context.tick(2)
+        raise ValueError("sad")
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """Says what a worker is like."""
 
@@ -101,10 +113,10 @@ def test_processes_do_what_one_process_does_pause_and_say_when_one_is_killed():
         assert [outcome.metrics for outcome in paused] == [None, None]
         assert backend.steps() == 4 * 30 + 3 * sum(int(outcome.arrays["steps"]) for outcome in paused)
 
-        with pytest.raises(EscapedimError, match=r"a worker process was killed .* repeat the command"):
+        with pytest.raises(EscapedimError, match=r"broken: ValueError: sad \(test_workers.py, line \d+\)"):
+            backend.result(backend.submit(Broken(), {}, None))
+        with pytest.raises(EscapedimError, match=r"a worker process was killed .* the same command continues"):
             backend.result(backend.submit(Killed(), {}, None))
-        with pytest.raises(EscapedimError, match="a worker process was killed"):
-            backend.result(backend.submit(UNITS[0], {}, None))
     finally:
         backend.close()
     assert backend.pids() == []
@@ -161,13 +173,7 @@ def test_a_ticker_tells_its_steps_from_time_to_time_and_when_asked(monkeypatch):
 
 
 def test_an_error_in_a_unit_is_raised_with_its_steps_counted():
-    @dataclass(frozen=True)
-    class Broken(Endless):
-        def __call__(self, context, earlier, paused):
-            context.tick(2)
-            raise ValueError("broken")
-
     backend = inline()
-    with pytest.raises(ValueError, match="broken"):
+    with pytest.raises(EscapedimError, match="broken: ValueError: sad"):
         backend.submit(Broken(), {}, None)
     assert backend.steps() == 2
