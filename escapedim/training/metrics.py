@@ -1,4 +1,4 @@
-"""What is reported of a trained stack: losses, accuracies, success and ending of every member."""
+"""What is reported of a trained stack: losses, accuracies and success of every member."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from escapedim.training.evaluation import evaluate
 def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, Any]]:
     """Return each member's metrics at the end of its run as strict JSON: null where it diverged.
 
-    Keys: success, ending, and those of `Task.measured`.
+    Keys: success, and those of `Task.measured`.
     """
     diverged = state.diverged_at >= 0
     train, test = (evaluate(job.model, job.loss, state.params, part) for part in (data.train, data.test))
@@ -38,7 +38,6 @@ def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, An
         {
             **{name: value if math.isfinite(value) else None for name, value in row.items()},
             "success": task.criterion.met(row),
-            "ending": "diverged" if gone else "undecided",
         }
-        for row, gone in zip(rows, diverged.tolist(), strict=True)
+        for row in rows
     ]

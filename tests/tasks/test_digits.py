@@ -67,7 +67,7 @@ def test_the_default_recipe_is_the_documented_one(task):
         "activation": "relu",
         "init": "glorot-normal",
     }
-    assert task.architecture == {"hidden": [300, 100]}
+    assert task.architecture == {"hidden": [300, 100], "widths": "2:12,16,24,32,48,80"}
     assert (task.inputs, task.outputs, task.loss) == (64, 10, "cross-entropy")
     assert str(task.criterion) == "train_accuracy >= 0.95"
     assert task.identity == {"name": "digits"}
@@ -77,4 +77,4 @@ def test_one_caller_cannot_change_the_recipe_of_the_next():
     digits.load().recipe["lr"] = 1.0
     digits.load().architecture["hidden"].append(5)
     assert digits.load().recipe["lr"] == 1.2e-3
-    assert digits.load().architecture == {"hidden": [300, 100]}
+    assert digits.load().architecture == {"hidden": [300, 100], "widths": "2:12,16,24,32,48,80"}

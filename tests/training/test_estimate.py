@@ -3,7 +3,7 @@ import pytest
 from escapedim.models.layout import Layout
 from escapedim.training import estimate as module
 from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import available_mb, estimate, parameter_count
+from escapedim.training.estimate import available_mb, estimate, parameter_count, together
 from escapedim.training.experiment import make_model
 
 from .plain import VALUES, toy_task
@@ -12,13 +12,14 @@ TASK = toy_task()
 
 
 def of(members: int = 4, networks: int = 20, net_steps: int = 10**6, **changes):
-    return estimate(TrainConfig(**{**VALUES, **changes}), TASK, members, networks, net_steps)
+    config = TrainConfig(**{**VALUES, **changes})
+    return estimate(config, TASK, config.hidden, members, networks, net_steps)
 
 
 @pytest.mark.parametrize("hidden", [(3,), (30, 20), (2, 3, 4)])
 def test_parameters_are_those_of_the_network(hidden):
     config = TrainConfig(**{**VALUES, "hidden": hidden})
-    assert parameter_count(config, TASK) == Layout(make_model(config, TASK).shapes).size
+    assert parameter_count(TASK, hidden) == Layout(make_model(config, TASK).shapes).size
 
 
 def test_counts_are_handed_through():
@@ -37,8 +38,16 @@ def test_larger_stacks_and_more_processes_take_more_memory(larger):
 
 def test_a_stack_holds_at_least_its_parameters_gradient_and_moments():
     config = TrainConfig(**{**VALUES, "hidden": (1000, 1000), "dtype": "float32", "jobs": 1})
-    megabytes = 4 * 4 * 50 * parameter_count(config, TASK) / 1e6
-    assert estimate(config, TASK, 50, 50, 1).memory_mb > megabytes
+    megabytes = 4 * 4 * 50 * parameter_count(TASK, config.hidden) / 1e6
+    assert estimate(config, TASK, config.hidden, 50, 50, 1).memory_mb > megabytes
+
+
+def test_runs_one_after_another_take_the_sum_of_the_times_and_the_largest_memory():
+    parts = [of(members=4, net_steps=10**6), of(members=400, net_steps=10**7)]
+    both = together(parts)
+    assert (both.networks, both.net_steps) == (40, 11 * 10**6)
+    assert both.memory_mb == parts[1].memory_mb
+    assert max(part.seconds for part in parts) < both.seconds < sum(part.seconds for part in parts)
 
 
 def test_a_gpu_is_worked_on_by_one_process():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from escapedim.comparison.statistics import wilson
 from escapedim.models.layout import Layout
+from escapedim.models.mlp import MLP
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
 from escapedim.training.experiment import TrainUnit, columns, covered, make_model, stack_size, stacks, train_experiment
@@ -111,9 +113,14 @@ def test_a_model_has_the_tasks_inputs_and_outputs():
     assert (model.sizes, model.activation, model.init_name) == ((4, 20, 10, 3), "gelu", "he-normal")
 
 
+def stopped(ending: str = "undecided") -> dict:
+    unknown = dict.fromkeys(("smallest_eigenvalue", "negative_directions"))
+    return {"ending": ending, "reason": "why", "marginal": False, **unknown, "moved": 0.5, "steps": 7, "level": None}
+
+
 def metrics(success: bool, ending: str = "undecided") -> dict:
     numbers = [0.25, 0.5, 0.75, 0.5, 0.625] if ending != "diverged" else [None] * 5
-    return {**dict(zip(columns(toy_task()), numbers, strict=True)), "success": success, "ending": ending}
+    return {**dict(zip(columns(toy_task()), numbers, strict=True)), "success": success, **stopped(ending)}
 
 
 def test_a_result_adds_the_finished_replicates_up():
@@ -147,7 +154,7 @@ def test_a_task_without_labels_has_losses_only():
     assert columns(toy_task("squared")) == ("train_loss", "test_loss")
     key = "replicates-000000-000000"
     experiment = train_experiment(config(), toy_task("squared"), [key])
-    done = {key: {"members": [{"train_loss": 0.1, "test_loss": 0.2, "success": True, "ending": "undecided"}]}}
+    done = {key: {"members": [{"train_loss": 0.1, "test_loss": 0.2, "success": True, **stopped()}]}}
     assert experiment.describe(done, {}).train_accuracy is None
 
 
@@ -171,4 +178,7 @@ def test_keys_say_which_replicates_they_cover():
 
 
 def test_stacks_fit_into_the_cache_and_are_never_absurd():
-    assert (stack_size(10**7), stack_size(50_000), stack_size(1000), stack_size(5)) == (4, 4, 131, 256)
+    recipe = PROBLEM.recipe
+    sizes = [(64, 300, 100, 10), (10, 80, 2), (2, 1, 1)]
+    assert [stack_size(MLP(size, "relu"), replace(recipe, batch_size=8)) for size in sizes] == [4, 125, 256]
+    assert stack_size(MLP((4, 16, 1), "tanh"), replace(recipe, batch_size=500)) == 15

@@ -34,12 +34,11 @@ def test_metrics_are_the_evaluation_at_the_end():
         part: evaluate(problem.model, "cross-entropy", rows, getattr(problem.data, part)) for part in ("train", "test")
     }
     for member, (metrics, best) in enumerate(zip((first, second), (0.5, 0.9), strict=True)):
-        assert list(metrics) == [*LOSSES, *ACCURACIES, "success", "ending"]
+        assert list(metrics) == [*LOSSES, *ACCURACIES, "success"]
         for part, score in scores.items():
             assert metrics[f"{part}_loss"] == score.loss[member].item()
             assert metrics[f"{part}_accuracy"] == score.accuracy[member].item()
         assert metrics["test_accuracy_at_best_validation"] == best
-        assert metrics["ending"] == "undecided"
 
 
 def test_success_is_the_tasks_criterion():
@@ -53,7 +52,7 @@ def test_success_is_the_tasks_criterion():
 
 def test_without_labels_there_are_losses_only():
     (metrics,) = measured(toy("squared"), toy("squared").rows(1), [-1])
-    assert list(metrics) == [*LOSSES, "success", "ending"]
+    assert list(metrics) == [*LOSSES, "success"]
 
 
 # What a diverged member may look like: an infinite weight behind a saturated or dead unit gives finite outputs.
@@ -74,9 +73,8 @@ def test_a_diverged_member_has_no_metrics_and_no_success(case, loss):
     rows = problem.rows(2)
     rows[1, 4 * 5] = value  # the first bias
     good, bad = measured(problem, rows, [-1, 12])
-    assert good["ending"] == "undecided"
     assert good["success"]
-    assert (bad.pop("ending"), bad.pop("success")) == ("diverged", False)
+    assert bad.pop("success") is False
     assert set(bad.values()) == {None}
     assert None not in good.values()
 
