@@ -69,19 +69,20 @@ def gradient(w: Tensor) -> Tensor:
     """∇L `(members, units, k)`.
 
     The hot loop of a descent, so it computes no more than the gradient needs, and in place. With the angles θ among
-    students and φ to the teacher, 2π ∇_{w_i} L = (Σ_j |w_j| sin θ_ij - Σ_j sin φ_ij) ŵ_i + φ_i - Σ_j θ_ij w_j
-    + π (Σ_j w_j - 1).
+    students and φ to the teacher,
+    2π ∇_{w_i} L = (Σ_j |w_j| sin θ_ij - Σ_j sin φ_ij) ŵ_i + Σ_j (π - θ_ij) w_j - (π - φ_i), where
+    π - θ is the angle to the opposite direction.
     """
     norm, direction = _normed(w)
-    sines, angles = _sines_and_angles(torch.bmm(direction, direction.mT))
+    opposite = -direction
+    sines, supplements = _sines_and_angles(torch.bmm(opposite, direction.mT))
     # A unit's angle to itself is 0 exactly; rounding makes acos(1 - 1e-16) = 1.5e-8 of it.
-    angles.diagonal(dim1=-2, dim2=-1).zero_()
     sines.diagonal(dim1=-2, dim2=-1).zero_()
-    teacher_sines, teacher_angles = _sines_and_angles(direction.clone())
+    supplements.diagonal(dim1=-2, dim2=-1).fill_(math.pi)
+    teacher_sines, teacher_supplements = _sines_and_angles(opposite)
     pull = torch.bmm(sines, norm.unsqueeze(-1)).sub_(teacher_sines.sum(-1, keepdim=True))
-    slope = torch.baddbmm(teacher_angles, angles, w, alpha=-1)
-    slope.addcmul_(pull, direction).add_(w.sum(1, keepdim=True).sub_(1), alpha=math.pi)
-    return slope.div_(2 * math.pi)
+    slope = torch.bmm(supplements, w).sub_(teacher_supplements).addcmul_(pull, direction)
+    return slope.mul_(1 / (2 * math.pi))
 
 
 def _sines_and_angles(cosine: Tensor) -> tuple[Tensor, Tensor]:
