@@ -6,12 +6,15 @@ at 1 and there are no biases, so that every parameter is an incoming weight.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from escapedim.models.mlp import MLP, Params
 
 
+@dataclass(frozen=True)
 class ReluStudent(MLP):
     """`sizes` = (inputs k, units n, 1); the one parameter is `layer1.weight` (n, k)."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.loop import RoundUnit
@@ -20,7 +21,18 @@ from escapedim.training.units import Metrics
 
 
 def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
-    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first, whatever is done."""
+    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first, whatever is done.
+
+    Raises
+    ------
+    BadInput
+        The criterion needs training samples, and the task draws new ones at every step.
+    """
+    if config.criterion == "snip" and task.stream is not None:
+        raise BadInput(
+            f"criterion snip takes the gradient on the training samples, and {task.name} draws new ones at every step; "
+            f"use another criterion, or a training set as in {task.name}:samples=1000."
+        )
     model, recipe = make_model(config, task), config.recipe(task)
     plan = config.plan(model, recipe)
     keep = kept_steps((*config.keep, config.rewind_to), recipe)

@@ -3,7 +3,12 @@
 One input x ~ N(0, 1), units σ(z) = erf(z / √2) without biases, target σ(5x + 2.5) + σ(5x - 2.5). By default two units;
 all weights are drawn N(0, 3²). The loss E r² is a quadrature: the trapezoid rule on [-9, 9], whose error falls
 exponentially with the number of nodes; with 361 of them it is below 1e-9 for incoming weights up to 12. (Gauss-Hermite
-with 100 nodes is wrong in the third digit.) Success, and the global minimum, is L < 0.01.
+with 100 nodes is wrong in the third digit.) Success is L < 0.01: of the plateau (0.0471) and the two channels (0.0424
+and 0.0008 at infinity) only the lower channel gets there.
+
+The recipe is ours. The largest Hessian eigenvalue over 300 draws and their paths is 73, so that gradient descent with
+step 0.02 is stable on all of them (2 / 73 = 0.027) and every member follows the gradient flow; along the channels the
+gradient is of the order 1e-3, and 50,000 steps bring the members in the lower channel below 0.01.
 """
 
 from __future__ import annotations
@@ -34,9 +39,9 @@ def load() -> Task:
         criterion=Criterion("train_loss", "<", GLOBAL_BELOW),
         recipe={
             "optimizer": "gd",
-            "lr": 0.01,
+            "lr": 0.02,
             "batch_size": "full",
-            "steps": "20000it",
+            "steps": "50000it",
             "schedule": "constant",
             "dtype": "float64",
             "activation": "erf",

@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 
 from escapedim.errors import BadInput, nearest
 from escapedim.specs import Value, parse_spec, split_spec, take_params
-from escapedim.tasks import digits, erf_channel, idx, npz, relu_teacher, xor
+from escapedim.tasks import digits, erf_channel, idx, life, npz, parity, relu_teacher, teacher, xor
 from escapedim.tasks.base import Task
 
 FROM_PATH: dict[str, Callable[[str], Task]] = {"idx": idx.load, "npz": npz.load}
 WITH_PARAMETERS: dict[str, tuple[Mapping[str, Value], Callable[..., Task]]] = {
     "digits": ({}, digits.load),
     relu_teacher.NAME: (relu_teacher.PARAMETERS, relu_teacher.load),
+    teacher.NAME: (teacher.PARAMETERS, teacher.load),
     erf_channel.NAME: ({}, erf_channel.load),
+    parity.NAME: (parity.PARAMETERS, parity.load),
+    life.NAME: ({}, life.load),
     xor.NAME: ({}, xor.load),
 }
 """Parameters with their defaults, and the function that takes all of them by name."""

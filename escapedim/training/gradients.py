@@ -3,6 +3,8 @@
 `AutogradGradient` takes any model through `torch.func`; `MLPGradient` is the same gradient of a fully connected net,
 derived by hand over preallocated buffers: the hot shape of this tool. The tests hold one against the other.
 
+`ReluTeacherGradient` is the closed form of its task.
+
 On the CPU a member's gradient by hand is the same to the last bit whatever stack it is in. Batched products of torch
 are, but for a stack of one: there they turn into plain products, which round differently. So a lone member is computed
 twice, as a stack of two.

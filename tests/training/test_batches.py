@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.training.batches import Batches, DataOrder
+from escapedim.training.data import Samples
 
 sizes = st.integers(1, 30).flatmap(lambda samples: st.tuples(st.just(samples), st.integers(1, samples)))
 seeds = st.integers(0, 2**63 - 1)
@@ -84,3 +86,33 @@ def test_members_that_share_a_seed_share_one_batch():
     x, _ = Batches(*numbered(9), [4, 5, 4], 2).at(3)
     assert x.shape == (3, 2, 2)
     assert torch.equal(x[0], x[2])
+
+
+class Recorded:
+    """A stream whose samples name their seed and step."""
+
+    def __call__(self, seeds, step, batch):
+        x = np.array([[[seed, step]] * batch for seed in seeds], np.int64)
+        return x, -x[..., :1]
+
+
+def fresh(seeds, batch):
+    samples = Samples(torch.empty(0, 2), torch.empty(0, 1), stream=Recorded())
+    return Batches(samples.x, samples.targets, seeds, batch)
+
+
+def test_fresh_samples_are_drawn_by_seed_and_step_in_the_type_of_the_data():
+    x, targets = fresh([8, 9], 3).at(5)
+    assert (x.dtype, targets.dtype, type(x)) == (torch.float32, torch.float32, torch.Tensor)
+    assert x.tolist() == [[[8, 5]] * 3, [[9, 5]] * 3]
+    assert targets.tolist() == [[[-8]] * 3, [[-9]] * 3]
+
+
+def test_members_that_share_a_seed_share_their_fresh_samples():
+    x, targets = fresh([7, 7, 7], 2).at(1)
+    assert (x.tolist(), targets.tolist()) == ([[7, 1]] * 2, [[-7]] * 2)
+
+
+def test_a_closed_form_has_batches_without_samples():
+    x, targets = Batches(torch.empty(0, 6), torch.empty(0, 1), [1, 2], 0).at(9)
+    assert (x.shape, targets.shape) == ((0, 6), (0, 1))

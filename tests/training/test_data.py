@@ -6,6 +6,7 @@ import torch
 
 from escapedim.tasks.base import Split
 from escapedim.tasks.digits import load
+from escapedim.tasks.registry import load_task
 from escapedim.training.data import Data
 
 from .plain import toy_task
@@ -56,3 +57,28 @@ def test_the_tasks_own_arrays_are_not_touched():
     before = task.train.x.copy()
     data.train.x.mul_(0)
     assert np.array_equal(task.train.x, before)
+
+
+def test_weights_travel_with_the_targets_of_the_training_part():
+    task = replace(toy_task("squared"), weights=np.linspace(0.5, 1.5, 23) / 23)
+    data = Data.of(task, "float32", "cpu")
+    assert data.train.weights.dtype == torch.float32
+    assert torch.equal(data.train.targets.weights, data.train.weights)
+    assert data.validation.weights is data.test.weights is None
+    assert type(data.train.targets + 0) is torch.Tensor
+    assert np.array_equal(data.train.targets.numpy(), task.train.y.astype(np.float32))
+
+
+def test_signs_are_values():
+    task = load_task("life")
+    targets = Data.of(task, "float64", "cpu").train.targets
+    assert targets.dtype == torch.float64
+    assert np.array_equal(targets.numpy(), task.train.y)
+
+
+@pytest.mark.parametrize("name", ["relu-teacher", "parity"])
+def test_empty_parts_have_the_tasks_shapes(name):
+    task = load_task(name)
+    train = Data.of(task, "float64", "cpu").train
+    assert (tuple(train.x.shape), tuple(train.targets.shape)) == ((0, task.inputs), (0, 1))
+    assert train.stream is task.stream

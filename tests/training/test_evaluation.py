@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
 from escapedim.training import evaluation
 from escapedim.training.data import Samples
 from escapedim.training.evaluation import evaluate
@@ -49,4 +51,46 @@ def test_one_bad_sample_is_enough():
     x = problem.data.test.x.clone()
     x[5] = 1e308
     scores = evaluate(problem.model, "cross-entropy", problem.rows(2, 1e3), Samples(x, problem.data.test.targets))
+    assert scores.accuracy.isnan().all()
+
+
+def test_by_the_squared_loss_a_sample_is_right_where_all_its_signs_are():
+    model = MLP((1, 2), "relu")
+    flat = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])  # (x, x), (x, -x), (0, 0)
+    samples = Samples(torch.tensor([[1.0], [-2.0], [3.0], [4.0]]), torch.tensor([[1.0, 1], [-1, -1], [1, -1], [1, 1]]))
+    assert evaluate(model, "squared", flat, samples).accuracy.tolist() == [0.75, 0.25, 0.0]
+
+
+@pytest.mark.parametrize("block", [4096, 5])
+def test_a_weighted_loss_is_the_weighted_sum_over_samples(block, monkeypatch):
+    monkeypatch.setattr(evaluation, "BLOCK", block)
+    problem = toy("squared")
+    train, rows = problem.data.train, problem.rows(3)
+    weights = torch.linspace(1, 2, len(train.x), dtype=torch.float64)
+    weights /= weights.sum()
+    singles = [
+        evaluate(problem.model, "squared", rows, Samples(train.x[i : i + 1], train.targets[i : i + 1])).loss
+        for i in range(len(train.x))
+    ]
+    expected = sum(weight * single for weight, single in zip(weights, singles, strict=True))
+    found = evaluate(problem.model, "squared", rows, Samples(train.x, train.targets, weights)).loss
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_of_nothing_nothing_is_known(loss):
+    problem = toy(loss)
+    train = problem.data.train
+    scores = evaluate(problem.model, loss, problem.rows(2), Samples(train.x[:0], train.targets[:0]))
+    assert scores.loss.isnan().all()
+    assert scores.accuracy.isnan().all()
+
+
+def test_a_loss_in_closed_form_needs_no_samples():
+    model, nothing = ReluStudent((3, 3, 1), "relu"), torch.empty(0, 3)
+    teacher_and_zero = torch.stack([torch.eye(3).reshape(-1), torch.zeros(9)]).double()
+    scores = evaluate(model, "relu-teacher", teacher_and_zero, Samples(nothing, nothing[:, :1]))
+    # E (Σ_j relu(x_j))² / 2 = (k/2 + k (k - 1) / 2π) / 2
+    expected = [0, (1.5 + 6 / (2 * np.pi)) / 2]
+    assert scores.loss.tolist() == pytest.approx(expected, abs=1e-12)
     assert scores.accuracy.isnan().all()

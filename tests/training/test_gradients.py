@@ -5,8 +5,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
+from escapedim.tasks import relu_teacher_forms
 from escapedim.training.data import Samples
 from escapedim.training.evaluation import evaluate
 from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
@@ -118,3 +121,90 @@ def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes):
             assert torch.equal(out, everyone[first:last])
             if scores is not None:
                 assert torch.equal(evaluate(model, loss, part, samples).loss, scores[first:last])
+
+
+def weighted(x, targets, seed=4):
+    weights = torch.rand(x.shape[-2], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return Samples(x, targets, (weights / weights.sum()).to(x.dtype))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (3, 4, 2, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("bias", [True, False])
+def test_weighted_samples_count_by_their_weight(bias, sizes, loss):
+    """The gradient of a weighted loss is the weighted sum of the gradients of single samples."""
+    _, x, targets = sample(loss, sizes, 4, 6, True, torch.Generator().manual_seed(3))
+    model, samples = MLP(sizes, "tanh", bias=bias), weighted(x, targets)
+    flat = torch.randn(4, Layout(model.shapes).size, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    full = torch.zeros(4, Layout(MLP(sizes, "tanh").shapes).size, dtype=torch.float64)
+    for name, view in Layout(MLP(sizes, "tanh").shapes).views(full).items():
+        if name in model.shapes:
+            view.copy_(Layout(model.shapes).views(flat)[name])
+    singles = [plain_gradient(sizes, "tanh", loss, full, x[i : i + 1], targets[i : i + 1]) for i in range(6)]
+    expected = sum(weight * single for weight, single in zip(samples.weights, singles, strict=True))
+    columns = Layout(MLP(sizes, "tanh").shapes).views(expected)
+    for kind in (MLPGradient, AutogradGradient):
+        out = torch.full_like(flat, torch.nan)
+        kind(model, loss)(flat, samples.x, samples.targets, out)
+        for name, view in Layout(model.shapes).views(out).items():
+            torch.testing.assert_close(view, columns[name], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_equal_weights_are_none(loss):
+    sizes, generator = (3, 4, 2), torch.Generator().manual_seed(3)
+    flat, x, targets = sample(loss, sizes, 3, 8, True, generator)
+    for kind in (MLPGradient, AutogradGradient):
+        plain, equal = torch.empty_like(flat), torch.empty_like(flat)
+        kind(MLP(sizes, "erf"), loss)(flat, x, targets, plain)
+        samples = Samples(x, targets, torch.full((8,), 1 / 8, dtype=torch.float64))
+        kind(MLP(sizes, "erf"), loss)(flat, samples.x, samples.targets, equal)
+        torch.testing.assert_close(equal, plain, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("sizes", [(4, 16, 1), (1, 2, 1), (1, 3, 1), (9, 1, 2)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_without_biases_and_with_weights_too_a_member_has_the_same_bits_in_every_stack(dtype, sizes):
+    model = MLP(sizes, "erf", bias=False)
+    _, x, targets = sample("squared", sizes, 1, 61, True, torch.Generator().manual_seed(5), dtype)
+    flat = torch.randn(9, Layout(model.shapes).size, generator=torch.Generator().manual_seed(6)).to(dtype)
+    check_bits(model, "squared", flat, weighted(x, targets))
+
+
+@pytest.mark.parametrize(("k", "units"), [(2, 1), (6, 6), (6, 7), (10, 10), (13, 5)])
+def test_a_relu_student_has_the_same_bits_in_every_stack(k, units):
+    model = ReluStudent((k, units, 1), "relu")
+    flat = torch.randn(9, k * units, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
+    check_bits(model, "relu-teacher", flat, Samples(torch.empty(0, k), torch.empty(0, 1)))
+
+
+def check_bits(model, loss, flat, samples):
+    everyone = torch.empty_like(flat)
+    make_gradient(model, loss)(flat, samples.x, samples.targets, everyone)
+    losses = evaluate(model, loss, flat, samples).loss
+    assert losses.isfinite().all()
+    for first, last in itertools.combinations(range(len(flat) + 1), 2):
+        part = flat[first:last].contiguous()
+        out = torch.empty_like(part)
+        make_gradient(model, loss)(part, samples.x, samples.targets, out)
+        assert torch.equal(out, everyone[first:last])
+        assert torch.equal(evaluate(model, loss, part, samples).loss, losses[first:last])
+
+
+def test_the_gradient_of_a_relu_student_is_the_closed_form():
+    model = ReluStudent((3, 4, 1), "relu")
+    flat = torch.randn(5, 12, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+    out, nothing = torch.full_like(flat, torch.nan), torch.empty(0, 3)
+    make_gradient(model, "relu-teacher")(flat, nothing, nothing, out)
+    torch.testing.assert_close(out.view(5, 4, 3), relu_teacher_forms.gradient(flat.view(5, 4, 3)), rtol=0, atol=0)
+
+
+def test_autograd_takes_a_relu_student_on_samples_to_the_closed_form():
+    """On many samples of the teacher the gradient of half the squared error converges to the closed form."""
+    k, units, count = 3, 4, 200_000
+    model, generator = ReluStudent((k, units, 1), "relu"), torch.Generator().manual_seed(9)
+    flat = torch.randn(2, k * units, generator=generator, dtype=torch.float64)
+    x = torch.randn(count, k, generator=generator, dtype=torch.float64)
+    out, exact = torch.empty_like(flat), relu_teacher_forms.gradient(flat.view(2, units, k)).view(2, -1)
+    AutogradGradient(model, "squared")(flat, x, torch.relu(x).sum(1, keepdim=True), out)
+    torch.testing.assert_close(out / 2, exact, rtol=0, atol=30 / count**0.5)
