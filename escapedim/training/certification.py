@@ -48,7 +48,7 @@ def make_surface(model: MLP, task: Task) -> Surface | str:
 
 def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
     """Return what looks for members that have landed; None where steps do not follow the gradient of one surface."""
-    if recipe.batch_size < recipe.samples or isinstance(surface := make_surface(model, task), str):
+    if recipe.batch_size != recipe.samples or isinstance(surface := make_surface(model, task), str):
         return None
     return _Landing(surface, task.global_below)
 

@@ -18,6 +18,7 @@ from escapedim.models.mlp import MLP
 from escapedim.training.batches import Batches
 from escapedim.training.data import Data
 from escapedim.training.evaluation import evaluate
+from escapedim.training.full_batch import make_full_batch_gradient
 from escapedim.training.gradients import make_gradient
 from escapedim.training.optimizers import Optimizer, padded
 from escapedim.training.recipe import Recipe
@@ -165,7 +166,8 @@ class _Stack:
         self._lr_scale = None if job.lr_scale is None else job.lr_scale.to(self.flat)
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
-        self._gradient = make_gradient(job.model, job.loss)
+        whole = job.recipe.batch_size == job.recipe.samples
+        self._gradient = (make_full_batch_gradient if whole else make_gradient)(job.model, job.loss)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
         self._batches = Batches(data.train.x, data.train.targets, seeds, job.recipe.batch_size) if seeds else None
 

@@ -49,8 +49,26 @@ class AutogradGradient:
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
         data_axis = 0 if x.dim() == 3 else None
-        self._weights, targets = _weights(targets), targets.as_subclass(Tensor)
+        self._weights, targets = weights_of(targets), targets.as_subclass(Tensor)
         out.copy_(torch.func.vmap(self._grad, in_dims=(0, data_axis, data_axis))(flat, x, targets))
+
+
+def in_pairs(gradient: Gradient) -> Gradient:
+    """Let a gradient compute a lone member twice, as a stack of two."""
+    pairs: list[tuple[Tensor, Tensor]] = []
+
+    def paired(flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
+        if len(flat) > 1:
+            gradient(flat, x, targets, out)
+            return
+        if not pairs:
+            pairs.append((torch.cat([flat, flat]), torch.cat([out, out])))
+        twice, gradients = pairs[0]
+        twice.copy_(flat)
+        gradient(twice, x, targets, gradients)
+        out.copy_(gradients[:1])
+
+    return paired
 
 
 class ReluTeacherGradient:
@@ -61,9 +79,7 @@ class ReluTeacherGradient:
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
-        several = flat if len(flat) > 1 else flat.expand(2, -1).contiguous()
-        exact = relu_teacher_forms.gradient(self._layout.views(several)["layer1.weight"])
-        out.copy_(exact[: len(flat)].reshape(out.shape))
+        out.copy_(relu_teacher_forms.gradient(self._layout.views(flat)["layer1.weight"]).reshape(out.shape))
 
 
 class MLPGradient:
@@ -71,23 +87,11 @@ class MLPGradient:
 
     def __init__(self, model: MLP, loss: str) -> None:
         self._layout, self._depth = Layout(model.shapes), model.depth
-        self._activation, self._residual = TABLE[model.activation], _RESIDUALS[loss]
+        self._activation, self._residual = TABLE[model.activation], RESIDUALS[loss]
         self._workspace: _Workspace | None = None
-        self._pair: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
-        if len(flat) > 1:
-            self._stacked(flat, x, targets, out)
-            return
-        if self._pair is None:
-            self._pair = torch.cat([flat, flat]), torch.cat([out, out])
-        twice, gradients = self._pair
-        twice.copy_(flat)
-        self._stacked(twice, x, targets, gradients)
-        out.copy_(gradients[:1])
-
-    def _stacked(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         layers = self._layers(flat, out, x.shape[-2])
         activate = self._activation.in_place or self._activation.function
         inputs, before = [x.expand(len(flat), *x.shape[-2:])], []
@@ -95,7 +99,7 @@ class MLPGradient:
             before.append(layer.forward_from(inputs[-1]))
             if n < self._depth:
                 inputs.append(activate(before[-1]))
-        delta = self._residual(before[-1], targets, _weights(targets))
+        delta = self._residual(before[-1], targets, weights_of(targets))
         for n in range(self._depth - 1, -1, -1):
             layer = layers[n]
             torch.bmm(delta.mT, inputs[n], out=layer.weight_grad)
@@ -156,7 +160,8 @@ def _layer(params: dict[str, Tensor], grads: dict[str, Tensor], n: int, batch: i
     )
 
 
-def _weights(targets: Tensor) -> Tensor | None:
+def weights_of(targets: Tensor) -> Tensor | None:
+    """Quadrature weights `(samples,)` of targets that have some."""
     return targets.weights if isinstance(targets, WeightedTargets) else None
 
 
@@ -174,10 +179,10 @@ def _squared_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) 
     return residual.mul_(2 / count * weights.unsqueeze(-1))
 
 
-_RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
+RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
 """Derivatives of the losses by the outputs `(members, batch, outputs)`; the outputs may be overwritten."""
 
 
 def make_gradient(model: MLP, loss: str) -> Gradient:
     """Return the fastest gradient that is known for a model."""
-    return ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss)
+    return in_pairs(ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss))
