@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+MOST_PARAMETERS = 1000  # of a full spectrum: a member's Hessian is 8 MB there, its eigenvalues 0.1 s; ours
 ROUNDING = 1e-8  # of the largest eigenvalue: what the closed forms lose near parallel units (see PARALLEL there); ours
 SAFETY = 2.0  # a double root, where curvature vanishes, lies on the theorem's border: keep off it; ours
 DEPENDENT = 1e-6  # singular value of unit directions below which they depend on each other; ours
