@@ -27,6 +27,7 @@ from escapedim.landscape.surface import Units
 CLOSE = 0.5  # distance of incoming weights, relative to their length, from which a channel is looked for; ours
 FLOOR = 1e-2  # such a distance below which L - L∞ drowns in rounding: the channel is followed from here; ours
 RUNGS = (1.0, 0.5, 0.25, 0.0)
+ITERATIONS = 15  # of the polish on each rung: Newton's method, beside a channel, needs five to ten; ours
 RATIO = (3.0, 5.0)  # of L - L∞ at a half and a quarter of the distance, 4 by the law; ours
 
 
@@ -80,7 +81,7 @@ def _follow(units: Units, rows: Tensor, loss: Tensor) -> tuple[Tensor, Tensor]:
     start = rows[:, -1] * (FLOOR / distance).clamp_min(1)
     ladder = torch.cat([torch.cat([rows[:, :-1], rung * start.unsqueeze(1)], 1) for rung in RUNGS])
     surface = PairSurface(units)
-    polished = polish(surface, ladder)
+    polished = polish(surface, ladder, ITERATIONS)
     reached = torch.tensor([refusal is None for refusal in polished.refusals], device=rows.device)
     reached = reached.view(len(RUNGS), -1).all(0)
     whole, half, quarter, limit = surface.loss(polished.flat).view(len(RUNGS), -1)

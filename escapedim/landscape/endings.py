@@ -8,7 +8,6 @@ why.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,12 +16,13 @@ from torch import Tensor
 
 from escapedim.landscape.channels import find_channels
 from escapedim.landscape.plateaus import falls_along_a_line, has_twins
-from escapedim.landscape.polish import NEAR, Polished, Refusal, polish
-from escapedim.landscape.spectrum import Spectrum, spectrum
+from escapedim.landscape.polish import NEAR, Refusal, polish
+from escapedim.landscape.spectrum import MOST_PARAMETERS, Spectrum, spectrum
 from escapedim.landscape.surface import MATRICES, Surface, chunks
 from escapedim.landscape.vocabulary import Ending
 
-MOST_PARAMETERS = 1000  # of a full spectrum: a member's Hessian is 8 MB there and takes about a second; ours
+CHANNEL_NEAR = 1e-2  # gradient norm below which a channel is looked for: large outgoing weights swell gradients; ours
+FAR_OFF = f"the gradient norm is above {NEAR:g}: the descent did not come near a critical point"
 QUIET = 1e-6  # gradient norm below which a member that has no critical point nearby counts as stalled; ours
 
 
@@ -111,16 +111,16 @@ class _Certifier:
             flat=self._flat,
         )
 
+    @property
+    def _too_many(self) -> bool:
+        return self._flat.shape[1] > MOST_PARAMETERS
+
     def _left(self) -> Tensor:
         return self._open.nonzero()[:, 0]
 
-    def _settle(self, rows: Tensor, ending: Ending, reason: str = "") -> None:
+    def _settle(self, rows: Tensor, ending: Ending, reason: str | list[str] = "") -> None:
         self._open[rows] = False
         self._ending[rows.cpu().numpy()], self._reason[rows.cpu().numpy()] = ending, reason
-
-    def _settle_each(self, rows: Tensor, ending: Ending, reason: Callable[[int], str]) -> None:
-        for row in rows.tolist():
-            self._settle(torch.tensor([row]), ending, reason(row))
 
     def _by_loss(self) -> None:
         finite = self._loss.isfinite() & self._norm.isfinite()
@@ -129,9 +129,9 @@ class _Certifier:
             self._settle((finite & (self._loss < self._below)).nonzero()[:, 0], Ending.GLOBAL_MINIMUM)
 
     def _channels(self) -> None:
-        rows = self._left()
+        rows = (self._open & (self._norm < CHANNEL_NEAR)).nonzero()[:, 0]
         units = self._surface.units(self._flat[rows]) if len(rows) else None
-        if units is None:
+        if units is None or self._too_many:
             return
         channels = find_channels(units, self._loss[rows])
         self._limit[rows] = channels.limit_loss
@@ -139,25 +139,22 @@ class _Certifier:
 
     def _unready(self) -> None:
         far = (self._open & ~(self._norm < NEAR)).nonzero()[:, 0]
-        self._settle(
-            far, Ending.UNDECIDED, f"a gradient norm above {NEAR:g}: the descent did not come near a critical point"
-        )
-        if self._flat.shape[1] > MOST_PARAMETERS:
+        self._settle(far, Ending.UNDECIDED, FAR_OFF)
+        if self._too_many:
             self._settle(self._left(), Ending.UNDECIDED, f"more than {MOST_PARAMETERS:,} parameters")
 
     def _polish(self) -> None:
         rows = self._left()
         if not len(rows):
             return
-        polished: Polished = polish(self._surface, self._flat[rows])
+        polished = polish(self._surface, self._flat[rows])
         self._flat[rows], self._norm[rows], self._moved[rows] = polished.flat, polished.gradient_norm, polished.moved
         self._loss[rows] = self._surface.loss(polished.flat)
         kinks = self._surface.kinks(polished.flat).tolist()
-        for row, refusal, kink in zip(rows.tolist(), polished.refusals, kinks, strict=True):
-            one = torch.tensor([row])
+        for one, refusal, kink in zip(torch.split(rows, 1), polished.refusals, kinks, strict=True):
             if kink:
                 self._settle(one, Ending.STALLED, "a sample lies on the kink of a relu unit")
-            elif refusal in (Refusal.FAR, Refusal.SLOW) and self._norm[row] < QUIET:
+            elif refusal in (Refusal.FAR, Refusal.SLOW) and self._norm[one] < QUIET:
                 self._settle(one, Ending.STALLED, f"a slow plateau: {refusal.value}")
             elif refusal is not None:
                 self._settle(one, Ending.UNDECIDED, refusal.value)
@@ -171,14 +168,15 @@ class _Certifier:
         self._note(rows, found)
         self._settle(rows[~found.known], Ending.UNDECIDED, Refusal.BROKEN.value)
         self._settle(rows[found.known & (found.negative > 0)], Ending.SADDLE)
-        dead = self._surface.dead(self._flat).sum(1)
-        self._settle_each(
-            (self._open & (dead > 0)).nonzero()[:, 0],
-            Ending.UNDECIDED,
-            lambda row: f"{dead[row]} dead unit{'s' if dead[row] > 1 else ''}",
-        )
+        self._dead()
         self._lines()
         self._settle(self._left(), Ending.BAD_MINIMUM)
+
+    def _dead(self) -> None:
+        rows = self._left()
+        dead = self._surface.dead(self._flat[rows]).sum(1)
+        counts = dead[dead > 0].tolist()
+        self._settle(rows[dead > 0], Ending.UNDECIDED, [f"{n} dead unit{'s' if n > 1 else ''}" for n in counts])
 
     def _lines(self) -> None:
         rows = self._left()

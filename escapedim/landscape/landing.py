@@ -11,14 +11,19 @@ import torch
 from torch import Tensor
 
 from escapedim.landscape.polish import FAR, FINISH, ROUNDING, STILL
-from escapedim.landscape.spectrum import flat_basis, lift, project, spectrum
+from escapedim.landscape.spectrum import MOST_PARAMETERS, flat_basis, lift, project, spectrum
 from escapedim.landscape.surface import MATRICES, Surface, chunks
 
 ITERATIONS = 15  # Newton's method doubles the digits at each: a member that needs more is not in the basin yet; ours
 
 
 def land(surface: Surface, flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the minima below members `(members, parameters)` and which were certified; the others stay."""
+    """Return the minima below members `(members, parameters)` and which were certified; the others stay.
+
+    None is where there are more parameters than a full spectrum takes.
+    """
+    if flat.shape[1] > MOST_PARAMETERS:
+        return flat, torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
     parts = [_land(surface, part) for part in chunks(flat, MATRICES * flat.shape[1] ** 2)]
     return torch.cat([point for point, _ in parts]), torch.cat([landed for _, landed in parts])
 

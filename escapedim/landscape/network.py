@@ -14,7 +14,7 @@ from torch import Tensor
 
 from escapedim.landscape.duplicates import twins_of
 from escapedim.landscape.one_hidden import OneHidden, even_weights
-from escapedim.landscape.surface import KINK, Units, in_chunks
+from escapedim.landscape.surface import KINK, Units, in_chunks, second_derivatives
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
@@ -61,8 +61,7 @@ class MLPSurface:
         """See `Surface`."""
         if self._hidden is not None:
             return in_chunks(self._hidden.hessian, flat, self._hidden.numbers)
-        second = torch.func.vmap(torch.func.hessian(self._member_loss))
-        return in_chunks(second, flat, self._numbers * flat.shape[1])
+        return in_chunks(second_derivatives(self._member_loss), flat, self._numbers * flat.shape[1])
 
     def norm(self, gradient: Tensor) -> Tensor:
         """Return the 2-norm."""

@@ -11,13 +11,12 @@ is given as 0 and the direction as a flat one. The length of c never matters: it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from escapedim.landscape.surface import Units, in_chunks
+from escapedim.landscape.surface import Units, in_chunks, second_derivatives
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,7 @@ class PairSurface:
 
     def hessian(self, rows: Tensor) -> Tensor:
         """See `Curved`; 0 along ε."""
-        second: Callable[[Tensor], Tensor] = torch.func.vmap(torch.func.hessian(self._row_loss))
-        matrix = in_chunks(second, rows, self._numbers * rows.shape[1])
+        matrix = in_chunks(second_derivatives(self._row_loss), rows, self._numbers * rows.shape[1])
         matrix[:, -1] = matrix[:, :, -1] = 0
         return matrix
 

@@ -31,7 +31,7 @@ class Refusal(Enum):
 
     FAR = "no critical point within 10 % of the parameters' norm"
     UP = "the critical point nearby lies higher than where the descent stopped"
-    SLOW = "the gradient norm did not fall to 1e-9 in 50 second-order steps"
+    SLOW = "the gradient norm did not fall to 1e-9 in the second-order steps that it was given"
     BROKEN = "the Hessian is not finite"
 
 
@@ -45,9 +45,9 @@ class Polished:
     refusals: list[Refusal | None]
 
 
-def polish(surface: Curved, flat: Tensor) -> Polished:
+def polish(surface: Curved, flat: Tensor, iterations: int = ITERATIONS) -> Polished:
     """Move each member of `(members, parameters)` to the critical point beside it, or refuse to."""
-    parts = [_polish(surface, part) for part in chunks(flat, MATRICES * flat.shape[1] ** 2)]
+    parts = [_polish(surface, part, iterations) for part in chunks(flat, MATRICES * flat.shape[1] ** 2)]
     return Polished(
         flat=torch.cat([part.flat for part in parts]),
         gradient_norm=torch.cat([part.gradient_norm for part in parts]),
@@ -56,9 +56,9 @@ def polish(surface: Curved, flat: Tensor) -> Polished:
     )
 
 
-def _polish(surface: Curved, start: Tensor) -> Polished:
+def _polish(surface: Curved, start: Tensor, iterations: int) -> Polished:
     search = _Search(surface, start)
-    for _ in range(ITERATIONS):
+    for _ in range(iterations):
         if not search.step():
             break
     return search.result()

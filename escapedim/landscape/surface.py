@@ -72,6 +72,13 @@ class Surface(Curved, Protocol):
         """Hidden units whose outgoing weights are trained, for one hidden layer; None for other networks."""
 
 
+def second_derivatives(loss: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Hessians `(members, parameters, parameters)` of a loss that is written for one member's row."""
+    # Backwards over backwards: forward mode, as in torch.func.hessian, warns of torch's own deprecated parts.
+    hessians: Callable[[Tensor], Tensor] = torch.func.vmap(torch.func.jacrev(torch.func.grad(loss)))
+    return hessians
+
+
 def in_chunks(function: Callable[[Tensor], Tensor], flat: Tensor, numbers: int) -> Tensor:
     """Apply a function to a few members at a time, where one member takes `numbers` numbers of memory."""
     return torch.cat([function(part) for part in chunks(flat, numbers)])

@@ -93,3 +93,24 @@ def test_backward_overwrites_the_gradient_and_nothing_else(name):
     result = TABLE[name].backward(grad, z, a)
     assert result.data_ptr() == grad.data_ptr()
     assert all(torch.equal(*pair) for pair in zip((z, a), before, strict=True))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_first_and_second_derivatives_are_autograd(name):
+    z = points().requires_grad_()
+    first = torch.autograd.grad(TABLE[name].function(z).sum(), z, create_graph=True)[0]
+    second = torch.autograd.grad(first.sum(), z)[0]
+    torch.testing.assert_close(TABLE[name].first(z), first, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(TABLE[name].second(z), second, rtol=1e-10, atol=1e-13)
+
+
+def test_derivatives_of_relu():
+    z = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0])
+    assert TABLE["relu"].first(z).tolist() == [0, 0, 0, 1, 1]
+    assert TABLE["relu"].second(z).tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_odd_functions_are_marked(name):
+    z, function = points(), TABLE[name].function
+    assert TABLE[name].odd == torch.allclose(function(-z), -function(z))

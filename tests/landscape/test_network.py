@@ -1,0 +1,116 @@
+"""Derivatives against torch.func and finite differences; symmetries as directions that leave the loss alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from escapedim.landscape import surface as surface_module
+from escapedim.models.activations import TABLE
+from escapedim.models.mlp import MLP
+from tests.landscape.networks import Unbiased, draw, surface
+
+ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [Unbiased((3, 4, 1), "tanh"), Unbiased((2, 3, 2), "relu")]
+DEEP = [MLP((3, 4, 3, 2), "tanh"), Unbiased((3, 4, 3, 2), "relu")]
+
+
+def size(model: MLP) -> int:
+    return sum(torch.Size(shape).numel() for shape in model.shapes.values())
+
+
+def by_autograd(on, row):
+    return torch.func.jacrev(torch.func.grad(lambda point: on.loss(point[None])[0]))(row)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("model", ONE_HIDDEN, ids=lambda model: model.name)
+def test_hessian_of_one_hidden_layer_by_torch_func(model, weighted):
+    on, flat = surface(model, "squared", weighted=weighted), draw(3, size(model), seed=5)
+    expected = torch.stack([by_autograd(on, row) for row in flat])
+    torch.testing.assert_close(on.hessian(flat), expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("model", ONE_HIDDEN, ids=lambda model: model.name)
+def test_hessian_of_the_cross_entropy_by_torch_func(model):
+    on, flat = surface(model, "cross-entropy"), draw(3, size(model), seed=5)
+    expected = torch.stack([by_autograd(on, row) for row in flat])
+    torch.testing.assert_close(on.hessian(flat), expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross-entropy"])
+@pytest.mark.parametrize("model", [*ONE_HIDDEN, *DEEP], ids=lambda model: model.name)
+def test_derivatives_by_finite_differences(model, loss):
+    on, flat, step = surface(model, loss), draw(2, size(model), seed=6), 1e-6
+    for column in range(flat.shape[1]):
+        shift = torch.zeros_like(flat)
+        shift[:, column] = step
+        slope = (on.loss(flat + shift) - on.loss(flat - shift)) / (2 * step)
+        torch.testing.assert_close(on.gradient(flat)[:, column], slope, rtol=1e-6, atol=1e-8)
+        curvature = (on.gradient(flat + shift) - on.gradient(flat - shift)) / (2 * step)
+        torch.testing.assert_close(on.hessian(flat)[:, column], curvature, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "count"),
+    [
+        (MLP((3, 4, 2), "relu"), "squared", 4),
+        (Unbiased((3, 4, 3, 2), "relu"), "squared", 7),
+        (MLP((3, 4, 2), "tanh"), "cross-entropy", 5),
+        (MLP((3, 4, 2), "relu"), "cross-entropy", 9),
+        (MLP((3, 4, 2), "tanh"), "squared", 0),
+    ],
+)
+def test_symmetries_change_the_loss_in_no_order_but_the_second(model, loss, count):
+    """First order: ∇L along them is 0; and a whole step along them is a curve of equal loss to first order anywhere."""
+    on, flat = surface(model, loss), draw(3, size(model), seed=7)
+    directions = on.symmetries(flat)
+    assert directions.shape == (3, size(model), count)
+    along = (directions.mT @ on.gradient(flat).unsqueeze(2)).abs()
+    assert (along <= 1e-14 * on.gradient(flat).norm(dim=1).amax()).all() or along.max() < 1e-14
+    assert count == 0 or (torch.linalg.matrix_rank(directions) == count).all()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_line_of_equal_or_mirrored_units_is_flat(sign):
+    model = MLP((3, 4, 2), "tanh")
+    on, flat = surface(model, "squared"), draw(2, size(model), seed=8)
+    flat[1, 9:12], flat[1, 15] = sign * flat[1, 3:6], sign * flat[1, 13]
+    directions = on.symmetries(flat)
+    assert directions.shape[2] == 2
+    assert (directions[0] == 0).all()
+    for direction in directions[1].T:
+        torch.testing.assert_close(on.loss(flat[1:] + 3 * direction), on.loss(flat[1:]), rtol=1e-13, atol=0)
+
+
+def test_a_sample_on_the_kink_of_a_unit_is_found():
+    model = Unbiased((2, 2, 1), "relu")
+    on, flat = surface(model, "squared"), draw(2, 6, seed=9)
+    x = draw(12, 2, seed=1)[3]
+    flat[1, :2] = torch.stack([-x[1], x[0]])
+    assert on.kinks(flat).tolist() == [False, True]
+
+
+def test_a_unit_that_is_off_everywhere_is_dead():
+    model = MLP((2, 3, 1), "relu")
+    on, flat = surface(model, "squared"), draw(2, 13, seed=10)
+    flat[:, 6:9] = 100
+    flat[1, 7] = -100
+    assert on.dead(flat).tolist() == [[False] * 3, [False, True, False]]
+
+
+def test_a_unit_without_any_weights_is_dead():
+    model = Unbiased((2, 3, 1), "tanh")
+    on, flat = surface(model, "squared"), draw(1, 9, seed=11)
+    flat[0, 2:4] = 0
+    assert not on.dead(flat).any()
+    flat[0, 7] = 0
+    assert on.dead(flat).tolist() == [[False, True, False]]
+
+
+def test_a_members_values_do_not_depend_on_its_batch_mates_nor_on_the_chunks(monkeypatch):
+    model = MLP((3, 4, 2), "tanh")
+    on, flat = surface(model, "squared"), draw(9, size(model), seed=12)
+    whole = on.loss(flat), on.gradient(flat), on.hessian(flat)
+    monkeypatch.setattr(surface_module, "BUDGET", 1)
+    for stacked, alone in zip(whole, (on.loss(flat), on.gradient(flat), on.hessian(flat)), strict=True):
+        torch.testing.assert_close(stacked, alone, rtol=1e-13, atol=1e-15)
