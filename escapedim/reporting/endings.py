@@ -80,7 +80,7 @@ def reasons(counts: Mapping[str, int], members: int, head: str, width: int) -> l
         return prose(f"{head}: {ranked[0][1]}.", width)
     shown, rest = ranked[:_LISTED_REASONS], ranked[_LISTED_REASONS:]
     digits = len(f"{shown[0][0]:,}")
-    lines = [f"{head}:"]
+    lines = prose(f"{head}:", width)
     for count, reason in shown:
         lines += prose(f"  {count:>{digits},}  {reason}", width, " " * (digits + 4))
     if rest:

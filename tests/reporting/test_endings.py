@@ -28,7 +28,7 @@ def test_what_is_certified_and_what_needs_a_reason():
         ({"too slow": 2}, 3, ["Head:", "  2  too slow"]),
         ({"few": 1, "many": 1200}, 1201, ["Head:", "  1,200  many", "      1  few"]),
         (
-            {name: 1 for name in "abcdefg"},
+            dict.fromkeys("abcdefg", 1),
             7,
             ["Head:", "  1  a", "  1  b", "  1  c", "  1  d", "  1  e", "  2 for 2 other reasons"],
         ),

@@ -2,7 +2,7 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.comparison.statistics import wilson
@@ -110,6 +110,7 @@ def test_rates_are_shown_with_their_interval():
 
 
 @given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
+@settings(deadline=None)  # the first case imports scipy
 def test_wilson_agrees_with_scipy(case):
     assert numbers.wilson(*case) == pytest.approx(wilson(*case), abs=1e-12)
 
