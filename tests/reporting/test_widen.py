@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from widen_cases import DIGITS, TEACHER_CONFIG, digits, everything, level, rates, teacher, thresholds, widen, width
 
-from escapedim.records.summary import decode, encode
+from escapedim.cli.main import app, run
+from escapedim.records.summary import encode
 from escapedim.reporting.endings import LETTERS
 from escapedim.reporting.widen import SCREEN_LINES, blocks
 
@@ -91,8 +92,11 @@ def test_every_width_has_its_row():
         assert any(row[:4] == [str(number), f"{75 * number + 10:,}", "100", f"{succeeded:.1f}"] for row in rows)
 
 
-def test_a_summary_that_went_through_a_file_gives_the_same_report():
-    assert text(decode(encode(teacher()), "widen.json"), 100) == text(teacher(), 100)
+def test_the_command_report_prints_a_summary_from_a_file(tmp_path, capsys):
+    path = tmp_path / "widen.json"
+    path.write_bytes(encode(teacher()))
+    assert run(lambda: app(["report", str(path)])) == 0
+    assert capsys.readouterr().out == text(teacher(), 100)
 
 
 def test_a_result_of_another_kind_is_refused():
