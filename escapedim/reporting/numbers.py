@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 TIE = "\u00a0"
 
@@ -53,6 +54,29 @@ def percent(value: float, digits: int = 2) -> str:
     return _signless_zero(f"{100 * value:.{digits}f}")
 
 
+def rate_digits(count: int) -> int:
+    """Return the decimals of a percentage that tell `count` from `count` - 1 successes: 1 up to 1,000, at most 4."""
+    return min(max(1, len(str(count - 1)) - 2), 4)
+
+
+def interval(bounds: tuple[float, float], digits: int = 1) -> str:
+    """Return an interval of shares in percent: "8.9 to 16.0"."""
+    return TIE.join([percent(bounds[0], digits), "to", percent(bounds[1], digits)])
+
+
+def rate(value: float, bounds: tuple[float, float], digits: int = 1) -> str:
+    """Return a rate with its interval for a sentence: "12.0 % (8.9 to 16.0)"."""
+    return f"{percent(value, digits)}{TIE}% ({interval(bounds, digits)})"
+
+
+def wilson(successes: int, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a rate (Wilson 1927) without scipy, which a report does not wait for."""
+    z = NormalDist().inv_cdf(0.975)
+    share, weight = successes / count, z * z / count
+    middle, half = share + weight / 2, z * math.sqrt(share * (1 - share) / count + weight / (4 * count))
+    return max(0.0, (middle - half) / (1 + weight)), min(1.0, (middle + half) / (1 + weight))
+
+
 def loss(value: float) -> str:
     """Return a loss with three significant digits."""
     return f"{value:.3g}"
@@ -79,6 +103,13 @@ def mean_loss(value: Estimate, joint: str = " ± ") -> str:
     if not 0 < decimals <= 6:
         return scientific(value, joint)
     return f"{value.mean:.{decimals}f}{joint}{value.error:.{decimals}f}"
+
+
+def mean_count(value: Estimate) -> str:
+    """Return a mean of counts with its standard error, or "-" without a value."""
+    if value.mean is None:
+        return "-"
+    return f"{value.mean:,.1f}" + ("" if value.error is None else f" ± {value.error:,.1f}")
 
 
 def scientific(value: Estimate, joint: str = " ± ") -> str:

@@ -9,12 +9,16 @@ from typing import TextIO
 from rich.console import Console
 
 from escapedim.records.summary import Summary
-from escapedim.reporting import lottery, train
+from escapedim.reporting import lottery, train, widen
 
 FILE_WIDTH = 100
 """Characters of a line in a file or a pipe, unless COLUMNS says otherwise."""
 
-_REPORTS: dict[str, Callable[[Summary, Console], None]] = {"lottery": lottery.render, "train": train.render}
+_REPORTS: dict[str, Callable[[Summary, Console], None]] = {
+    "lottery": lottery.render,
+    "train": train.render,
+    "widen": widen.render,
+}
 
 
 def render(summary: Summary, console: Console) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
 
 from rich.console import Console
 
 from escapedim.records.summary import Summary, TrainResult
-from escapedim.reporting import numbers, settings
-from escapedim.reporting.numbers import TIE
+from escapedim.reporting import endings, numbers, replicates, settings
+from escapedim.reporting.numbers import TIE, Estimate
 from escapedim.reporting.page import Block, block, prose, write
 from escapedim.reporting.table import text_table
-
-LISTED_REPLICATES = 20
-"""Up to so many replicates are listed one by one."""
 
 _MEASURES = {
     "train_loss": "train loss",
@@ -22,13 +19,8 @@ _MEASURES = {
     "test_loss": "test loss",
     "test_accuracy": "test accuracy, %",
     "test_accuracy_at_best_validation": "test accuracy chosen on validation, %",
-}
-_SHORT = {
-    "train_loss": "train\nloss",
-    "train_accuracy": "train\nacc., %",
-    "test_loss": "test\nloss",
-    "test_accuracy": "test\nacc., %",
-    "test_accuracy_at_best_validation": "chosen on\nvalidation",
+    "moved": "distance moved / norm of the start",
+    "steps": "steps taken",
 }
 
 
@@ -47,7 +39,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         block(prose(_sentence(result), width), "bold"),
         block(_means(result, width)),
         block(_endings(result, width)),
-        block(_replicates(result)),
+        block(replicates.table(result, width)),
         block(_foot(summary, result, width)),
     ]
 
@@ -73,52 +65,62 @@ def _sentence(result: TrainResult) -> str:
 
 def _means(result: TrainResult, width: int) -> list[str]:
     rows = []
-    for name, text in _measured(result, _MEASURES):
+    for name, text in replicates.measured(result, _MEASURES):
         value = numbers.estimate(getattr(result, name))
-        shown = numbers.accuracy(value) if "accuracy" in name else numbers.mean_loss(value)
-        rows.append([text, shown, f"{value.count:,}"])
+        rows.append([text, _mean(name)(value), f"{value.count:,}"])
     if not rows:
         return []
-    legend = "Measured at the last step, unless chosen on validation; diverged replicates are left out."
+    legend = (
+        "Measured at the last step, unless chosen on validation; diverged replicates count where they have a value."
+    )
     return [*text_table(["measure", "mean ± standard error", "replicates"], rows), "", *prose(legend, width)]
 
 
-def _measured(result: TrainResult, texts: dict[str, str]) -> list[tuple[str, str]]:
-    return [(name, text) for name, text in texts.items() if getattr(result, name)]
+def _mean(name: str) -> Callable[[Estimate], str]:
+    if "accuracy" in name:
+        return numbers.accuracy
+    return numbers.mean_count if name == "steps" else numbers.mean_loss
 
 
 def _endings(result: TrainResult, width: int) -> list[str]:
     found = sorted(((number, name) for name, number in result.endings.items() if number), reverse=True)
     if not found:
         return []
-    why = " (undecided: where the network stopped was not examined)" if result.endings.get("undecided") else ""
-    return prose(f"Endings: {', '.join(f'{name} {number:,}' for number, name in found)}{why}.", width)
-
-
-def _replicates(result: TrainResult) -> list[str]:
-    if not 0 < len(result.replicates) <= LISTED_REPLICATES:
-        return []
-    measured = _measured(result, _SHORT)
-    rows = [
-        [
-            str(replicate),
-            *(_number(name, _entry(getattr(result, name), index)) for name, _ in measured),
-            {True: "yes", False: "no"}.get(_entry(result.success, index), "-"),
-            _entry(result.ending, index) or "-",
-        ]
-        for index, replicate in enumerate(result.replicates)
+    parts = ", ".join(f"{name} {number:,}{_why(result, name, number)}" for number, name in found)
+    marginal = _marginal(result)
+    return [
+        *prose(f"Endings: {parts}{_unexamined(result)}.{f' {marginal}' if marginal else ''}", width),
+        *(line for number, name in found for line in _reasons(result, name, number, width)),
     ]
-    return text_table(["replicate", *(text for _, text in measured), "success", "ending"], rows)
 
 
-def _entry(values: Sequence[Any], index: int) -> Any:
-    return values[index] if index < len(values) else None
+def _unexamined(result: TrainResult) -> str:
+    examined = result.reason is not None or not result.endings.get(endings.UNDECIDED)
+    return "" if examined else f" ({endings.UNDECIDED}: {endings.UNEXAMINED})"
 
 
-def _number(name: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return numbers.percent(value) if "accuracy" in name else numbers.loss(value)
+def _why(result: TrainResult, name: str, number: int) -> str:
+    """Return the reason that all members with an ending share, in brackets."""
+    given = _given(result, name)
+    return f" ({next(iter(given))})" if set(given.values()) == {number} else ""
+
+
+def _marginal(result: TrainResult) -> str:
+    found, certified = sum(result.marginal or ()), endings.certified(result.endings)
+    return f"Marginal curvature: {found:,} of {certified:,} certified endings." if found else ""
+
+
+def _reasons(result: TrainResult, name: str, number: int, width: int) -> list[str]:
+    """Return the reasons of an ending one by one, where there are several."""
+    if _why(result, name, number):
+        return []
+    head = f"{name.capitalize()}, {number:,} of {numbers.plural(result.members, 'replicate')}"
+    return endings.reasons(_given(result, name), number, head, width)
+
+
+def _given(result: TrainResult, name: str) -> Counter[str]:
+    pairs = zip(result.ending, result.reason or (), strict=False)
+    return Counter(reason for ending, reason in pairs if ending == name and reason and name in endings.UNCERTAIN)
 
 
 def _foot(summary: Summary, result: TrainResult, width: int) -> list[str]:

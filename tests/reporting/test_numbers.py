@@ -2,9 +2,10 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escapedim.comparison.statistics import wilson
 from escapedim.reporting import numbers
 from escapedim.reporting.numbers import Estimate
 
@@ -99,3 +100,31 @@ def test_numbers_read_as_a_colleague_would_write_them(text, expected):
 )
 def test_durations_in_their_two_largest_units(seconds, expected):
     assert numbers.duration(seconds) == expected
+
+
+@pytest.mark.parametrize(("count", "digits"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (10_000, 2), (2**62, 4)])
+def test_a_rate_has_digits_that_tell_one_member(count, digits):
+    assert numbers.rate_digits(count) == digits
+
+
+def test_rates_are_shown_with_their_interval():
+    assert spaced(numbers.rate(0.12, (0.0889, 0.16004))) == "12.0 % (8.9 to 16.0)"
+    assert spaced(numbers.interval((0.9995, 1.0), 2)) == "99.95 to 100.00"
+
+
+@given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
+@settings(deadline=None)  # the first case imports scipy
+def test_wilson_agrees_with_scipy(case):
+    assert numbers.wilson(*case) == pytest.approx(wilson(*case), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Estimate(None, None, 0, 2), "-"),
+        (Estimate(4120.25, None, 1, 0), "4,120.2"),
+        (Estimate(4120, 31.26, 5, 0), "4,120.0 ± 31.3"),
+    ],
+)
+def test_a_mean_of_counts(value, text):
+    assert numbers.mean_count(value) == text

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escapedim.reporting.plot import MARKERS, Axis, Series, line_plot
+from escapedim.reporting.plot import MARKERS, Axis, Bars, Series, line_plot
 
 
 def plot(series, **more):
@@ -111,6 +111,10 @@ def test_ticks_are_round_numbers(axis, labels):
     assert [label for _, label in axis.ticks(5)] == labels
 
 
+def test_an_axis_between_two_round_numbers_has_more_than_one_label():
+    assert [label for _, label in Axis(91.5, 99.8, 11).ticks(4)] == ["92", "94", "96", "98"]
+
+
 def test_an_axis_puts_its_ends_into_the_outer_cells():
     rising, falling = Axis.over([1, 100], 11, log=True), Axis.over([1, 100], 11, log=True, reverse=True)
     assert [rising.cell(value) for value in (1, 10, 100)] == [0, 5, 10]
@@ -146,3 +150,57 @@ def test_any_plot_keeps_its_width_and_height(points, width, height, log_x, rever
     )
     assert max(map(len, lines)) <= width
     assert len(lines) == 1 or len(lines) >= height + 5
+
+
+# Error bars, labels and range
+
+
+def test_error_bars_run_through_the_marker_and_are_named_below():
+    series = [Series("rate", [(1, 2), (3, 4)], "o", Bars("interval", [(1, 1, 4), (3, 4, 4)]))]
+    assert line_plot(series, width=30, height=4, x_label="width", y_label="rate", x_ticks=[1, 3]) == [
+        "rate",
+        "4 ┤ |                        o",
+        "3 ┤ |",
+        "2 ┤ o",
+        "1 ┤ |",
+        "  └─┬────────────────────────┬",
+        "    1                        3",
+        "              width",
+        "o rate   | interval",
+    ]
+
+
+def test_markers_lie_over_the_bars_of_all_series():
+    first = Series("a", [(1, 0), (1, 4)], "o", Bars("interval", [(1, 0, 4)]))
+    second = Series("b", [(1, 2)], "x", Bars("interval", [(1, 0, 4)]))
+    lines = plot([first, second])
+    assert [line[-1] for line in lines[1:6]] == ["o", "|", "x", "|", "o"]
+    assert lines[-1] == "o a   x b   | interval"
+
+
+@pytest.mark.parametrize("span", [(None, 0, 1), (2, None, 1), (2, 0, None), (0.0, 0, 1), (2, 0, float("inf"))])
+def test_a_bar_without_one_of_its_coordinates_is_left_out(span):
+    lines = plot([Series("a", [(2, 0.5), (9, 0.6)], "o", Bars("interval", [span]))], log_x=True)
+    assert "|" not in "".join(lines)
+
+
+def test_a_bar_alone_is_drawn():
+    assert sum("|" in line for line in plot([Series("a", [], "o", Bars("interval", [(2, 0, 1)]))])) == 6
+
+
+def test_chosen_values_label_the_axis_where_there_is_room():
+    series = [Series("a", [(width, 1.0) for width in (2, 3, 4, 64)], "o")]
+    assert plot(series, x_ticks=[0, 2, 3, 4, 64, 99])[7].split() == ["2", "64"]
+
+
+def test_the_y_axis_holds_the_range_asked_for():
+    lines = plot([Series("a", [(1, 40), (2, 60)], "o")], y_range=(0, 100))
+    assert [line.split("┤")[0].strip() for line in lines if "┤" in line] == ["100", "50", "0"]
+
+
+@given(st.lists(st.tuples(st.integers(1, 1000), value, value, value), max_size=12), st.integers(30, 130), st.booleans())
+def test_any_error_bars_keep_the_width(marks, width, log_x):
+    points = [(x, y) for x, y, _, _ in marks]
+    bars = Bars("interval", [(x, low, high) for x, _, low, high in marks])
+    lines = plot([Series("a", points, "o", bars)], width=width, log_x=log_x, x_ticks=[x for x, _ in points])
+    assert max(map(len, lines)) <= width

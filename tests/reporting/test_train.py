@@ -1,7 +1,9 @@
 import re
 
 import pytest
-from conftest import arm, flat, text, train
+from conftest import flat, text, train
+
+TOO_SLOW = "the gradient norm stayed above 1e-9"
 
 
 def edited(summary, **changes):
@@ -69,7 +71,44 @@ def test_a_missing_interval_is_left_out():
     assert "4 of 5 replicates succeed (train_accuracy >= 0.95).\n" in report
 
 
-def test_lists_of_another_program_may_be_short():
-    lines = text(edited(train(), ending=["undecided"], test_loss=arm([0.9])["test_loss"]), 80).splitlines()
-    rows = [line.split() for line in lines if line[:2] in ("0 ", "1 ")]
-    assert [(row[3], row[-2:]) for row in rows] == [("0.1", ["yes", "undecided"]), ("-", ["yes", "-"])]
+@pytest.mark.parametrize(
+    ("reasons", "lines"),
+    [
+        (
+            [TOO_SLOW, TOO_SLOW, TOO_SLOW, TOO_SLOW, ""],
+            ["Endings: undecided 4 (the gradient norm stayed above 1e-9), diverged 1."],
+        ),
+        (
+            [TOO_SLOW, TOO_SLOW, "the polish left the basin", TOO_SLOW, ""],
+            [
+                "Endings: undecided 4, diverged 1.",
+                "Undecided, 4 of 5 replicates:",
+                "  3  the gradient norm stayed above 1e-9",
+                "  1  the polish left the basin",
+            ],
+        ),
+        (["", TOO_SLOW, "", "", ""], ["Endings: undecided 4, diverged 1.", "Undecided, 4 of 5 replicates:"]),
+        ([""] * 5, ["Endings: undecided 4, diverged 1."]),
+    ],
+)
+def test_endings_have_their_reasons(reasons, lines):
+    report = text(edited(train(), reason=reasons), 80).splitlines()
+    start = report.index(lines[0])
+    assert report[start : start + len(lines)] == lines
+
+
+def test_marginal_curvature_is_counted_among_certified_endings():
+    found = ["bad minimum", "bad minimum", "global minimum", "stalled", "diverged"]
+    counts = {"bad minimum": 2, "global minimum": 1, "stalled": 1, "diverged": 1}
+    summary = edited(
+        train(), ending=found, endings=counts, marginal=[True, False, False, False, False], reason=["", "", "", "x", ""]
+    )
+    assert "stalled 1 (x)" in text(summary, 100)
+    assert "Marginal curvature: 1 of 3 certified endings." in flat(text(summary, 100))
+
+
+def test_steps_and_distance_have_means():
+    summary = edited(train(), steps=[4120, 5000, 3999, 10_000, 300], moved=[1.25, 1.5, 1.0, 4.0, None])
+    lines = text(summary, 80).splitlines()
+    assert "distance moved / norm of the start               1.94 ± 0.70           4" in lines
+    assert "steps taken                                4,683.8 ± 1,555.1           5" in lines
