@@ -42,7 +42,7 @@ def _without_accuracy(result: LotteryResult) -> str:
     place = f"at {numbers.density(last.density)} density ({numbers.rounds([last.round])})"
     criterion = f" ({result.success_criterion})" if result.success_criterion else ""
     reached = f" The criterion{criterion} is met {place} by {numbers.listed(parts)} replicates." if parts else ""
-    return f"This task has no accuracy, so matching and winning are not defined.{reached}"
+    return f"This task has no accuracy on held-out samples, so matching and winning are not defined.{reached}"
 
 
 def _match(result: LotteryResult, pruned: Sequence[Round], matching: Sequence[Round]) -> str:
