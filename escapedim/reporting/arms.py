@@ -47,7 +47,7 @@ def controls(entry: Round) -> list[str]:
 
 
 def has_accuracy(result: LotteryResult) -> bool:
-    """Say whether the task has an accuracy; without a finished round, assume so."""
+    """Say whether the task has a test accuracy; without a finished round, assume so."""
     trained = [arm for entry in result.rounds for arm in entry.arms.values()]
     return not trained or any(arm.test_accuracy is not None for arm in trained)
 
@@ -58,9 +58,13 @@ def replicates(result: LotteryResult) -> int:
 
 
 def diverged(result: LotteryResult) -> bool:
-    """Say whether a training loss is missing anywhere: a member diverged."""
+    """Say whether what is shown is missing anywhere: a member diverged.
+
+    A training loss alone may be missing because there is no training set.
+    """
     arms = [arm for entry in result.rounds for arm in entry.arms.values()]
-    return any(value is None for arm in arms for value in (*arm.train_loss, *(arm.test_accuracy or ())))
+    shown = (arm.train_loss if arm.test_accuracy is None else arm.test_accuracy for arm in arms)
+    return any(value is None for values in shown for value in values)
 
 
 def test_accuracy(entry: Round, name: str) -> list[float | None]:

@@ -43,7 +43,7 @@ def _without_accuracy(result: LotteryResult) -> str:
     criterion = f" ({result.success_criterion})" if result.success_criterion else ""
     noun = "replicate" if arms.replicates(result) == 1 else "replicates"
     reached = f" The criterion{criterion} is met {place} by {numbers.listed(parts)} {noun}." if parts else ""
-    return f"This task has no accuracy, so matching and winning are not defined.{reached}"
+    return f"This task has no accuracy on held-out samples, so matching and winning are not defined.{reached}"
 
 
 def _match(result: LotteryResult, pruned: Sequence[Round], matching: Sequence[Round]) -> str:

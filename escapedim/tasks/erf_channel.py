@@ -20,7 +20,8 @@ import numpy as np
 from escapedim.tasks.base import Array, Criterion, Split, Task
 
 NAME = "erf-channel"
-GLOBAL_BELOW = 0.01
+SUCCESS_BELOW = 0.01
+GLOBAL_BELOW = 1e-6  # below both channels, whose losses at infinity are 0.0008 and 0.0424; ours
 NODES, REACH = 361, 9.0
 
 
@@ -36,12 +37,12 @@ def load() -> Task:
         test=nothing,
         outputs=1,
         loss="squared",
-        criterion=Criterion("train_loss", "<", GLOBAL_BELOW),
+        criterion=Criterion("train_loss", "<", SUCCESS_BELOW),
         recipe={
             "optimizer": "gd",
-            "lr": 0.02,
+            "lr": 0.1,
             "batch_size": "full",
-            "steps": "50000it",
+            "steps": "200000it",
             "schedule": "constant",
             "dtype": "float64",
             "activation": "erf",
@@ -54,6 +55,7 @@ def load() -> Task:
         hidden_layers=1,
         fixed=frozenset({"activation", "batch_size", "dtype"}),
         global_below=GLOBAL_BELOW,
+        restarts=True,
     )
 
 

@@ -40,7 +40,8 @@ def evaluate(model: MLP, loss: str, flat: Tensor, samples: Samples) -> Scores:
     layout, count = Layout(model.shapes), len(samples.x)
     total = torch.zeros(len(flat), dtype=torch.float64, device=flat.device)
     if loss == "relu-teacher":
-        exact = relu_teacher_forms.loss(layout.views(flat)["layer1.weight"].double())
+        # No loss is below 0, but the sum of its parts rounds to 1e-15 of them.
+        exact = relu_teacher_forms.loss(layout.views(flat)["layer1.weight"].double()).clamp_min(0)
         return Scores(exact, torch.full_like(total, torch.nan))
     right = torch.zeros_like(total)
     for start in range(0, count, BLOCK):

@@ -102,5 +102,5 @@ def test_npz_regression_has_losses_and_success_only(cli: Cli, tmp_path):
     arm = json.loads((tmp_path / "lottery.json").read_text())["result"]["rounds"][0]["arms"]["dense"]
     assert arm["test_accuracy"] is None
     assert arm["success"] == [True, True]
-    assert "no accuracy, so matching and winning are not defined" in " ".join(ended.out.split())
+    assert "no accuracy on held-out samples, so matching and winning are not defined" in " ".join(ended.out.split())
     assert "test accuracy" not in ended.out.lower()

@@ -143,7 +143,7 @@ def no_ticket():
         ),
         (
             without_accuracy(),
-            "This task has no accuracy, so matching and winning are not defined. The criterion "
+            "This task has no accuracy on held-out samples, so matching and winning are not defined. The criterion "
             "(train_accuracy >= 0.95) is met at 64.3 % density (round 2) by ticket in 2 of 3 and reinit in "
             "0 of 3 replicates.",
         ),

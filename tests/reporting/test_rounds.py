@@ -150,6 +150,11 @@ def test_the_legend_says_what_happens_to_diverged_replicates():
     ]
 
 
+def test_without_a_training_set_nobody_has_diverged():
+    online = lottery_round(1, {"ticket": {**arm([0.9, 0.8]), "train_loss": [None, None]}})
+    assert rounds.legend(lottery([dense(), online]).result, 200) == []
+
+
 def test_what_is_measured_is_accuracy_where_the_task_has_one_and_otherwise_train_loss():
     accurate, lossy = lottery([dense(), pruned()]).result, lottery(without_accuracy()).result
     assert rounds.measured(accurate, accurate.rounds[1], "ticket").mean == pytest.approx(0.9)

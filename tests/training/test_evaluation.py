@@ -94,3 +94,11 @@ def test_a_loss_in_closed_form_needs_no_samples():
     expected = [0, (1.5 + 6 / (2 * np.pi)) / 2]
     assert scores.loss.tolist() == pytest.approx(expected, abs=1e-12)
     assert scores.accuracy.isnan().all()
+
+
+def test_no_rounding_makes_a_loss_negative():
+    rows = torch.eye(20).reshape(1, -1).double() * torch.linspace(1 - 1e-9, 1 + 1e-9, 101, dtype=torch.float64)[:, None]
+    nothing = torch.empty(0, 20)
+    losses = evaluate(ReluStudent((20, 20, 1), "relu"), "relu-teacher", rows, Samples(nothing, nothing[:, :1])).loss
+    assert (losses >= 0).all()
+    assert losses.max() < 1e-12
