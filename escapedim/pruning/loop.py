@@ -185,7 +185,7 @@ class _Past:
         row = self._initial * layout.pack(self.masks["ticket"], True, np.dtype(bool))
         flat = torch.from_numpy(row)[None].to(context.device)
         train, out = context.data.train, torch.empty_like(flat)
-        make_gradient(unit.model, context.task.loss)(flat, train.x, train.targets, out)
+        make_gradient(unit.model, context.task.loss, train.weights)(flat, train.x, train.targets, out)
         return unit.prunable(out[0].cpu().numpy())
 
 

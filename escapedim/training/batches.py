@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.training.data import FreshInputs
+from escapedim.training.data import Samples
 from escapedim.training.seeds import derive_seed, torch_generator
 
 
@@ -42,17 +42,16 @@ class DataOrder:
 class Batches:
     """Minibatches of a stack: inputs `([members,] batch, inputs)` and targets `([members,] batch, outputs)`.
 
-    Members that share a seed share their batch, and the leading dimension is left out where all do. Inputs that are
-    fresh (`training.data.FreshInputs`) are drawn from their stream by the member's seed and the step.
+    Members that share a seed share their batch, and the leading dimension is left out where all do. Samples with a
+    stream are drawn from it by the member's seed and the step.
     """
 
-    def __init__(self, x: Tensor, targets: Tensor, seeds: Sequence[int], batch_size: int) -> None:
-        self._x, self._targets, self._size = x, targets, batch_size
-        self._stream = x.stream if isinstance(x, FreshInputs) else None
+    def __init__(self, samples: Samples, seeds: Sequence[int], batch_size: int) -> None:
+        self._x, self._targets, self._stream, self._size = samples.x, samples.targets, samples.stream, batch_size
         self._seeds = seeds[:1] if len(set(seeds)) == 1 else seeds
-        self._full = self._stream is None and batch_size >= len(x)
+        self._full = self._stream is None and batch_size >= len(self._x)
         self._orders = (
-            [] if self._stream or self._full else [DataOrder(seed, len(x), batch_size) for seed in self._seeds]
+            [] if self._stream or self._full else [DataOrder(seed, len(self._x), batch_size) for seed in self._seeds]
         )
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:

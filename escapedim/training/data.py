@@ -1,8 +1,4 @@
-"""A task's arrays as tensors on the training device.
-
-The descent hands inputs and targets on to the batches and the gradient. What these need besides travels with them: the
-quadrature weights with the targets, the stream of an online task with its (empty) inputs.
-"""
+"""A task's arrays as tensors on the training device."""
 
 from __future__ import annotations
 
@@ -13,20 +9,6 @@ import torch
 from torch import Tensor
 
 from escapedim.tasks.base import Split, Stream, Task
-
-
-class WeightedTargets(Tensor):
-    """Targets that carry the samples' weights `(samples,)`; what is computed from them is a plain tensor."""
-
-    weights: Tensor
-    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
-
-
-class FreshInputs(Tensor):
-    """No inputs `(0, inputs)`, but the stream that draws them; what is computed from it is a plain tensor."""
-
-    stream: Stream
-    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -41,16 +23,6 @@ class Samples:
     targets: Tensor
     weights: Tensor | None = None
     stream: Stream | None = None
-
-    def __post_init__(self) -> None:
-        if self.weights is not None:
-            targets = self.targets.as_subclass(WeightedTargets)
-            targets.weights = self.weights
-            object.__setattr__(self, "targets", targets)
-        if self.stream is not None:
-            x = self.x.as_subclass(FreshInputs)
-            x.stream = self.stream
-            object.__setattr__(self, "x", x)
 
 
 @dataclass(frozen=True)

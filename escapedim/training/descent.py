@@ -167,9 +167,10 @@ class _Stack:
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
         whole = job.recipe.batch_size == job.recipe.samples
-        self._gradient = (make_full_batch_gradient if whole else make_gradient)(job.model, job.loss)
+        make = make_full_batch_gradient if whole else make_gradient
+        self._gradient = make(job.model, job.loss, data.train.weights)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
-        self._batches = Batches(data.train.x, data.train.targets, seeds, job.recipe.batch_size) if seeds else None
+        self._batches = Batches(data.train, seeds, job.recipe.batch_size) if seeds else None
 
     def step(self, step: int, lr: float) -> None:
         assert self._batches is not None

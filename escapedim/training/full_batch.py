@@ -15,14 +15,14 @@ from torch import Tensor
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.training.gradients import RESIDUALS, Gradient, in_pairs, make_gradient, weights_of
+from escapedim.training.gradients import RESIDUALS, Gradient, in_pairs, make_gradient
 
 
 class FullBatchGradient:
     """See `Gradient`; inputs `(samples, inputs)` and targets `(samples, outputs)` are those of every step."""
 
-    def __init__(self, model: MLP, loss: str) -> None:
-        self._layout, self._bias = Layout(model.shapes), model.bias
+    def __init__(self, model: MLP, loss: str, weights: Tensor | None) -> None:
+        self._weights, self._layout, self._bias = weights, Layout(model.shapes), model.bias
         self._activation, self._residual = TABLE[model.activation], RESIDUALS[loss]
         self._buffers: _Buffers | None = None
 
@@ -37,7 +37,7 @@ class FullBatchGradient:
         outputs = torch.bmm(outgoing, values, out=buffers.outputs)
         if self._bias:
             outputs.add_(params["layer2.bias"].unsqueeze(2))
-        residual = self._residual(outputs.mT, targets, weights_of(targets)).mT
+        residual = self._residual(outputs.mT, targets, self._weights).mT
         grads["layer2.weight"].copy_(torch.bmm(residual, values.mT))
         if self._bias:
             grads["layer2.bias"].copy_(residual.sum(2))
@@ -103,8 +103,11 @@ class _Buffers:
         )
 
 
-def make_full_batch_gradient(model: MLP, loss: str) -> Gradient:
-    """Return the fastest gradient that is known for a model whose members all see all samples at every step."""
+def make_full_batch_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:
+    """Return the fastest gradient that is known for a model whose members all see all samples at every step.
+
+    `weights` `(samples,)` replace the mean over samples.
+    """
     if model.depth == 2 and loss in RESIDUALS and len(model.shapes) > 1:
-        return in_pairs(FullBatchGradient(model, loss))
-    return make_gradient(model, loss)
+        return in_pairs(FullBatchGradient(model, loss, weights))
+    return make_gradient(model, loss, weights)

@@ -23,7 +23,6 @@ from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
 from escapedim.tasks import relu_teacher_forms
-from escapedim.training.data import WeightedTargets
 
 
 class Gradient(Protocol):
@@ -36,20 +35,18 @@ class Gradient(Protocol):
 class AutogradGradient:
     """The gradient of any model that is written for one network, by `torch.func.vmap` over `torch.func.grad`."""
 
-    def __init__(self, model: MLP, loss: str) -> None:
+    def __init__(self, model: MLP, loss: str, weights: Tensor | None = None) -> None:
         layout = Layout(model.shapes)
 
         def member_loss(row: Tensor, x: Tensor, targets: Tensor) -> Tensor:
             params = {name: view[0] for name, view in layout.views(row[None]).items()}
-            return LOSSES[loss](model.apply(params, x), targets, self._weights)
+            return LOSSES[loss](model.apply(params, x), targets, weights)
 
-        self._weights: Tensor | None = None
         self._grad = torch.func.grad(member_loss)
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
         data_axis = 0 if x.dim() == 3 else None
-        self._weights, targets = weights_of(targets), targets.as_subclass(Tensor)
         out.copy_(torch.func.vmap(self._grad, in_dims=(0, data_axis, data_axis))(flat, x, targets))
 
 
@@ -85,8 +82,8 @@ class ReluTeacherGradient:
 class MLPGradient:
     """The gradient of a stack of fully connected nets by hand: batched products into reused buffers."""
 
-    def __init__(self, model: MLP, loss: str) -> None:
-        self._layout, self._depth = Layout(model.shapes), model.depth
+    def __init__(self, model: MLP, loss: str, weights: Tensor | None = None) -> None:
+        self._layout, self._depth, self._weights = Layout(model.shapes), model.depth, weights
         self._activation, self._residual = TABLE[model.activation], RESIDUALS[loss]
         self._workspace: _Workspace | None = None
 
@@ -99,7 +96,7 @@ class MLPGradient:
             before.append(layer.forward_from(inputs[-1]))
             if n < self._depth:
                 inputs.append(activate(before[-1]))
-        delta = self._residual(before[-1], targets, weights_of(targets))
+        delta = self._residual(before[-1], targets, self._weights)
         for n in range(self._depth - 1, -1, -1):
             layer = layers[n]
             torch.bmm(delta.mT, inputs[n], out=layer.weight_grad)
@@ -160,11 +157,6 @@ def _layer(params: dict[str, Tensor], grads: dict[str, Tensor], n: int, batch: i
     )
 
 
-def weights_of(targets: Tensor) -> Tensor | None:
-    """Quadrature weights `(samples,)` of targets that have some."""
-    return targets.weights if isinstance(targets, WeightedTargets) else None
-
-
 def _softmax_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
     # By hand: torch's softmax takes twice as long on rows of ten.
     shares = outputs.sub_(outputs.amax(-1, keepdim=True)).exp_()
@@ -183,6 +175,6 @@ RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
 """Derivatives of the losses by the outputs `(members, batch, outputs)`; the outputs may be overwritten."""
 
 
-def make_gradient(model: MLP, loss: str) -> Gradient:
-    """Return the fastest gradient that is known for a model."""
-    return in_pairs(ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss))
+def make_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:
+    """Return the fastest gradient that is known for a model; `weights` `(samples,)` replace the mean over samples."""
+    return in_pairs(ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss, weights))

@@ -49,17 +49,17 @@ def test_epochs_and_seeds_have_their_own_orders():
     assert len(set(epochs)) == 6
 
 
-def numbered(samples: int) -> tuple[torch.Tensor, torch.Tensor]:
+def numbered(samples: int) -> Samples:
     """Inputs and targets that name their sample."""
     index = torch.arange(samples)
-    return torch.stack([index, -index], 1), 10 * index[:, None]
+    return Samples(torch.stack([index, -index], 1), 10 * index[:, None])
 
 
 @settings(deadline=None)
 @given(sizes, st.lists(seeds, min_size=1, max_size=4), st.integers(0, 100))
 def test_members_get_the_batches_of_their_seeds(size, seeds, step):
     samples, batch = size
-    x, targets = Batches(*numbered(samples), seeds, batch).at(step)
+    x, targets = Batches(numbered(samples), seeds, batch).at(step)
     if batch == samples:
         expected = [list(range(samples))] * len(seeds)
     else:
@@ -73,17 +73,17 @@ def test_members_get_the_batches_of_their_seeds(size, seeds, step):
 
 @pytest.mark.parametrize("batch", [7, 8, 1000])
 def test_a_batch_of_all_samples_is_the_data_as_they_are(batch):
-    x, targets = numbered(7)
-    batches = Batches(x, targets, [1, 2], batch)
+    samples = numbered(7)
+    batches = Batches(samples, [1, 2], batch)
     for step in (0, 5):
-        assert torch.equal(batches.at(step)[0], x)
-        assert torch.equal(batches.at(step)[1], targets)
+        assert torch.equal(batches.at(step)[0], samples.x)
+        assert torch.equal(batches.at(step)[1], samples.targets)
 
 
 def test_members_that_share_a_seed_share_one_batch():
-    x, _ = Batches(*numbered(9), [4, 4, 4], 2).at(3)
+    x, _ = Batches(numbered(9), [4, 4, 4], 2).at(3)
     assert x.shape == (2, 2)
-    x, _ = Batches(*numbered(9), [4, 5, 4], 2).at(3)
+    x, _ = Batches(numbered(9), [4, 5, 4], 2).at(3)
     assert x.shape == (3, 2, 2)
     assert torch.equal(x[0], x[2])
 
@@ -98,7 +98,7 @@ class Recorded:
 
 def fresh(seeds, batch):
     samples = Samples(torch.empty(0, 2), torch.empty(0, 1), stream=Recorded())
-    return Batches(samples.x, samples.targets, seeds, batch)
+    return Batches(samples, seeds, batch)
 
 
 def test_fresh_samples_are_drawn_by_seed_and_step_in_the_type_of_the_data():
@@ -114,5 +114,5 @@ def test_members_that_share_a_seed_share_their_fresh_samples():
 
 
 def test_a_closed_form_has_batches_without_samples():
-    x, targets = Batches(torch.empty(0, 6), torch.empty(0, 1), [1, 2], 0).at(9)
+    x, targets = Batches(Samples(torch.empty(0, 6), torch.empty(0, 1)), [1, 2], 0).at(9)
     assert (x.shape, targets.shape) == ((0, 6), (0, 1))

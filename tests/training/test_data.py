@@ -59,11 +59,10 @@ def test_the_tasks_own_arrays_are_not_touched():
     assert np.array_equal(task.train.x, before)
 
 
-def test_weights_travel_with_the_targets_of_the_training_part():
+def test_weights_belong_to_the_training_part():
     task = replace(toy_task("squared"), weights=np.linspace(0.5, 1.5, 23) / 23)
     data = Data.of(task, "float32", "cpu")
     assert data.train.weights.dtype == torch.float32
-    assert torch.equal(data.train.targets.weights, data.train.weights)
     assert data.validation.weights is data.test.weights is None
     assert type(data.train.targets + 0) is torch.Tensor
     assert np.array_equal(data.train.targets.numpy(), task.train.y.astype(np.float32))

@@ -34,8 +34,8 @@ def test_it_is_the_gradient_of_autograd(activation, loss):
     for sizes, bias, weighted in itertools.product(SIZES, (True, False), (True, False)):
         model, flat, samples = problem(sizes, activation, loss, bias, weighted)
         out, expected = torch.full_like(flat, torch.nan), torch.empty_like(flat)
-        gradient = make_full_batch_gradient(model, loss)
-        AutogradGradient(model, loss)(flat, samples.x, samples.targets, expected)
+        gradient = make_full_batch_gradient(model, loss, samples.weights)
+        AutogradGradient(model, loss, samples.weights)(flat, samples.x, samples.targets, expected)
         for _ in range(2):  # buffers are reused
             gradient(flat, samples.x, samples.targets, out)
             torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-11)
@@ -48,11 +48,11 @@ def test_a_member_has_the_same_bits_in_every_stack(activation, sizes, dtype):
     for loss, bias in itertools.product(LOSSES, (True, False)):
         model, flat, samples = problem(sizes, activation, loss, bias, loss == "squared", dtype)
         everyone = torch.empty_like(flat)
-        make_full_batch_gradient(model, loss)(flat, samples.x, samples.targets, everyone)
+        make_full_batch_gradient(model, loss, samples.weights)(flat, samples.x, samples.targets, everyone)
         for first, last in itertools.combinations(range(len(flat) + 1), 2):
             part = flat[first:last].contiguous()
             out = torch.empty_like(part)
-            make_full_batch_gradient(model, loss)(part, samples.x, samples.targets, out)
+            make_full_batch_gradient(model, loss, samples.weights)(part, samples.x, samples.targets, out)
             assert torch.equal(out, everyone[first:last])
 
 

@@ -145,7 +145,7 @@ def test_weighted_samples_count_by_their_weight(bias, sizes, loss):
     columns = Layout(MLP(sizes, "tanh").shapes).views(expected)
     for kind in (MLPGradient, AutogradGradient):
         out = torch.full_like(flat, torch.nan)
-        kind(model, loss)(flat, samples.x, samples.targets, out)
+        kind(model, loss, samples.weights)(flat, samples.x, samples.targets, out)
         for name, view in Layout(model.shapes).views(out).items():
             torch.testing.assert_close(view, columns[name], rtol=1e-10, atol=1e-12)
 
@@ -158,7 +158,7 @@ def test_equal_weights_are_none(loss):
         plain, equal = torch.empty_like(flat), torch.empty_like(flat)
         kind(MLP(sizes, "erf"), loss)(flat, x, targets, plain)
         samples = Samples(x, targets, torch.full((8,), 1 / 8, dtype=torch.float64))
-        kind(MLP(sizes, "erf"), loss)(flat, samples.x, samples.targets, equal)
+        kind(MLP(sizes, "erf"), loss, samples.weights)(flat, samples.x, samples.targets, equal)
         torch.testing.assert_close(equal, plain, rtol=1e-12, atol=1e-14)
 
 
@@ -180,13 +180,13 @@ def test_a_relu_student_has_the_same_bits_in_every_stack(k, units):
 
 def check_bits(model, loss, flat, samples):
     everyone = torch.empty_like(flat)
-    make_gradient(model, loss)(flat, samples.x, samples.targets, everyone)
+    make_gradient(model, loss, samples.weights)(flat, samples.x, samples.targets, everyone)
     losses = evaluate(model, loss, flat, samples).loss
     assert losses.isfinite().all()
     for first, last in itertools.combinations(range(len(flat) + 1), 2):
         part = flat[first:last].contiguous()
         out = torch.empty_like(part)
-        make_gradient(model, loss)(part, samples.x, samples.targets, out)
+        make_gradient(model, loss, samples.weights)(part, samples.x, samples.targets, out)
         assert torch.equal(out, everyone[first:last])
         assert torch.equal(evaluate(model, loss, part, samples).loss, losses[first:last])
 
