@@ -28,18 +28,16 @@ class _Found:
 def table(result: WidenResult, width: int) -> list[str]:
     """Return the table with its caption, or nothing without certified endings.
 
-    Global minima are left out where there are other levels: how many there are stands by width, and their loss is
-    what the task says it is.
+    Global minima are left out: how many there are stands by width, and their loss is that at which they stopped.
     """
     found = [_Found(entry.width, entry.members, level) for entry in result.widths for level in entry.levels]
-    if not found:
+    candidates = [one for one in found if one.level.ending != endings.GLOBAL_MINIMUM]
+    if not candidates:
         return []
-    bad = [one for one in found if one.level.ending != endings.GLOBAL_MINIMUM]
-    candidates = bad or found
     rows = max(FEWEST_ROWS, min(MOST_ROWS, _ROOM - len(result.widths)))
     shown = sorted(candidates, key=lambda one: -one.level.members)[:rows]
     shown.sort(key=lambda one: (one.width, -one.level.members))
-    caption = "Losses of certified endings" + (" other than global minima" if bad and len(bad) < len(found) else "")
+    caption = "Losses of certified endings" + (" other than global minima" if len(candidates) < len(found) else "")
     return [
         *prose(f"{caption}, {_which(shown, candidates)}:", width),
         *narrowest_fit([_table(shown, *layout) for layout in _LAYOUTS], width),

@@ -90,7 +90,7 @@ def load(n: int, k: int, samples: int, seed: int) -> Task:
             "activation": "relu",
             "init": "he-normal",
         },
-        architecture={"hidden": [100]},
+        architecture={"hidden": [100], "widths": "5,10,20,50,100"},
         identity={"name": NAME, "n": n, "k": k, "samples": samples, "seed": seed},
         signs=True,
         stream=None if samples else FreshParity(n, k),

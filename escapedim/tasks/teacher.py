@@ -82,7 +82,7 @@ def load(inputs: int, width: int, activation: str, samples: int, seed: int) -> T
             "activation": activation,
             "init": "lecun-normal",
         },
-        architecture={"hidden": [width]},
+        architecture={"hidden": [width], "widths": f"{width}:{width + 4}"},
         identity={"name": NAME, "activation": activation, **given},
         global_below=threshold,
     )

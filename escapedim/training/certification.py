@@ -106,7 +106,7 @@ def _rows(found: Certificates) -> list[dict[str, Any]]:
         _row(
             ending,
             str(found.reason[n]),
-            bool(found.marginal[n]),
+            bool(found.marginal[n]) and ending in CERTIFIED,
             _number(found.smallest_eigenvalue[n]),
             int(found.negative_directions[n]) if np.isfinite(found.smallest_eigenvalue[n]) else None,
             _number(levels[n]) if ending in CERTIFIED else None,

@@ -46,7 +46,7 @@ def describe_width(setting: Setting, stacks: Sequence[Metrics], pilots: Sequence
         restarted=sum(columns["restarted"]),
         lr=stacks[0]["lr"],
         lr_sweep=[_trial(pilot) for pilot in sorted(pilots, key=lambda pilot: float(pilot["lr"]))] or None,
-        threshold_sensitivity=sensitivity(setting.criterion, columns[setting.criterion.metric]),
+        threshold_sensitivity=sensitivity(setting.criterion, columns[setting.criterion.metric], setting.stops_below),
     )
 
 
@@ -58,10 +58,15 @@ def quantiles(values: Sequence[float | None]) -> Quantiles:
     return Quantiles(**{name: float(np.quantile(finite, share)) for name, share in QUANTILES.items()})
 
 
-def sensitivity(criterion: Criterion, values: Sequence[float | None]) -> list[Threshold]:
-    """Return how many members would fail at other thresholds; one without a value fails at all of them."""
+def sensitivity(criterion: Criterion, values: Sequence[float | None], stops_below: float | None) -> list[Threshold]:
+    """Return how many members would fail at other thresholds; one without a value fails at all of them.
+
+    Members that stopped as soon as their loss was `stops_below` say nothing about thresholds below that.
+    """
     found = []
     for threshold in _thresholds(criterion):
+        if criterion.metric == "train_loss" and stops_below is not None and threshold < stops_below:
+            continue
         other = Criterion(criterion.metric, criterion.comparison, threshold)
         failures = sum(value is None or not other.met({criterion.metric: value}) for value in values)
         interval = wilson(failures, len(values))

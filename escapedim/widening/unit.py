@@ -39,6 +39,7 @@ class Setting:
     recipe: Recipe
     scales: Scales
     criterion: Criterion
+    stops_below: float | None
     seed: int
 
     def train(self, context: Context, members: Members, paused: Arrays | None, lr: float) -> tuple[Job, State]:
