@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from escapedim.errors import BadInput, nearest
 from escapedim.tasks.base import Criterion
 
-_FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*(\S+)\s*")
+_FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*([^\s=<>]\S*)\s*")
 _ALIASES = {"loss": "train_loss", "accuracy": "train_accuracy"}
 
 
