@@ -107,7 +107,7 @@ class PilotUnit:
         losses = np.array([math.nan if row["train_loss"] is None else row["train_loss"] for row in rows])
         failures = sum(not row["success"] for row in rows)
         metrics = {"lr": lr, "losses": [row["train_loss"] for row in rows], "failures": failures}
-        return Outcome({"losses": losses}, {**metrics, "net_steps": int(state.steps().sum())})
+        return Outcome({"losses": losses}, {**metrics, "net_steps": int(state.taken(job.start).sum())})
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ class WidthUnit:
         ]
         columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
         views = Layout(self.setting.model.shapes).views(state.params.cpu())
-        arrays = {name: view.numpy() for name, view in views.items()}
-        return Outcome(arrays, {"columns": columns, "lr": job.recipe.lr, "net_steps": int(state.steps().sum())})
+        metrics = {"columns": columns, "lr": job.recipe.lr, "net_steps": int(state.taken(job.start).sum())}
+        return Outcome({name: view.numpy() for name, view in views.items()}, metrics)
 
     def _lr(self, earlier: Mapping[str, Arrays]) -> float:
         if not self.pilots:
