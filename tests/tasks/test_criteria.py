@@ -40,6 +40,9 @@ REFUSED = {
     "train_accuracy>=ninety": "expected a finite number, found 'ninety'",
     "loss<=inf": "expected a finite number",
     "loss<=nan": "expected a finite number",
+    "train_accuracy>=95": "a share from 0 to 1, found 95",
+    "accuracy>=-0.1": "a share from 0 to 1",
+    "loss<=-1": "never below 0",
     "loss<==1": "success is written",
 }
 
@@ -55,3 +58,8 @@ def test_what_is_no_criterion_is_refused_in_a_sentence(text):
 def test_an_alias_of_what_a_task_does_not_measure_is_refused():
     with pytest.raises(BadInput, match="measures no 'accuracy'"):
         parse_criterion("accuracy>=0.9", ("train_loss",))
+
+
+def test_a_threshold_is_written_with_all_its_digits():
+    for text in ("train_loss <= 0.0012345678901234", "train_accuracy >= 0.9999999", "train_loss <= 1e-06"):
+        assert str(parse_criterion(text, NAMES)) == text
