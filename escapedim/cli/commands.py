@@ -66,6 +66,7 @@ def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
 
 
 def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
+    widen_experiment(config, task)  # refuses what does not fit the task, before there is a folder
     recipe, networks = config.recipe(task), members_per_width(config)
     return together(
         [

@@ -36,7 +36,9 @@ class Criterion:
         return bool(np.isfinite(value) and _OPERATORS[self.comparison](value, self.threshold))
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.comparison} {self.threshold:g}"
+        short = f"{self.threshold:g}"
+        number = short if float(short) == self.threshold else repr(self.threshold)
+        return f"{self.metric} {self.comparison} {number}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from escapedim.errors import BadInput, nearest
 from escapedim.tasks.base import Criterion
 
-_FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*(\S+)\s*")
+_FORM = re.compile(r"\s*([A-Za-z_]\w*)\s*(>=|<=|>|<)\s*([^\s=<>]\S*)\s*")
 _ALIASES = {"loss": "train_loss", "accuracy": "train_accuracy"}
 
 
@@ -19,7 +19,7 @@ def parse_criterion(text: str, names: Sequence[str]) -> Criterion:
     Raises
     ------
     BadInput
-        Another form, an unknown name (with the nearest known one), or no finite number.
+        Another form, an unknown name (with the nearest known one), or a number that is not finite or out of range.
     """
     match = _FORM.fullmatch(text)
     if not match:
@@ -28,7 +28,19 @@ def parse_criterion(text: str, names: Sequence[str]) -> Criterion:
     if metric not in names:
         hint = nearest(match[1], [*names, *(alias for alias, name in _ALIASES.items() if name in names)])
         raise BadInput(f"success {text!r}: this task measures no '{match[1]}'; {hint}")
-    return Criterion(metric, match[2], _number(match[3], text))
+    criterion = Criterion(metric, match[2], _number(match[3], text))
+    _refuse_impossible(criterion, text)
+    return criterion
+
+
+def _refuse_impossible(criterion: Criterion, text: str) -> None:
+    """Refuse a threshold beyond all values, such as a percentage: every member would fail, or none."""
+    if "accuracy" in criterion.metric and not 0 <= criterion.threshold <= 1:
+        raise BadInput(
+            f"success {text!r}: an accuracy is a share from 0 to 1, found {criterion.threshold:g}; write it as 0.95."
+        )
+    if "loss" in criterion.metric and criterion.threshold < 0:
+        raise BadInput(f"success {text!r}: a loss is never below 0, found {criterion.threshold:g}; write it as 1e-6.")
 
 
 def _number(text: str, whole: str) -> float:

@@ -25,12 +25,17 @@ from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
+from escapedim.specs import take_params
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
 from escapedim.training.descent import Job, Landed, Landing, State
+from escapedim.training.names import OPTIMIZERS
 from escapedim.training.recipe import Recipe
 
 MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours
+
+
+ZERO_LOSS = 1e-12  # no loss is below 0: one that is 0 to rounding is the least there is, on any task; ours
 
 
 def make_surface(model: MLP, task: Task) -> Surface | str:
@@ -48,23 +53,47 @@ def make_surface(model: MLP, task: Task) -> Surface | str:
 
 
 def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
+<<<<<<< HEAD
     """Return what looks for members that have landed; None where steps do not follow the gradient of one surface."""
     if recipe.batch_size != recipe.samples or isinstance(surface := make_surface(model, task), str):
+=======
+    """Return what looks for members that have landed; None where steps do not follow the gradient of one surface.
+
+    All parameters must be trained: Newton's steps would move what is frozen.
+    """
+    if recipe.batch_size < recipe.samples or _decays(recipe) or isinstance(surface := make_surface(model, task), str):
+>>>>>>> i3-tests
         return None
-    return _Landing(surface, task.global_below)
+    return _Landing(surface, stop_below(task))
+
+
+def stop_below(task: Task) -> float | None:
+    """Return the training loss below which a member is done: that of a global minimum, which must be a success too.
+
+    None where there is no such loss, and where success is another quantity, which more training may still reach.
+    """
+    criterion = task.criterion
+    if task.global_below is None or criterion.metric != "train_loss" or not criterion.comparison.startswith("<"):
+        return None
+    return min(task.global_below, criterion.threshold)
+
+
+def _decays(recipe: Recipe) -> bool:
+    params = take_params(recipe.optimizer, OPTIMIZERS[recipe.optimizer.name])
+    return bool(params.get("weight_decay"))
 
 
 class _Landing:
-    """A member has landed when its loss is that of a global minimum, or in the basin of a certified minimum."""
+    """A member has landed when its loss is below `stop_below`, or in the basin of a certified minimum."""
 
-    def __init__(self, surface: Surface, global_below: float | None) -> None:
-        self._surface, self._global_below = surface, global_below
+    def __init__(self, surface: Surface, stop_below: float | None) -> None:
+        self._surface, self._stop_below = surface, stop_below
 
     def __call__(self, flat: Tensor, gradients: Tensor, due: Tensor) -> Landed:
         exact = flat.cpu().double()
         landed = torch.zeros(len(flat), dtype=torch.bool)
-        if self._global_below is not None:
-            landed = self._surface.loss(exact) < self._global_below
+        if self._stop_below is not None:
+            landed = self._surface.loss(exact) < self._stop_below
         near = self._surface.norm(gradients.cpu().double()) < NEAR
         examined = due.cpu() & near & ~landed
         rows = examined.nonzero()[:, 0]
@@ -83,7 +112,9 @@ def endings(job: Job, task: Task, state: State) -> list[dict[str, Any]]:
     end = state.params.cpu().double()
     start = job.origin().cpu().double()
     moved = (end - start).norm(dim=1) / start.norm(dim=1)
-    found = _certificates(job, task, end, state.diverged_at >= 0)
+    diverged = state.diverged_at >= 0
+    moved[diverged] = torch.nan
+    found = _certificates(job, task, end, diverged)
     return [
         {**row, "moved": _number(distance), "steps": steps}
         for row, distance, steps in zip(found, moved.tolist(), state.steps().tolist(), strict=True)
@@ -92,12 +123,29 @@ def endings(job: Job, task: Task, state: State) -> list[dict[str, Any]]:
 
 def _certificates(job: Job, task: Task, end: Tensor, diverged: Tensor) -> list[dict[str, Any]]:
     surface = make_surface(job.model, task)
-    if job.lr_scale is not None and not job.lr_scale.all():
-        surface = "only a part of the parameters was trained"
     if isinstance(surface, str):
         return [_row(Ending.DIVERGED if gone else Ending.UNDECIDED, "" if gone else surface) for gone in diverged]
     end = torch.where(diverged.unsqueeze(1), torch.nan, end)  # a diverged member can be finite again by underflow
-    return _rows(certify(surface, end, task.global_below))
+    below = ZERO_LOSS if task.global_below is None else task.global_below
+    if reason := _why_not_critical(job):
+        return [_by_loss(loss, reason, below) for loss in surface.loss(end).tolist()]
+    return _rows(certify(surface, end, below))
+
+
+def _why_not_critical(job: Job) -> str:
+    """Say why the end of a descent need not be a critical point of the loss; "" where it is one."""
+    if job.lr_scale is not None and not job.lr_scale.all():
+        return "only a part of the parameters was trained"
+    return "weight decay: the descent ends where the loss alone would not" if _decays(job.recipe) else ""
+
+
+def _by_loss(loss: float, reason: str, global_below: float) -> dict[str, Any]:
+    """Name the ending of a member that is on no critical point: a loss that only global minima have decides."""
+    if not math.isfinite(loss):
+        return _row(Ending.DIVERGED, "")
+    if loss < global_below:
+        return _row(Ending.GLOBAL_MINIMUM, "", level=loss)
+    return _row(Ending.UNDECIDED, reason)
 
 
 def _rows(found: Certificates) -> list[dict[str, Any]]:

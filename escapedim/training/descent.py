@@ -124,8 +124,15 @@ class State:
 
     def steps(self) -> Tensor:
         """Return how many steps each member took, since its last restart."""
+        return self._ended() - self.begun_at
+
+    def taken(self, start: int) -> Tensor:
+        """Return how many steps each member took in all since step `start` of the run: what it cost."""
+        return self._ended() - start
+
+    def _ended(self) -> Tensor:
         ended = torch.where(self.diverged_at >= 0, self.diverged_at, torch.full_like(self.diverged_at, self.step))
-        return torch.where(self.landed_at >= 0, self.landed_at, ended) - self.begun_at
+        return torch.where(self.landed_at >= 0, self.landed_at, ended)
 
     def arrays(self) -> Arrays:
         """Return the state as named arrays, as checkpoints store it."""
@@ -155,13 +162,17 @@ _PER_MEMBER = ("diverged_at", "landed_at", "look_at", "begun_at", "restarts", "b
 
 
 class _Stack:
-    """The members that are still being trained: rows of the state, their gradients, and their optimizer."""
+    """The members that are still being trained: rows of the state, their gradients, and their optimizer.
 
-    def __init__(self, job: Job, state: State, data: Data) -> None:
+    A stack that others have just left takes their siblings' gradients over: who is looked at next, and found to be
+    near a minimum, must not depend on who left.
+    """
+
+    def __init__(self, job: Job, state: State, data: Data, gradients: Tensor | None = None) -> None:
         self.rows = state.under_way()
         rows = self.rows.to(state.params.device)
         self.flat = padded(state.params[rows])
-        self.gradients = padded(torch.zeros_like(self.flat))
+        self.gradients = padded(torch.full_like(self.flat, torch.nan) if gradients is None else gradients)
         self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
         self._lr_scale = None if job.lr_scale is None else job.lr_scale.to(self.flat)
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
@@ -188,6 +199,7 @@ class _Stack:
         for share in (self._lr_scale, self._shares):
             if share is not None:
                 shortened = (self.flat - before).mul_(share).add_(before)
+                shortened = torch.where(share == 0, before, shortened)  # also of an infinite step
                 self.flat.copy_(torch.where(share == 1, self.flat, shortened))
 
     def finite(self) -> Tensor:
@@ -223,7 +235,7 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
         if job.landing is not None and (state.step % LOOK_EVERY == 0 or state.step == job.recipe.steps):
             state, stack = _drop_landed(job, job.landing, data, state, stack)
         if state.step in checks:
-            state = _check(job, data, state, stack)
+            state = _check(job, data, state, stack.rows, stack.flat)
         if pause(members):
             break
     state = _write_back(state, stack)
@@ -261,30 +273,35 @@ def _drop_diverged(job: Job, data: Data, state: State, stack: _Stack) -> tuple[S
     finite = stack.finite()
     if finite.all():
         return state, stack
-    if job.restart:
+    if job.restart and state.step < job.recipe.steps:  # at the end nothing is left to start again for
         return _restart(job, data, state, stack, finite)
     diverged_at = state.diverged_at.clone()
     diverged_at[stack.rows[~finite]] = state.step
     state = replace(_write_back(state, stack), diverged_at=diverged_at, moments=stack.moments(finite))
-    return state, _Stack(job, state, data)
+    return state, _Stack(job, state, data, stack.gradients[finite.to(stack.flat.device)])
 
 
 def _restart(job: Job, data: Data, state: State, stack: _Stack, finite: Tensor) -> tuple[State, _Stack]:
     """Put diverged members back to their start, with half the step and no moments; at last they are diverged."""
-    state, again = _write_back(state, stack), stack.rows[~finite]
-    restarts, begun_at, diverged_at = state.restarts.clone(), state.begun_at.clone(), state.diverged_at.clone()
-    restarts[again] += 1
-    begun_at[again] = state.step
-    diverged_at[again[restarts[again] > MOST_RESTARTS]] = state.step
-    state.params[again] = job.origin()[again].to(state.params)
-    moments = stack.moments(torch.ones_like(finite))
+    spent = ~finite & (state.restarts[stack.rows] >= MOST_RESTARTS)
+    again, left = stack.rows[~finite & ~spent], (~spent).to(stack.flat.device)
+    moments, gradients = stack.moments(torch.ones_like(finite)), stack.gradients.clone()
+    gradients[~finite] = torch.nan  # none is known at the start
     for moment in moments.values():
         if moment.dim() == 2:
             moment[~finite] = 0
-    left = diverged_at[stack.rows] < 0
     moments = {name: value[left] if value.dim() == 2 else value for name, value in moments.items()}
-    state = replace(state, restarts=restarts, begun_at=begun_at, diverged_at=diverged_at, moments=moments)
-    return state, _Stack(job, state, data)
+    state = _write_back(state, stack)
+    state.params[again] = job.origin()[again].to(state.params)
+    state = replace(
+        state,
+        restarts=state.restarts.index_add(0, again, torch.ones_like(again)),
+        begun_at=state.begun_at.index_fill(0, again, state.step),
+        look_at=state.look_at.index_fill(0, again, 0),
+        diverged_at=state.diverged_at.index_fill(0, stack.rows[spent], state.step),
+        moments=moments,
+    )
+    return state, _Stack(job, state, data, gradients[left])
 
 
 def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: _Stack) -> tuple[State, _Stack]:
@@ -299,17 +316,19 @@ def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: _S
     landed_at[stack.rows[landed]] = state.step
     state = replace(_write_back(state, stack), landed_at=landed_at, moments=stack.moments(~landed))
     state.params[stack.rows[landed]] = seen.flat[seen.landed].to(state.params)
-    return state, _Stack(job, state, data)
+    # They stay where they are: this is what every later check would find.
+    state = _check(job, data, state, stack.rows[landed], seen.flat[seen.landed])
+    return state, _Stack(job, state, data, stack.gradients[~seen.landed])
 
 
-def _check(job: Job, data: Data, state: State, stack: _Stack) -> State:
-    """Take the test accuracy at the best validation accuracy so far; the earliest of equal ones counts."""
-    if len(stack.rows) == 0 or job.loss != "cross-entropy":
+def _check(job: Job, data: Data, state: State, rows: Tensor, flat: Tensor) -> State:
+    """Take the test accuracy of members at their best validation accuracy so far; the earliest of equal ones counts."""
+    if len(rows) == 0 or job.loss != "cross-entropy":
         return state
-    validation = evaluate(job.model, job.loss, stack.flat, data.validation).accuracy.cpu()
-    test = evaluate(job.model, job.loss, stack.flat, data.test).accuracy.cpu()
+    validation = evaluate(job.model, job.loss, flat, data.validation).accuracy.cpu()
+    test = evaluate(job.model, job.loss, flat, data.test).accuracy.cpu()
     best, at_best = state.best_validation.clone(), state.test_at_best.clone()
-    before = best[stack.rows]
+    before = best[rows]
     better = (validation > before) | (before.isnan() & ~validation.isnan())
-    best[stack.rows[better]], at_best[stack.rows[better]] = validation[better], test[better]
+    best[rows[better]], at_best[rows[better]] = validation[better], test[better]
     return replace(state, best_validation=best, test_at_best=at_best)

@@ -16,6 +16,8 @@ PARAMETRIZATIONS: dict[str, dict[str, Any]] = {"standard": {}, "ntk": {"base": 1
 def _widths(value: Value) -> Value:
     """Read `2:12,16,32`, a lone number, and lists of both."""
     parts = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(part, bool) for part in parts):  # which pydantic would take for 1 and 0
+        raise ValueError("expected integers, not true or false")
     if not all(type(part) is int or isinstance(part, str) for part in parts):
         return value
     return parse_widths(",".join(str(part) for part in parts))

@@ -47,7 +47,10 @@ def members_per_width(config: WidenConfig) -> int:
 
 def success_criterion(config: WidenConfig, task: Task) -> Criterion:
     """Return the criterion that was asked for, or the task's; errors as in `parse_criterion`."""
-    return task.criterion if config.success is None else parse_criterion(config.success, columns(task))
+    if config.success is None:
+        return task.criterion
+    without = () if task.stream is None else ("train_loss",)  # which is there, but null
+    return parse_criterion(config.success, [name for name in columns(task) if name not in without])
 
 
 def covered(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
@@ -84,7 +87,7 @@ class _Describe:
                 kind = stacks_of if isinstance(unit, WidthUnit) else pilots
                 kind.setdefault(unit.setting.width, []).append(metrics[unit.key])
         widths = [
-            describe_width(setting, stacks_of[setting.width], pilots.get(setting.width, []))
+            describe_width(setting, setting.judged(self.task), stacks_of[setting.width], pilots.get(setting.width, []))
             for setting in self.settings
             if setting.width in stacks_of
         ]

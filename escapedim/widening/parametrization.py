@@ -36,6 +36,11 @@ class Scales:
     init: Tensor | None
     lr: Tensor | None
 
+    @property
+    def freezes(self) -> bool:
+        """Whether some parameters are not trained."""
+        return self.lr is not None and not bool(self.lr.all())
+
 
 def scales(model: MLP, optimizer: Spec, parametrization: Spec, lazy: bool) -> Scales:
     """Return what a parametrization multiplies at the width of `model`; `lazy` freezes all but the outgoing weights."""

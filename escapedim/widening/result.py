@@ -14,17 +14,18 @@ from escapedim.landscape.levels import levels
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.records.summary import Level, Quantiles, RateTrial, Threshold, Width
-from escapedim.tasks.base import Criterion
+from escapedim.tasks.base import Criterion, Task
+from escapedim.training.certification import stop_below
 from escapedim.training.units import Metrics
-from escapedim.widening.unit import Setting
+from escapedim.widening.unit import Setting, loss_name
 
 QUANTILES = {"minimum": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "maximum": 1}
 LOSS_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of a loss threshold; ours
 ERROR_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the distance of an accuracy threshold from 1; ours
 
 
-def describe_width(setting: Setting, stacks: Sequence[Metrics], pilots: Sequence[Metrics]) -> Width:
-    """Return a width's entry from the metrics of its finished stacks and pilots."""
+def describe_width(setting: Setting, task: Task, stacks: Sequence[Metrics], pilots: Sequence[Metrics]) -> Width:
+    """Return a width's entry from the metrics of its finished stacks and pilots; the task has the run's criterion."""
     names = stacks[0]["columns"]
     columns: dict[str, list[Any]] = {name: [v for stack in stacks for v in stack["columns"][name]] for name in names}
     members, successes = len(columns["success"]), sum(columns["success"])
@@ -40,13 +41,17 @@ def describe_width(setting: Setting, stacks: Sequence[Metrics], pilots: Sequence
         marginal=sum(columns["marginal"]),
         levels=_levels(columns),
         reasons=dict(reasons.most_common()),
-        loss_quantiles=quantiles(columns["train_loss"]),
+        loss_quantiles=quantiles(columns[loss_name(task)]),
         moved_quantiles=quantiles(columns["moved"]),
         median_steps=float(np.median(columns["steps"])),
         restarted=sum(columns["restarted"]),
         lr=stacks[0]["lr"],
         lr_sweep=[_trial(pilot) for pilot in sorted(pilots, key=lambda pilot: float(pilot["lr"]))] or None,
+<<<<<<< HEAD
         threshold_sensitivity=sensitivity(setting.criterion, columns[setting.criterion.metric], setting.stops_below),
+=======
+        threshold_sensitivity=sensitivity(task.criterion, columns[task.criterion.metric], stop_below(task)),
+>>>>>>> i3-tests
     )
 
 
@@ -58,6 +63,7 @@ def quantiles(values: Sequence[float | None]) -> Quantiles:
     return Quantiles(**{name: float(np.quantile(finite, share)) for name, share in QUANTILES.items()})
 
 
+<<<<<<< HEAD
 def sensitivity(criterion: Criterion, values: Sequence[float | None], stops_below: float | None) -> list[Threshold]:
     """Return how many members would fail at other thresholds; one without a value fails at all of them.
 
@@ -66,6 +72,16 @@ def sensitivity(criterion: Criterion, values: Sequence[float | None], stops_belo
     found = []
     for threshold in _thresholds(criterion):
         if criterion.metric == "train_loss" and stops_below is not None and threshold < stops_below:
+=======
+def sensitivity(criterion: Criterion, values: Sequence[float | None], stopped: float | None) -> list[Threshold]:
+    """Return how many members would fail at other thresholds; one without a value fails at all of them.
+
+    Losses below `stopped` are left out: members were stopped there, and how far they would have come is not known.
+    """
+    found = []
+    for threshold in _thresholds(criterion):
+        if stopped is not None and threshold < stopped:
+>>>>>>> i3-tests
             continue
         other = Criterion(criterion.metric, criterion.comparison, threshold)
         failures = sum(value is None or not other.met({criterion.metric: value}) for value in values)
@@ -83,12 +99,16 @@ def sensitivity(criterion: Criterion, values: Sequence[float | None], stops_belo
 
 
 def _thresholds(criterion: Criterion) -> list[float]:
-    """Return thresholds around the criterion's: of accuracies by their distance from 1, of losses by themselves."""
+    """Return thresholds around the criterion's: of accuracies by their distance from 1, of losses by themselves.
+
+    The criterion's own is among them to the last bit, so that its failures are those that are counted elsewhere;
+    accuracies below 0 are left out.
+    """
+    own = criterion.threshold
     if "accuracy" in criterion.metric:
-        found = [1 - (1 - criterion.threshold) * factor for factor in ERROR_FACTORS]
-    else:
-        found = [criterion.threshold * factor for factor in LOSS_FACTORS]
-    return list(dict.fromkeys(found))
+        found = [own if factor == 1 else 1 - (1 - own) * factor for factor in ERROR_FACTORS]
+        return list(dict.fromkeys(threshold for threshold in found if threshold >= 0))
+    return list(dict.fromkeys(own * factor for factor in LOSS_FACTORS))
 
 
 def _levels(columns: Mapping[str, list[Any]]) -> list[Level]:

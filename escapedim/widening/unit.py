@@ -1,7 +1,8 @@
 """The units of `escapedim widen`: stacks of members of one width, from their draws to their endings.
 
 With a sweep of learning rates, pilot units try each of them first, on replicates of their own, so that the rate is not
-chosen by the members that are counted with it. The best rate has the lowest median of the final training loss.
+chosen by the members that are counted with it. The best rate has the lowest median of the final training loss (of the
+test loss, where no training sample is seen twice).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.tasks.base import Criterion
+from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import endings, make_landing
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.initial import drawn_row, order_seed
@@ -44,21 +45,25 @@ class Setting:
 
     def train(self, context: Context, members: Members, paused: Arrays | None, lr: float) -> tuple[Job, State]:
         """Train a stack as far as the context lets it."""
-        recipe = replace(self.recipe, lr=lr)
+        recipe, task = replace(self.recipe, lr=lr), self.judged(context.task)
         rows = torch.stack([self._start(members.purpose, replicate) for replicate in members.replicates])
         job = Job(
             model=self.model,
-            loss=context.task.loss,
+            loss=task.loss,
             recipe=recipe,
             params=rows.to(context.device),
             mask=None,
             order_seeds=[self._order(members.purpose, replicate) for replicate in members.replicates],
             lr_scale=self.scales.lr,
-            landing=make_landing(self.model, context.task, recipe),
-            restart=context.task.restarts,
+            landing=None if self.scales.freezes else make_landing(self.model, task, recipe),
+            restart=task.restarts,
         )
         state = State.from_arrays(paused, context.device) if paused else job.begin()
         return job, descend(job, context.data, state, context.tick)
+
+    def judged(self, task: Task) -> Task:
+        """Return the task with the success criterion of this run."""
+        return replace(task, criterion=self.criterion)
 
     def _start(self, purpose: str, replicate: int) -> torch.Tensor:
         seed = derive_seed(self.seed, f"{purpose}initial weights", self.model.name, replicate)
@@ -81,7 +86,7 @@ class Members:
 
 @dataclass(frozen=True)
 class PilotUnit:
-    """A stack that tries one learning rate."""
+    """A stack that tries one learning rate; its `losses` are `loss_name`'s."""
 
     setting: Setting
     factor: float
@@ -97,18 +102,21 @@ class PilotUnit:
         return ()
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-        """Train the pilots; keep their final training losses `(members,)`, NaN where they diverged."""
+        """Train the pilots; keep their final losses `(members,)`, NaN where they diverged."""
         members = Members(tuple(range(PILOT_MEMBERS)), "pilot ")
         lr = self.setting.recipe.lr * self.factor
         job, state = self.setting.train(context, members, paused, lr)
         if state.step < job.recipe.steps:
             return Outcome(state.arrays(), None)
-        task = replace(context.task, criterion=self.setting.criterion)
+        task = self.setting.judged(context.task)
         rows = measure(job, task, context.data, state)
-        losses = np.array([math.nan if row["train_loss"] is None else row["train_loss"] for row in rows])
+        found = [row[loss_name(task)] for row in rows]
+        losses = np.array([math.nan if loss is None else loss for loss in found])
         failures = sum(not row["success"] for row in rows)
-        metrics = {"lr": lr, "losses": [row["train_loss"] for row in rows], "failures": failures}
-        return Outcome({"losses": losses}, {**metrics, "net_steps": int(state.steps().sum())})
+        return Outcome(
+            {"losses": losses},
+            {"lr": lr, "losses": found, "failures": failures, "net_steps": int(state.taken(job.start).sum())},
+        )
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ class WidthUnit:
         job, state = self.setting.train(context, Members(self.replicates), paused, self._lr(earlier))
         if state.step < job.recipe.steps:
             return Outcome(state.arrays(), None)
-        task = replace(context.task, criterion=self.setting.criterion)
+        task = self.setting.judged(context.task)
         rows = [
             {**measured, **ending, "restarted": bool(restarts)}
             for measured, ending, restarts in zip(
@@ -143,14 +151,19 @@ class WidthUnit:
         ]
         columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
         views = Layout(self.setting.model.shapes).views(state.params.cpu())
-        arrays = {name: view.numpy() for name, view in views.items()}
-        return Outcome(arrays, {"columns": columns, "lr": job.recipe.lr, "net_steps": int(state.steps().sum())})
+        metrics = {"columns": columns, "lr": job.recipe.lr, "net_steps": int(state.taken(job.start).sum())}
+        return Outcome({name: view.numpy() for name, view in views.items()}, metrics)
 
     def _lr(self, earlier: Mapping[str, Arrays]) -> float:
         if not self.pilots:
             return self.setting.recipe.lr
         losses = {factor: earlier[pilot_key(self.setting.width, factor)]["losses"] for factor in RATE_FACTORS}
         return self.setting.recipe.lr * best_factor(losses)
+
+
+def loss_name(task: Task) -> str:
+    """Name of the measured loss that tells how well members trained: without a training set that of the test."""
+    return "train_loss" if task.stream is None else "test_loss"
 
 
 def pilot_key(width: int, factor: float) -> str:
