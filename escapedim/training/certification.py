@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.landscape.endings import Certificates, certify
+from escapedim.landscape.endings import MOST_PARAMETERS, Certificates, certify
 from escapedim.landscape.landing import land
 from escapedim.landscape.levels import CERTIFIED
 from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.polish import NEAR
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
-from escapedim.landscape.spectrum import MOST_PARAMETERS
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
@@ -53,16 +52,11 @@ def make_surface(model: MLP, task: Task) -> Surface | str:
 
 
 def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
-<<<<<<< HEAD
-    """Return what looks for members that have landed; None where steps do not follow the gradient of one surface."""
-    if recipe.batch_size != recipe.samples or isinstance(surface := make_surface(model, task), str):
-=======
     """Return what looks for members that have landed; None where steps do not follow the gradient of one surface.
 
     All parameters must be trained: Newton's steps would move what is frozen.
     """
-    if recipe.batch_size < recipe.samples or _decays(recipe) or isinstance(surface := make_surface(model, task), str):
->>>>>>> i3-tests
+    if recipe.batch_size != recipe.samples or _decays(recipe) or isinstance(surface := make_surface(model, task), str):
         return None
     return _Landing(surface, stop_below(task))
 

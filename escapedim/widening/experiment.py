@@ -70,7 +70,7 @@ def _setting(config: WidenConfig, task: Task, recipe: Recipe, criterion: Criteri
             "leave them out."
         )
     scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
-    return Setting(model, width, recipe, scaled, criterion, task.global_below, config.seed)
+    return Setting(model, width, recipe, scaled, criterion, config.seed)
 
 
 @dataclass(frozen=True)

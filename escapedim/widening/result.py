@@ -47,11 +47,7 @@ def describe_width(setting: Setting, task: Task, stacks: Sequence[Metrics], pilo
         restarted=sum(columns["restarted"]),
         lr=stacks[0]["lr"],
         lr_sweep=[_trial(pilot) for pilot in sorted(pilots, key=lambda pilot: float(pilot["lr"]))] or None,
-<<<<<<< HEAD
-        threshold_sensitivity=sensitivity(setting.criterion, columns[setting.criterion.metric], setting.stops_below),
-=======
         threshold_sensitivity=sensitivity(task.criterion, columns[task.criterion.metric], stop_below(task)),
->>>>>>> i3-tests
     )
 
 
@@ -63,16 +59,6 @@ def quantiles(values: Sequence[float | None]) -> Quantiles:
     return Quantiles(**{name: float(np.quantile(finite, share)) for name, share in QUANTILES.items()})
 
 
-<<<<<<< HEAD
-def sensitivity(criterion: Criterion, values: Sequence[float | None], stops_below: float | None) -> list[Threshold]:
-    """Return how many members would fail at other thresholds; one without a value fails at all of them.
-
-    Members that stopped as soon as their loss was `stops_below` say nothing about thresholds below that.
-    """
-    found = []
-    for threshold in _thresholds(criterion):
-        if criterion.metric == "train_loss" and stops_below is not None and threshold < stops_below:
-=======
 def sensitivity(criterion: Criterion, values: Sequence[float | None], stopped: float | None) -> list[Threshold]:
     """Return how many members would fail at other thresholds; one without a value fails at all of them.
 
@@ -81,7 +67,6 @@ def sensitivity(criterion: Criterion, values: Sequence[float | None], stopped: f
     found = []
     for threshold in _thresholds(criterion):
         if stopped is not None and threshold < stopped:
->>>>>>> i3-tests
             continue
         other = Criterion(criterion.metric, criterion.comparison, threshold)
         failures = sum(value is None or not other.met({criterion.metric: value}) for value in values)

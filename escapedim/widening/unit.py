@@ -40,7 +40,6 @@ class Setting:
     recipe: Recipe
     scales: Scales
     criterion: Criterion
-    stops_below: float | None
     seed: int
 
     def train(self, context: Context, members: Members, paused: Arrays | None, lr: float) -> tuple[Job, State]:
