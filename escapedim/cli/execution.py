@@ -167,7 +167,7 @@ def _check_memory(estimate: Estimate) -> None:
 
 
 def _show(summary: Summary, output: Output) -> None:
-    with standard_output():
+    with standard_output(f"the summary is saved in {output.out}"):
         if output.json:
             sys.stdout.write(encode(summary).decode())
         if not output.quiet:

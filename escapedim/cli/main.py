@@ -5,8 +5,11 @@ Only typer is imported here; a command imports what it needs when it runs, so th
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +21,14 @@ from escapedim.cli import signals, streams
 from escapedim.cli.streams import standard_output
 
 app = typer.Typer(
+    cls=streams.Group,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measures why wide neural networks train well: lottery tickets or escape dimensions.",
 )
+command = partial(app.command, cls=streams.Command)
 
 
 def _version(shown: bool) -> None:
@@ -41,7 +46,7 @@ def _root(
     pass
 
 
-@app.command()
+@command()
 def train(
     task: opt.Task = None,
     hidden: opt.Hidden = None,
@@ -74,7 +79,7 @@ def train(
     _execute("TRAIN", given, preset, config, override, _output("train.json", out, dry_run, json, quiet, force))
 
 
-@app.command()
+@command()
 def prune(
     task: opt.Task = None,
     hidden: opt.Hidden = None,
@@ -117,7 +122,7 @@ def prune(
     _execute("PRUNE", given, preset, config, override, _output("lottery.json", out, dry_run, json, quiet, force))
 
 
-@app.command()
+@command()
 def widen(
     task: opt.Task = None,
     widths: opt.WidthList = None,
@@ -154,7 +159,7 @@ def widen(
     _execute("WIDEN", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force))
 
 
-@app.command()
+@command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Summaries such as lottery.json.", metavar="FILE...")],
     json: opt.Json = False,
@@ -176,7 +181,7 @@ def report(
             render(found, console)
 
 
-@app.command()
+@command()
 def count(
     minimal: Annotated[int, typer.Option(help="Width of the smallest network that solves the task.")] = 4,
     widths: Annotated[str, typer.Option(help="Widths, such as 4:12 or 4:8,16,32.")] = "4:12",
@@ -192,7 +197,7 @@ def count(
         typer.echo(as_json(minimal, found) if json else table(minimal, found))
 
 
-@app.command()
+@command()
 def doctor(json: opt.Json = False) -> None:
     """Print versions, device, threads, Slurm and writable folders: a block to paste into a bug report."""
     from escapedim.cli.doctor import diagnose
@@ -246,12 +251,18 @@ def _execute(
     execute(getattr(commands, name), given_all, Output(**output))
 
 
-def run(command: Callable[[], Any]) -> int:
-    """Run a command line and return its exit code; errors become one sentence on standard error."""
+TRACEBACK = "ESCAPEDIM_TRACEBACK"
+
+
+def run(command_line: Callable[[], Any]) -> int:
+    """Run a command line and return its exit code; errors become one sentence on standard error.
+
+    A fault of escapedim itself has its traceback too where ESCAPEDIM_TRACEBACK is 1.
+    """
     from escapedim.errors import EscapedimError
 
     try:
-        command()
+        command_line()
     except EscapedimError as error:
         sys.stderr.write(f"escapedim: {' '.join(str(error).split())}\n")
         return error.exit_code
@@ -263,6 +274,15 @@ def run(command: Callable[[], Any]) -> int:
         return 1
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+    except Exception as error:
+        if os.environ.get(TRACEBACK) == "1":
+            traceback.print_exc()
+        fault = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(
+            f"escapedim: a fault of escapedim: {fault}; please report it with the output of `escapedim doctor` "
+            f"({TRACEBACK}=1 shows where it is).\n"
+        )
+        return 1
     return 0
 
 

@@ -7,9 +7,10 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from escapedim.errors import EscapedimError
 
@@ -28,7 +29,7 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def standard_output() -> Iterator[None]:
+def standard_output(remedy: str = "send it elsewhere") -> Iterator[None]:
     """Context in which a command prints its result.
 
     Raises
@@ -39,14 +40,43 @@ def standard_output() -> Iterator[None]:
         What is printed cannot be written.
     """
     try:
-        yield
-        sys.stdout.flush()
+        try:
+            yield
+        finally:  # help and version end by an exception
+            sys.stdout.flush()
     except BrokenPipeError:
         _discard_the_rest()
         raise typer.Exit(0) from None
     except OSError as error:
         _discard_the_rest()
-        raise EscapedimError(f"cannot write to standard output: {error.strerror}; what was done is saved.") from None
+        raise EscapedimError(f"cannot write to standard output: {error.strerror}; {remedy}.") from None
+
+
+class Command(TyperCommand):
+    """A command whose help is printed as `standard_output`; it is printed while the options are read."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options."""
+        with _help_output():
+            return super().make_context(*args, **kwargs)
+
+
+class Group(TyperGroup):
+    """The same for a group of commands, its version and its completion."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the options."""
+        with _help_output():
+            return super().make_context(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def _help_output() -> Iterator[None]:
+    with standard_output():
+        try:
+            yield
+        except SystemExit as left:  # what rich makes of a broken pipe
+            raise (left.__context__ if isinstance(left.__context__, BrokenPipeError) else left) from None
 
 
 def _replace_closed() -> None:

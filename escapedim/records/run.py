@@ -105,7 +105,7 @@ class Run:
         """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""
         self._claim.verify()
         replaced = self._paused(key)
-        name = key if metrics is not None else f"{key}{PAUSED}{int(arrays['step']):09d}"
+        name = _name(key, arrays, metrics)
         data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
         atomic.write_atomic(self.paths.checkpoint(name), data)
         self._hashes[name] = checkpoint.sha256(data)
@@ -188,8 +188,8 @@ class Run:
         for name in sorted(self._hashes):
             if not self.paths.checkpoint(name).exists():
                 del self._hashes[name]  # deleted by hand: its unit is trained again
-            elif PAUSED not in name:
-                self._metrics[name] = self._arrays(name)[1]["metrics"]
+            elif (metrics := self._arrays(name)[1]["metrics"]) is not None:
+                self._metrics[name] = metrics
 
     def _original(self) -> Summary:
         try:
@@ -199,6 +199,9 @@ class Run:
         if not self._is_mine(found):
             other = f"{self.paths.summary} belongs to another run ({found.kind} {found.id})"
             raise BadInput(f"{other}; {self._remedy()}.")
+        if found.digest is None:  # checkpoints that an edited original does not name would be deleted
+            edited = f"{self.paths.summary} was edited after it was written (expected its digest, found none)"
+            raise BadInput(f"{edited}; {self._remedy()}.")
         if found.provenance.version != __version__:
             raise BadInput(
                 f"{self.paths.folder} was begun by escapedim {found.provenance.version}, this is {__version__}; "
@@ -213,7 +216,8 @@ class Run:
         """Say how to go on without a good original; repeating the command would only meet it again."""
         copy = "a good copy of it"
         with suppress(BadInput):
-            if self._is_mine(summary.read(self.paths.out)):
+            found = summary.read(self.paths.out)
+            if self._is_mine(found) and found.digest is not None:
                 copy = f"the copy at {self.paths.out}"
         return f"put {copy} back as {self.paths.summary}, or start anew with --force"
 
@@ -229,7 +233,14 @@ class Run:
         arrays, metadata = checkpoint.read(path, self._hashes[name])
         if metadata.get("run") != self._id:
             raise BadInput(f"the checkpoint {path} belongs to another run; {checkpoint.REMEDY}.")
+        if name != (written := _name(metadata["key"], arrays, metadata["metrics"])):
+            raise BadInput(f"the checkpoint {path} was written as {written}.safetensors; {checkpoint.REMEDY}.")
         return arrays, metadata
 
     def _paused(self, key: str) -> Sequence[str]:
         return sorted(name for name in self._hashes if name.startswith(f"{key}{PAUSED}"))
+
+
+def _name(key: str, arrays: Arrays, metrics: Metrics | None) -> str:
+    """Return the name of the checkpoint of a finished unit, or with metrics of None of a paused one."""
+    return key if metrics is not None else f"{key}{PAUSED}{int(arrays['step']):09d}"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from escapedim import __version__
+from escapedim.cli.main import run
 from tests.cli.conftest import Cli
 
 NO_TORCH = """
@@ -75,6 +76,10 @@ PRINTING = [
     "escapedim report lottery.json",
     "escapedim report lottery.json --json",
     "escapedim prune --dry-run",
+    "escapedim --help",
+    "escapedim prune --help",
+    "escapedim --version",
+    "escapedim --show-completion bash",
 ]
 
 
@@ -98,6 +103,7 @@ def test_full_disk_behind_standard_output_is_one_sentence(with_summary, command)
     ended = shell(f"{command} > /dev/full", with_summary)
     assert ended.returncode == 1
     assert ended.stderr.startswith("escapedim: cannot write to standard output: No space left")
+    assert ended.stderr.endswith("; send it elsewhere.\n")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -124,6 +130,31 @@ def test_training_needs_no_standard_error(tmp_path, streams, jobs):
 
 def test_errors_have_their_exit_code_without_standard_error(tmp_path):
     assert shell("escapedim train --steps nonsense 2>&-", tmp_path).returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk_behind_a_result_says_where_it_is_saved(with_summary):
+    tiny = "--rounds 1 --hidden 4 --steps 5it --replicates 1 --jobs 1"
+    ended = shell(f"escapedim prune {tiny} --json --quiet > /dev/full", with_summary)
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("; the summary is saved in lottery.json.\n")
+
+
+def faulty() -> None:
+    raise KeyError("ticket\n")
+
+
+def test_a_fault_of_the_tool_is_one_sentence_and_its_traceback_is_there_on_request(capsys, monkeypatch):
+    sentence = "escapedim: a fault of escapedim: KeyError: 'ticket\\n'; please report it with the output of"
+    assert run(faulty) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(sentence)
+    assert len(err.splitlines()) == 1
+    monkeypatch.setenv("ESCAPEDIM_TRACEBACK", "1")
+    assert run(faulty) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert sentence in err
 
 
 def test_several_summaries_are_one_json_document(cli: Cli):

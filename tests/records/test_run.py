@@ -209,6 +209,14 @@ def edit(path: Path) -> None:
     path.write_text(path.read_text().replace('"members": 1', '"members": 2'))
 
 
+def strip(path: Path) -> None:
+    """Forget the finished checkpoints, and the digest that would tell."""
+    document = json.loads(path.read_text())
+    del document["digest"]
+    document["result"]["checkpoints"] = {}
+    path.write_text(json.dumps(document))
+
+
 def take_over(path: Path) -> None:
     document = json.loads(path.read_text())
     del document["digest"]
@@ -218,6 +226,7 @@ def take_over(path: Path) -> None:
 DAMAGE = {
     truncate: "is not a complete JSON file",
     edit: "was edited or damaged after it was written",
+    strip: "was edited after it was written (expected its digest, found none)",
     take_over: "belongs to another run (train ffffffffffffffff)",
     lambda path: path.write_text("{}"): "is not an escapedim summary",
     Path.unlink: "has checkpoints but its summary train.json is gone",
@@ -234,6 +243,7 @@ def test_a_lost_summary_is_followed_by_the_way_back_and_that_way_works(tmp_path,
     damage(original)
     with pytest.raises(BadInput) as caught:
         open_run(tmp_path)
+    assert run.paths.checkpoint("a").exists()
     assert fault in str(caught.value)
     assert str(caught.value).endswith(f"; put the copy at {out} back as {original}, or start anew with --force.")
     original.write_bytes(good)
@@ -242,7 +252,7 @@ def test_a_lost_summary_is_followed_by_the_way_back_and_that_way_works(tmp_path,
     again.close()
 
 
-@pytest.mark.parametrize("damage", [edit, take_over, Path.unlink])
+@pytest.mark.parametrize("damage", [edit, strip, take_over, Path.unlink])
 def test_a_copy_that_is_no_help_is_not_recommended(tmp_path, damage):
     run = open_run(tmp_path)
     run.save("a", DONE, {"net_steps": 1})
@@ -281,6 +291,27 @@ def test_checkpoint_of_another_run_is_refused(tmp_path):
     one.paths.checkpoint("a").write_bytes(taken)
     with pytest.raises(BadInput, match="has changed since"):
         open_run(tmp_path)
+
+
+@pytest.mark.parametrize("other", ["x", "a.paused-000000041", "x.paused-000000040"])
+@pytest.mark.parametrize(
+    ("arrays", "metrics", "name"), [(DONE, {"net_steps": 1}, "a"), (PAUSED, None, "a.paused-000000040")]
+)
+def test_checkpoint_under_another_name_is_refused_and_the_remedy_works(tmp_path, arrays, metrics, name, other):
+    run = open_run(tmp_path)
+    run.save("a", arrays, metrics)
+    run.close()
+    renamed = run.paths.checkpoint(name).rename(run.paths.checkpoint(other))
+    found = summary.read(run.paths.summary)
+    (sha,) = found.result.checkpoints.values()
+    result = found.result.model_copy(update={"checkpoints": {f"checkpoints/{renamed.name}": sha}})
+    run.paths.summary.write_bytes(summary.encode(found.model_copy(update={"result": result})))
+    with pytest.raises(BadInput, match=re.escape(f"{renamed} was written as {name}.safetensors; delete it and repeat")):
+        open_run(tmp_path)
+    renamed.unlink()
+    again = open_run(tmp_path)
+    assert again.keys() == []
+    again.close()
 
 
 def test_wall_time_adds_up_over_starts(tmp_path):
