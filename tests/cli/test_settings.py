@@ -6,6 +6,7 @@ from escapedim.cli.settings import Given, presets, resolve, usable_cores
 from escapedim.errors import BadInput
 from escapedim.pruning.config import PruneConfig
 from escapedim.training.config import TrainConfig
+from escapedim.widening.config import WidenConfig
 
 
 def test_each_layer_beats_the_one_before(tmp_path):
@@ -97,3 +98,31 @@ def test_cores_come_from_slurm_where_it_says_so(monkeypatch):
     assert usable_cores() == 3
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
     assert usable_cores() >= 1
+
+
+FIXED = [
+    (TrainConfig, {"task": "relu-teacher:k=4", "hidden": "4,4"}, r"takes exactly one width, found 4,4 .*--hidden 4"),
+    (
+        TrainConfig,
+        {"task": "relu-teacher", "init": "he-normal"},
+        "init: .* fixes it at lecun-normal, found 'he-normal'",
+    ),
+    (TrainConfig, {"task": "relu-teacher", "optimizer": "gd:momentum=0.9"}, "optimizer: .* fixes it at gd"),
+    (WidenConfig, {"task": "erf-channel", "activation": "tanh"}, r"activation: .* fixes it at erf.*\(flag\)"),
+    (WidenConfig, {"task": "erf-channel", "dtype": "half"}, "dtype: .* fixes it at float64"),
+    (WidenConfig, {"hidden": 3}, "'hidden' is a setting of train and prune, this is widen"),
+    (TrainConfig, {"widths": "2:3"}, "'widths' is a setting of widen, this is train"),
+]
+
+
+@pytest.mark.parametrize(("model", "flags", "message"), FIXED)
+def test_what_a_task_fixes_is_refused_and_not_ignored(model, flags, message):
+    with pytest.raises(BadInput, match=message):
+        resolve(model, Given(flags))
+
+
+def test_what_a_task_fixes_may_be_said_again():
+    own = {"task": "erf-channel", "activation": "erf", "dtype": "float64", "batch_size": "full", "lr": 0.02}
+    settings = resolve(WidenConfig, Given(own))
+    assert (settings.config.lr, settings.sources["lr"]) == (0.02, "flag")
+    assert settings.sources["widths"] == "task erf-channel"
