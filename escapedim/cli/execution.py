@@ -162,7 +162,7 @@ def _check_memory(estimate: Estimate) -> None:
     if free_mb is not None and estimate.memory_mb > free_mb:
         raise BadInput(
             f"this run needs about {estimate.memory_mb:,.0f} MB of memory, {free_mb:,.0f} MB are free; "
-            "use fewer --jobs, smaller --hidden, a smaller --batch-size or another machine."
+            "use fewer --jobs, smaller networks, a smaller --batch-size or another machine."
         )
 
 

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.landscape.endings import MOST_PARAMETERS, Certificates, certify
+from escapedim.landscape.endings import Certificates, certify
 from escapedim.landscape.landing import land
 from escapedim.landscape.levels import CERTIFIED
 from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.polish import NEAR
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
+from escapedim.landscape.spectrum import MOST_PARAMETERS
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout

@@ -66,5 +66,5 @@ def test_only_the_lower_channel_succeeds():
 
 def test_the_recipe_is_the_test_beds():
     assert (TASK.recipe["init"], TASK.recipe["activation"], TASK.architecture["hidden"]) == ("normal:std=3", "erf", [2])
-    assert (TASK.bias, TASK.hidden_layers, TASK.global_below) == (False, 1, 0.01)
+    assert (TASK.bias, TASK.hidden_layers, TASK.global_below) == (False, 1, 1e-6)
     assert TASK.measured == ("train_loss",)
