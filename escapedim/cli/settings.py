@@ -199,14 +199,19 @@ def _sentence(model: type[TrainingConfig], error: ValidationError, merged: Mappi
     if not first["loc"]:
         named = [key for key in merged if re.search(rf"\b{key}\b", first["msg"])]
         found = ", ".join(f"{key} {_listed(merged[key])} ({sources[key]})" for key in named if key in sources)
-        return "; ".join(part for part in (message, found and f"found {found}", remedy) if part) + "."
+        return _joined(message, found and f"found {found}", remedy)
     key = str(first["loc"][0])
     found = f"found {reprlib.repr(first['input'])} ({sources.get(key, 'default')})"
     if first["type"] != "value_error":  # pydantic's words are those of programmers
         return f"{key}: expected {_expected(model.model_fields[key])}, {found}."
     if not remedy and not message.startswith("expected"):
         remedy = f"expected {model.model_fields[key].description}"
-    return "; ".join(part for part in (f"{key}: {message}, {found}", remedy) if part) + "."
+    return _joined(f"{key}: {message}, {found}", remedy)
+
+
+def _joined(*parts: str) -> str:
+    text = "; ".join(part for part in parts if part)
+    return text if text.endswith("?") else f"{text}."
 
 
 def _expected(field: FieldInfo) -> str:

@@ -53,7 +53,7 @@ OPTIONS = {
     (
         "--optimizer",
         "adamm",
-    ): "optimizer: expected one of adam, adamw, sgd, gd, found 'adamm' (flag); did you mean 'adam'?",
+    ): "optimizer: expected one of adam, adamw, sgd, gd, found 'adamm' (flag); did you mean 'adam'?\n",
     ("--optimizer", "adam:momentum=0.9"): "momentum",
     ("--schedule", "cosine:warmup=200%"): "warm-up",
     ("--optimizer", "gd", "--batch-size", "10"): "found optimizer gd (flag), batch_size 10 (flag); use sgd",
