@@ -66,16 +66,18 @@ def execute(command: Command[C], given: Given, output: Output) -> None:
     _check_device(settings.config)
     identity = run_id(command.kind, settings.config, settings.task.identity)
     estimate = command.estimate(settings.config, settings.task)
+    _check_memory(estimate)
     if output.dry_run:
         from escapedim.cli.dry_run import describe_plan
 
         check_out(output.out)
         paths = RunPaths.locate(output.out, command.kind, identity, output.force)
+        paths.check()
+        command.experiment(settings.config, settings.task, ())  # which refuses what does not fit together
         plan = command.plan(settings.config, settings.task)
         with standard_output():
             describe_plan(settings, identity, paths, estimate, plan, as_json=output.json)
         return
-    _check_memory(estimate)
     with Interrupts() as interrupts, closing(Run.open(output.out, command.kind, identity, output.force)) as run:
         summary = _train(command, settings, run, interrupts, output)
     _show(summary, output)

@@ -7,6 +7,7 @@ for `--dry-run` and for messages.
 from __future__ import annotations
 
 import os
+import re
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from escapedim.cli import decimal_yaml
 from escapedim.errors import BadInput, nearest
@@ -27,6 +29,7 @@ from escapedim.widening.config import WidenConfig
 
 C = TypeVar("C", bound=TrainingConfig)
 Layer = tuple[str, Mapping[str, Any]]
+Sources = Mapping[str, str]
 COMMANDS = (TrainConfig, PruneConfig, WidenConfig)
 MAX_YAML_BYTES = 1 << 20
 
@@ -186,18 +189,49 @@ def _checked(model: type[C], merged: Mapping[str, Any], sources: Mapping[str, st
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise BadInput(_sentence(model, error, sources)) from None
+        raise BadInput(_sentence(model, error, merged, sources)) from None
 
 
-def _sentence(model: type[TrainingConfig], error: ValidationError, sources: Mapping[str, str]) -> str:
+def _sentence(model: type[TrainingConfig], error: ValidationError, merged: Mapping[str, Any], sources: Sources) -> str:
+    """Say what was expected, what was found and where it came from, and what to write instead."""
     first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
     if not first["loc"]:
-        return f"{message}."
+        named = [key for key in merged if re.search(rf"\b{key}\b", first["msg"])]
+        found = ", ".join(f"{key} {_listed(merged[key])} ({sources[key]})" for key in named if key in sources)
+        return _joined(message, found and f"found {found}", remedy)
     key = str(first["loc"][0])
-    remedy = model.model_fields[key].description if key in model.model_fields else None
-    found = f", found {reprlib.repr(first['input'])} ({sources.get(key, 'default')})"
-    return f"{key}: {message}{found}; expected {remedy}." if remedy else f"{key}: {message}{found}."
+    found = f"found {reprlib.repr(first['input'])} ({sources.get(key, 'default')})"
+    if first["type"] != "value_error":  # pydantic's words are those of programmers
+        return f"{key}: expected {_expected(model.model_fields[key])}, {found}."
+    if not remedy and not message.startswith("expected"):
+        remedy = f"expected {model.model_fields[key].description}"
+    return _joined(f"{key}: {message}, {found}", remedy)
+
+
+def _joined(*parts: str) -> str:
+    text = "; ".join(part for part in parts if part)
+    return text if text.endswith("?") else f"{text}."
+
+
+def _expected(field: FieldInfo) -> str:
+    """Return a field's limits, if it is a number, and its description."""
+    words = {"gt": "above", "ge": "of at least", "lt": "below", "le": "of at most"}
+    limits = {name: getattr(limit, name) for limit in field.metadata for name in words if hasattr(limit, name)}
+    whole = field.annotation is int
+    if whole and "lt" in limits:
+        limits["le"] = limits.pop("lt") - 1
+    if whole and {"ge", "le"} <= limits.keys():
+        kind = f"a whole number from {limits['ge']} to {limits['le']}"
+    elif limits:
+        kind = "a number " + " and ".join(f"{words[name]} {limits[name]:g}" for name in words if name in limits)
+    else:
+        return str(field.description)
+    return f"{kind} ({field.description})"
+
+
+def _listed(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _command(model: type[TrainingConfig]) -> str:

@@ -21,21 +21,21 @@ class PruneConfig(NetworkConfig):
     rounds: int = field("extendable", "train-prune-rewind cycles after the dense round 0", default=10, ge=1, le=1000)
     fraction: float | None = field(
         "scientific",
-        "share of the surviving weights that a round removes, between 0 and 1",
+        "share of the surviving weights that a round removes",
         default=0.2,
         gt=0,
         lt=1,
     )
     output_fraction: float | None = field(
         "scientific",
-        "the same for the output layer, between 0 and 1; by default half",
+        "the same for the output layer; by default half",
         default=None,
         ge=0,
         lt=1,
     )
     density: float | None = field(
         "scientific",
-        "prune once, down to this share of the weights, between 0 and 1",
+        "prune once, down to this share of the weights",
         default=None,
         gt=0,
         lt=1,

@@ -10,6 +10,8 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -71,14 +73,19 @@ class RunPaths:
         BadInput
             A folder cannot be made or written.
         """
-        for folder in (self.out.parent, self.folder, self.checkpoints):
-            try:
+        for folder in self._folders():
+            with _explained(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-                # Permission bits do not tell: root ignores them, and a mount may be read-only.
-                with atomic.temporary(folder / "probe", b"probe"):
-                    pass
-            except OSError as error:
-                raise BadInput(_unwritable(folder, error)) from None
+                _try_out(folder)
+
+    def check(self) -> None:
+        """Try out that `prepare` will succeed, in the nearest folders that are there; errors as in `prepare`."""
+        for folder in self._folders():
+            with _explained(folder):
+                _try_out(next((near for near in (folder, *folder.parents) if near.exists()), folder))
+
+    def _folders(self) -> tuple[Path, ...]:
+        return self.out.parent, self.folder, self.checkpoints
 
 
 def check_out(out: Path) -> None:
@@ -124,6 +131,20 @@ def _numbers(base: Path, stem: str) -> list[int]:
         raise BadInput(f"cannot list {base}: {error.strerror}; choose another --out.") from None
     pattern = re.compile(rf"{re.escape(stem)}(?:-([2-9]|[1-9][0-9]+))?")
     return [int(match[1] or 1) for match in map(pattern.fullmatch, names) if match]
+
+
+def _try_out(folder: Path) -> None:
+    # Permission bits do not tell: root ignores them, and a mount may be read-only.
+    with atomic.temporary(folder / "probe", b"probe"):
+        pass
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(_unwritable(folder, error)) from None
 
 
 def _unwritable(folder: Path, error: OSError) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput
 from escapedim.records.strict_json import canonical, parse_object, printable
@@ -27,6 +28,7 @@ Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 MeanCount = Annotated[int | float, Field(ge=0, lt=2**63)]
 PerReplicate = list[float | None]
+Accuracies = list[Rate | None]
 
 
 def _pair(value: Any) -> Any:
@@ -34,7 +36,15 @@ def _pair(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Interval = Annotated[tuple[float, float], BeforeValidator(_pair)]
+def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
+    low, high = interval
+    if low > high:
+        raise ValueError(f"expected the lower bound first, found {low:g} and {high:g}")
+    return interval
+
+
+Interval = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_ordered)]
+RateInterval = Annotated[tuple[Rate, Rate], BeforeValidator(_pair), AfterValidator(_ordered)]
 
 
 class BadSummary(BadInput):
@@ -91,10 +101,10 @@ class Arm(Model):
     """One arm of a round; every list has one entry a replicate, null where a member diverged."""
 
     train_loss: PerReplicate
-    train_accuracy: PerReplicate | None = None
+    train_accuracy: Accuracies | None = None
     test_loss: PerReplicate | None = None
-    test_accuracy: PerReplicate | None = None
-    test_accuracy_at_best_validation: PerReplicate | None = None
+    test_accuracy: Accuracies | None = None
+    test_accuracy_at_best_validation: Accuracies | None = None
     success: list[bool]
 
 
@@ -149,7 +159,7 @@ class LotteryVerdict(Model):
     last_matching_round: int | None
     last_winning_round: int | None
     tolerance: float
-    dense_test_accuracy: float | None
+    dense_test_accuracy: Rate | None
     dense_standard_error: float | None = None
 
 
@@ -184,14 +194,14 @@ class TrainResult(Model):
     members: Count
     successes: Count
     success_rate: Rate | None
-    success_interval: Interval | None
+    success_interval: RateInterval | None
     endings: dict[str, Count]
     replicates: list[Count]
     train_loss: PerReplicate
-    train_accuracy: PerReplicate | None = None
+    train_accuracy: Accuracies | None = None
     test_loss: PerReplicate | None = None
-    test_accuracy: PerReplicate | None = None
-    test_accuracy_at_best_validation: PerReplicate | None = None
+    test_accuracy: Accuracies | None = None
+    test_accuracy_at_best_validation: Accuracies | None = None
     success: list[bool]
     ending: list[str]
     reason: list[str] | None = None
@@ -207,6 +217,14 @@ class TrainResult(Model):
     def _lists_agree(self) -> TrainResult:
         if len(lengths := _lengths(dict(self), but="kept_steps")) != 1:
             raise ValueError(f"lists of different lengths {lengths}")
+        if len(set(self.replicates)) != len(self.replicates):
+            raise ValueError(f"a replicate is there twice: {self.replicates}")
+        if (self.members, self.successes) != (len(self.success), sum(self.success)):
+            found = f"{sum(self.success)} of {len(self.success)}"
+            raise ValueError(f"{self.successes} successes of {self.members} members, but the lists have {found}")
+        if {name: count for name, count in self.endings.items() if count} != Counter(self.ending):
+            raise ValueError("the endings are not those of the list")
+        _check_rate(self.success_rate, self.successes, self.members)
         return self
 
 
@@ -242,7 +260,7 @@ class Threshold(Model):
     threshold: float
     failures: Count
     failure_rate: Rate
-    failure_interval: Interval
+    failure_interval: RateInterval
 
 
 class RateTrial(Model):
@@ -266,7 +284,7 @@ class Width(Model):
     members: Count
     successes: Count
     success_rate: Rate | None
-    success_interval: Interval | None
+    success_interval: RateInterval | None
     endings: dict[str, Count]
     marginal: Count = 0
     levels: list[Level] = []
@@ -292,7 +310,14 @@ class WidenResult(Model):
         for entry in self.widths:
             if sum(entry.endings.values()) != entry.members or entry.successes > entry.members:
                 raise ValueError(f"width {entry.width}: the endings do not add up to {entry.members} members")
+            _check_rate(entry.success_rate, entry.successes, entry.members)
         return self
+
+
+def _check_rate(rate: float | None, successes: int, members: int) -> None:
+    # Loosely: another program may have rounded it.
+    if rate is not None and abs(rate * members - successes) > max(1, members) / 1000:
+        raise ValueError(f"a success rate of {rate:g}, but {successes} successes of {members} members")
 
 
 def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:

@@ -101,13 +101,15 @@ class TrainingConfig(BaseModel):
     optimizer: Annotated[str, spec(OPTIMIZERS, check_optimizer)] = field(
         "scientific", f"{', '.join(OPTIMIZERS)}, with parameters as in sgd:momentum=0.9,nesterov=true"
     )
-    lr: float = field("scientific", "learning rate, above 0", gt=0, le=1e30)
+    lr: float = field("scientific", "learning rate", gt=0, le=1e30)
     schedule: Annotated[str, spec(SCHEDULES)] = field(
         "scientific",
         "learning-rate schedule: constant, cosine or step:at=50%/75%,factor=0.1, each with warmup=5%",
     )
     steps: str = field("scientific", "length of a run: 500it (steps) or 2ep (epochs)")
-    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = field("scientific", "samples a step, or full")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = field(
+        "scientific", "samples a step (1 or more), or full"
+    )
     dtype: Annotated[str, choice(DTYPES)] = field("scientific", "float32 or float64")
     keep: Names = field("scientific", "more points at which weights are kept, such as 500it,3%", default=())
     seed: int = field("scientific", "root seed", default=0, ge=0, lt=2**63)
@@ -153,7 +155,9 @@ class TrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _gradient_descent_is_full_batch(self) -> TrainingConfig:
         if parse_spec(self.optimizer).name == "gd" and self.batch_size != "full":
-            raise ValueError("optimizer gd is full-batch gradient descent; use sgd with a batch size")
+            raise ValueError(
+                "optimizer gd is full-batch gradient descent, with batch_size full; use sgd with a batch size"
+            )
         return self
 
     def recipe(self, task: Task) -> Recipe:
@@ -195,7 +199,7 @@ class TrainingConfig(BaseModel):
 class NetworkConfig(TrainingConfig):
     """What train, prune and rewind share: one architecture."""
 
-    hidden: Widths = field("scientific", "hidden widths, such as 300,100", min_length=1)
+    hidden: Widths = field("scientific", "hidden widths from 1 to 1000000, such as 300,100", min_length=1)
 
 
 class TrainConfig(NetworkConfig):

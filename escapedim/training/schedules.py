@@ -7,9 +7,10 @@ Written `constant`, `cosine`, `step:at=50%/75%,factor=0.1`; each takes `warmup=5
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from escapedim.errors import BadInput
+from escapedim.reporting.numbers import counted
 from escapedim.specs import Spec, Value, take_params
 from escapedim.training.steps import parse_steps
 
@@ -27,21 +28,26 @@ def make_schedule(spec: Spec, total: int, steps_per_epoch: float) -> Schedule:
     Raises
     ------
     BadInput
-        Unknown parameters, or a warm-up that is longer than the run.
+        Unknown parameters, a warm-up that is longer than the run, or a fall of the rate after its end.
     """
     params = take_params(spec, SCHEDULES[spec.name])
     warmup = parse_steps(str(params["warmup"])).resolve(steps_per_epoch, total)
     if warmup >= total:
-        raise BadInput(f"schedule {spec}: a warm-up of {warmup} steps does not fit into a run of {total}.")
-    shape = _shape(spec.name, params, total, steps_per_epoch)
+        raise BadInput(f"schedule {spec}: a warm-up of {counted(warmup, 'step')} does not fit into a run of {total:,}.")
+    points = [parse_steps(text).resolve(steps_per_epoch, total) for text in str(params.get("at", "0it")).split("/")]
+    if max(points) >= total:
+        raise BadInput(
+            f"schedule {spec}: the rate would fall at step {max(points):,}, not before the end of the run at "
+            f"{total:,}; choose earlier points."
+        )
+    shape = _shape(spec.name, params, total, points)
     return lambda step: shape(step) * min(1.0, (step + 1) / warmup if warmup else 1.0)
 
 
-def _shape(name: str, params: dict[str, Value], total: int, steps_per_epoch: float) -> Schedule:
+def _shape(name: str, params: dict[str, Value], total: int, points: Sequence[int]) -> Schedule:
     if name == "cosine":
         return lambda step: 0.5 * (1 + math.cos(math.pi * step / total))
     if name == "step":
-        points = [parse_steps(text).resolve(steps_per_epoch, total) for text in str(params["at"]).split("/")]
         factor = float(str(params["factor"]))
         return lambda step: factor ** sum(step >= point for point in points)
     return lambda step: 1.0

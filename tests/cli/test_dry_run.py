@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.conftest import TINY, Cli
 
 
@@ -46,6 +48,31 @@ def test_refuses_what_a_run_would_refuse(cli: Cli, tmp_path):
     (tmp_path / "mine.txt").write_text("text")
     assert cli("prune", *TINY, "--dry-run", "--out", "mine.txt").code == 2
     assert cli("train", *TINY, "--dry-run").code == 0
+
+
+REFUSED = {
+    ("--out", "/proc/x.json"): "cannot write in /proc",
+    ("--out", "/proc/new/x.json"): "cannot write in /proc/new",
+    ("--out", "file/x.json"): "found a file in its path",
+    ("--hidden", "100000,100000"): "MB of memory",
+    ("--task", "parity:n=10,k=3", "--hidden", "8", "--criterion", "snip"): "training samples",
+}
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=" ".join)
+def test_refuses_the_output_the_memory_and_the_plan_as_a_run_does(cli: Cli, tmp_path, options):
+    (tmp_path / "file").write_text("text")
+    command = ("prune", *TINY, "--rounds", "1", *options)
+    dry, real = cli(*command, "--dry-run"), cli(*command)
+    assert (dry.code, real.code) == (2, 2)
+    assert REFUSED[options] in dry.err
+    assert dry.err == real.err or "MB are free" in dry.err
+    assert dry.out == ""
+
+
+def test_creates_no_folder(cli: Cli, tmp_path):
+    assert cli("train", *TINY, "--dry-run", "--out", "a/b/train.json").code == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unit_granularity_plans_units(cli: Cli):

@@ -89,7 +89,7 @@ REFUSED = [
     ({"density": 0}, "greater than 0"),
     ({"rounds": 0}, "greater than or equal to 1"),
     ({"tolerance": -0.1}, "greater than or equal to 0"),
-    ({"optimizer": "gd"}, "optimizer gd is full-batch gradient descent; use sgd with a batch size"),
+    ({"optimizer": "gd"}, "optimizer gd is full-batch gradient descent, with batch_size full; use sgd"),
 ]
 
 

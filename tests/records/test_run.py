@@ -36,7 +36,7 @@ def describe(metrics, checkpoints) -> TrainResult:
         successes=0,
         success_rate=None,
         success_interval=None,
-        endings={},
+        endings={"undecided": count},
         replicates=list(range(count)),
         train_loss=[1.0] * count,
         success=[False] * count,

@@ -235,6 +235,40 @@ def test_invalid_documents(document, expected):
         assert expected in refusal(plain(document))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("successes", 7, "result: 7 successes of 2 members, but the lists have 1 of 2"),
+        ("members", 3, "result: 1 successes of 3 members, but the lists have 1 of 2"),
+        ("success", [True, True], "but the lists have 2 of 2"),
+        ("replicates", [7, 7], "result: a replicate is there twice: [7, 7]"),
+        ("endings", {"stalled": 2}, "result: the endings are not those of the list"),
+        ("success_rate", 0.9, "result: a success rate of 0.9, but 1 successes of 2 members"),
+        ("success_rate", 1.1, "result.success_rate: Input should be less than or equal to 1"),
+        ("success_interval", [5, -5], "result.success_interval.0: Input should be less than or equal to 1"),
+        ("success_interval", [0.9, 0.1], "result.success_interval: expected the lower bound first, found 0.9 and 0.1"),
+        ("test_accuracy", [1e308, 0.5], "result.test_accuracy.0: Input should be less than or equal to 1"),
+    ],
+)
+def test_a_train_result_that_contradicts_itself_is_refused(key, value, expected):
+    assert expected in refusal(plain(changed(TRAIN, "result", key, value=value)))
+
+
+ROUND = ("result", "rounds", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ((*ROUND, "contrast", "interval"), [5, -5], "contrast.interval: expected the lower bound first"),
+        ((*ROUND, "arms", "ticket", "test_accuracy"), [91.0, 92.5], "test_accuracy.0: Input should be less than"),
+        (("result", "verdict", "dense_test_accuracy"), -1.0, "dense_test_accuracy: Input should be greater than"),
+    ],
+)
+def test_lottery_numbers_are_bounded_and_ordered(path, value, expected):
+    assert expected in refusal(plain(changed(LOTTERY, *path, value=value)))
+
+
 def test_a_result_of_another_kind_cannot_be_built():
     train = Summary.model_validate(TRAIN)
     with pytest.raises(ValueError, match="the result is not that of kind 'lottery'"):

@@ -71,7 +71,7 @@ REFUSED = [
     ("replicates", 0, "greater than or equal to 1"),
     ("jobs", 0, "greater than or equal to 1"),
     ("learning_rate", 1, "Extra inputs are not permitted"),
-    ("optimizer", "gd", "optimizer gd is full-batch gradient descent; use sgd with a batch size"),
+    ("optimizer", "gd", "optimizer gd is full-batch gradient descent, with batch_size full; use sgd"),
 ]
 
 

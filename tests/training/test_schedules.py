@@ -81,6 +81,8 @@ def test_cosine_starts_at_the_base_rate_falls_and_would_end_at_0(total):
         ("constant:warmup=40it", "a warm-up of 40 steps does not fit into a run of 40."),
         ("cosine:warmup=100%", "a warm-up of 40 steps does not fit into a run of 40."),
         ("step:warmup=12ep", "a warm-up of 42 steps does not fit into a run of 40."),
+        ("step:at=50%/150%", "the rate would fall at step 60, not before the end of the run at 40; choose earlier"),
+        ("step:at=40it", "the rate would fall at step 40, not before the end of the run at 40"),
         ("step:at=half", "steps are written 500it (steps), 2ep (epochs) or 1% (of the run), found 'half'."),
         ("step:factor=small", "expected a number for 'factor', found small"),
         ("cosine:at=5it", "expected a parameter of 'cosine', found at=5it"),
@@ -90,3 +92,8 @@ def test_what_does_not_fit_is_refused(text, message):
     with pytest.raises(BadInput) as raised:
         factors(text)
     assert message in str(raised.value)
+
+
+def test_one_step_is_singular():
+    with pytest.raises(BadInput, match=r"a warm-up of 1 step does not fit into a run of 1\."):
+        factors("constant:warmup=1it", 1)
