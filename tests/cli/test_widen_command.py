@@ -150,7 +150,7 @@ REFUSED = {
     ("--widths", "2.5"): "2:12,16,32",
     ("--widths", "two"): "2:12,16,32",
     ("--widths", "2:5000"): "more than 1000",
-    ("--replicates", "0"): "greater than or equal to 1",
+    ("--replicates", "0"): "a whole number from 1 to 1000000",
     ("--success", "train_acuracy>=0.9"): "did you mean 'train_accuracy'?",
     ("--success", "accuracy"): "train_accuracy>=0.99",
     ("--success", "train_accuracy>=95"): "a share from 0 to 1",
