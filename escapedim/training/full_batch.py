@@ -41,7 +41,8 @@ class FullBatchGradient:
         torch.bmm(work.outgoing, values, out=work.outputs)
         if work.offset is not None:
             work.outputs.add_(work.offset)
-        residual = self._residual(work.by_sample, targets, self._weights).view_as(work.by_sample).mT
+        self._residual(work.by_sample, targets, self._weights)
+        residual = work.outputs  # not a transposed view of it: with one output, products of that are slow
         work.outgoing_grad.copy_(torch.bmm(residual, values.mT, out=work.products))
         if work.offset_grad is not None:
             torch.sum(residual, 2, out=work.offset_grad)

@@ -172,7 +172,7 @@ def _squared_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) 
 
 
 RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
-"""Derivatives of the losses by the outputs `(members, batch, outputs)`; the outputs may be overwritten."""
+"""Derivatives of the losses by the outputs `(members, batch, outputs)`, written over the outputs and returned."""
 
 
 def make_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:
