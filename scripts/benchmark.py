@@ -1,12 +1,13 @@
-"""Benchmark: escapedim against a plain PyTorch loop that does the same work.
+"""Benchmark: escapedim against a plain PyTorch loop, and JAX where it is installed, that do the same work.
 
-Two rows, measured in one run, in turns (A B A B ...), so that a machine that slows down slows down both sides.
-`prune` times the default `escapedim prune` as a process of its own, start included; `steps` times training steps of
-the engine in one thread. The plain loop is what one writes by hand: one network after another, `nn.Sequential`,
-`torch.optim.Adam`, data in memory, masks multiplied in after every step. It is spared the start of a process, saving,
-and all evaluation but one a network.
+Rows are measured in turns (A B A B ...), so that a machine that slows down slows down all sides. `prune` times the
+default `escapedim prune` as a process of its own, start included; `steps` times training steps of the engine in one
+thread; `small` times full-batch steps of many small networks, and there JAX is measured too; `certify` times a descent
+to certified endings, for which there is no other side. The plain loop is what one writes by hand: one network after
+another, `nn.Sequential`, `torch.optim`, data in memory, masks multiplied in after every step. It is spared the start of
+a process, saving, and all evaluation but one a network.
 
-Before anything is timed, both sides run a few steps in float64 and must end with the same parameters.
+Before anything is timed, all sides run a few steps in float64 and must end with the same parameters.
 
     python scripts/benchmark.py            # some minutes; --quick: under one; --full: times all of the plain loop
 """
@@ -24,9 +25,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from benchmarking.certify_row import measure_certify
 from benchmarking.prune_row import measure_prune
-from benchmarking.report import prune_blocks, steps_blocks
-from benchmarking.same_work import check_same_work
+from benchmarking.report import certify_blocks, prune_blocks, small_blocks, steps_blocks
+from benchmarking.same_work import check_same_small_work, check_same_work
+from benchmarking.small_row import measure_small
 from benchmarking.steps_row import measure_steps
 from benchmarking.timing import DEFAULT_THREADS, QUICK, Scale
 from rich.console import Console
@@ -39,7 +42,7 @@ from escapedim.records.provenance import commit_of, now
 from escapedim.reporting.page import Block, write
 from escapedim.reporting.render import make_console
 
-ROWS = ("prune", "steps")
+ROWS = ("prune", "steps", "small", "certify")
 MEMBERS = (1, 8, 64, 512)
 
 
@@ -68,7 +71,10 @@ def benchmark(
     rows: Sequence[str], scale: Scale, full: bool, members: Sequence[int], console: Console
 ) -> dict[str, Any]:
     """Check, measure, and print the rows that were asked for; return what goes into the JSON file."""
-    check_same_work()
+    if {"prune", "steps"} & set(rows):
+        check_same_work()
+    if "small" in rows:
+        check_same_small_work()
     report = {"schema": "escapedim.benchmark/1", **machine(), "scale": asdict(scale), "rows": {}}
     if "prune" in rows:
         prune = measure_prune(scale, full)
@@ -78,6 +84,14 @@ def benchmark(
         steps = measure_steps(scale, members)
         _show(steps_blocks(steps, console.width), console)
         report["rows"]["steps"] = [asdict(row) for row in steps]
+    if "small" in rows:
+        small = measure_small(scale)
+        _show(small_blocks(small, console.width), console)
+        report["rows"]["small"] = asdict(small)
+    if "certify" in rows:
+        certified = measure_certify(scale)
+        _show(certify_blocks(certified, console.width), console)
+        report["rows"]["certify"] = asdict(certified)
     return report
 
 
@@ -111,11 +125,19 @@ def main(
     repeats: Annotated[int | None, typer.Option(min=1, help="Repeats, of which the medians are given.")] = None,
     plain_steps: Annotated[int | None, typer.Option(min=50, help="Network steps of that share.")] = None,
     net_steps: Annotated[int | None, typer.Option(min=1, help="Network steps of a timing of 'steps'.")] = None,
+    small_steps: Annotated[int | None, typer.Option(min=1, help="Steps of a timing of 'small'.")] = None,
+    certify_members: Annotated[int | None, typer.Option(min=1, help="Members of 'certify'.")] = None,
     members: Annotated[str, typer.Option(help="Members of the stacks of 'steps'.")] = ",".join(map(str, MEMBERS)),
     json_file: Annotated[Path, typer.Option("--json", help="Where the numbers go.")] = Path("benchmark.json"),
 ) -> None:
-    """Measure escapedim against a plain PyTorch loop that does the same work."""
-    given = {"repeats": repeats, "plain_steps": plain_steps, "net_steps": net_steps}
+    """Measure escapedim against a plain PyTorch loop, and JAX, that do the same work."""
+    given = {
+        "repeats": repeats,
+        "plain_steps": plain_steps,
+        "net_steps": net_steps,
+        "small_steps": small_steps,
+        "certify_members": certify_members,
+    }
     scale = replace(QUICK if quick else Scale(), **{name: value for name, value in given.items() if value is not None})
     try:
         report = benchmark(_listed(rows), scale, full, _counts(members), make_console(sys.stdout))

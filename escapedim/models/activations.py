@@ -23,13 +23,14 @@ _ops = torch.ops.aten
 class Activation:
     """An elementwise function and its vector-Jacobian product.
 
-    `backward(grad, z, a)` overwrites grad by grad · σ'(z) and returns it, where a = σ(z); all tensors of one shape.
-    With `in_place` the derivative needs only a, so that a may be written over z. `first` and `second` are σ' and σ''
-    of z; torch can differentiate them in turn. An `odd` function has σ(-z) = -σ(z): its units have mirror images.
+    `backward(grad, z, a, out)` writes grad · σ'(z) into out and returns it, where a = σ(z); out may be any of the other
+    three, and grad may be broadcast. With `in_place` the derivative needs only a, so that a may be written over z.
+    `first` and `second` are σ' and σ'' of z; torch can differentiate them in turn. An `odd` function has σ(-z) = -σ(z):
+    its units have mirror images.
     """
 
     function: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
     first: Callable[[Tensor], Tensor]
     second: Callable[[Tensor], Tensor]
     odd: bool = False
@@ -40,8 +41,8 @@ def _erf(z: Tensor) -> Tensor:
     return torch.erf(z / math.sqrt(2))
 
 
-def _erf_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    return grad.mul_(torch.exp(-0.5 * z * z)).mul_(math.sqrt(2 / math.pi))
+def _erf_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+    return torch.mul(grad, torch.exp(-0.5 * z * z), out=out).mul_(math.sqrt(2 / math.pi))
 
 
 def _erf_first(z: Tensor) -> Tensor:
@@ -52,18 +53,18 @@ def _erf_second(z: Tensor) -> Tensor:
     return -z * _erf_first(z)
 
 
-def _relu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    _ops.threshold_backward.grad_input(grad, a, 0, grad_input=grad)
-    return grad
+def _relu_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+    _ops.threshold_backward.grad_input(grad, a, 0, grad_input=out)
+    return out
 
 
 def _relu_first(z: Tensor) -> Tensor:
     return (z > 0).to(z.dtype)
 
 
-def _tanh_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    _ops.tanh_backward.grad_input(grad, a, grad_input=grad)
-    return grad
+def _tanh_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+    _ops.tanh_backward.grad_input(grad, a, grad_input=out)
+    return out
 
 
 def _tanh_first(z: Tensor) -> Tensor:
@@ -82,8 +83,9 @@ def _sigmoid_in_place(z: Tensor) -> Tensor:
     return z.neg_().exp_().add_(1).reciprocal_()
 
 
-def _sigmoid_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    return grad.mul_(a).mul_(1 - a)
+def _sigmoid_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+    rest = 1 - a
+    return torch.mul(grad, a, out=out).mul_(rest)
 
 
 def _sigmoid_first(z: Tensor) -> Tensor:
@@ -98,9 +100,9 @@ def _gelu(z: Tensor) -> Tensor:
     return _normal_cdf(z) * z
 
 
-def _gelu_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
+def _gelu_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
     density = torch.exp(-0.5 * z * z).mul_(1 / math.sqrt(2 * math.pi))
-    return grad.mul_(_normal_cdf(z).add_(density.mul_(z)))
+    return torch.mul(grad, _normal_cdf(z).add_(density.mul_(z)), out=out)
 
 
 def _gelu_first(z: Tensor) -> Tensor:
@@ -124,8 +126,8 @@ def _softplus(z: Tensor) -> Tensor:
     return torch.log1p(torch.exp(-size)) + 0.5 * (z + size)
 
 
-def _softplus_backward(grad: Tensor, z: Tensor, a: Tensor) -> Tensor:
-    return grad.mul_(_sigmoid(z))
+def _softplus_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
+    return torch.mul(grad, _sigmoid(z), out=out)
 
 
 TABLE: dict[str, Activation] = {

@@ -1,8 +1,10 @@
 """The gradient of one-hidden-layer nets on samples that all members share: the hot shape of full-batch descent.
 
 Samples run along the last axis, and biases are weights of an input that is 1: so there are fewer passes over the units'
-values, all of them contiguous. Everything else is as in `training.gradients`, the equality of a member's bits in every
-stack included. (One matrix product over the units of all members would be as fast, and not keep it.)
+values, all of them contiguous. With one output, the outgoing weights are multiplied in after the sum over samples, and
+the units' values are overwritten by what goes back. Everything else is as in `training.gradients`, the equality of a
+member's bits in every stack included. (One matrix product over the units of all members would be as fast, and not keep
+it.)
 """
 
 from __future__ import annotations
@@ -22,84 +24,102 @@ class FullBatchGradient:
     """See `Gradient`; inputs `(samples, inputs)` and targets `(samples, outputs)` are those of every step."""
 
     def __init__(self, model: MLP, loss: str, weights: Tensor | None) -> None:
-        self._weights, self._layout, self._bias = weights, Layout(model.shapes), model.bias
+        self._weights, self._layout = weights, Layout(model.shapes)
         self._activation, self._residual = TABLE[model.activation], RESIDUALS[loss]
-        self._buffers: _Buffers | None = None
+        self._backward = self._backward_of_one if model.sizes[-1] == 1 else self._backward_of_many
+        self._workspace: _Workspace | None = None
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
-        buffers = self._buffers
-        if buffers is None or buffers.flat is not flat or buffers.x is not x:
-            buffers = self._buffers = _Buffers.of(flat, x, self._layout, self._bias)
-        params, grads = self._layout.views(flat), self._layout.views(out)
-        values, slopes = self._forward(params, buffers)
-        outgoing = params["layer2.weight"]
-        outputs = torch.bmm(outgoing, values, out=buffers.outputs)
-        if self._bias:
-            outputs.add_(params["layer2.bias"].unsqueeze(2))
-        residual = self._residual(outputs.mT, targets, self._weights).mT
-        grads["layer2.weight"].copy_(torch.bmm(residual, values.mT))
-        if self._bias:
-            grads["layer2.bias"].copy_(residual.sum(2))
-        self._backward(outgoing, residual, values, slopes, grads, buffers)
+        work = self._workspace
+        if work is None or work.flat is not flat or work.out is not out or work.x is not x:
+            work = self._workspace = _Workspace.of(flat, x, out, self._layout)
+        for copy, original in work.copies:
+            copy.copy_(original)
+        torch.bmm(work.incoming, work.transposed, out=work.before)
+        values = (self._activation.in_place or self._activation.function)(work.before)
+        torch.bmm(work.outgoing, values, out=work.outputs)
+        if work.offset is not None:
+            work.outputs.add_(work.offset)
+        self._residual(work.by_sample, targets, self._weights)
+        residual = work.outputs  # not a transposed view of it: with one output, products of that are slow
+        work.outgoing_grad.copy_(torch.bmm(residual, values.mT, out=work.products))
+        if work.offset_grad is not None:
+            torch.sum(residual, 2, out=work.offset_grad)
+        self._backward(work, residual, values)
 
-    def _forward(self, params: dict[str, Tensor], buffers: _Buffers) -> tuple[Tensor, Tensor]:
-        """Return the units' values `(members, units, samples)` and what came into their activation."""
-        inputs = params["layer1.weight"].shape[2]
-        buffers.incoming[..., :inputs].copy_(params["layer1.weight"])
-        if self._bias:
-            buffers.incoming[..., inputs].copy_(params["layer1.bias"])
-        before = torch.bmm(buffers.incoming, buffers.samples.mT, out=buffers.before)
-        activate = self._activation.in_place or self._activation.function
-        return activate(before), before
+    def _backward_of_one(self, work: _Workspace, residual: Tensor, values: Tensor) -> None:
+        delta = self._activation.backward(residual.expand_as(values), work.before, values, work.before)
+        torch.bmm(delta, work.samples, out=work.back)
+        for grad, columns in work.incoming_grads:
+            torch.mul(columns, work.factors, out=grad)
 
-    def _backward(
-        self,
-        outgoing: Tensor,
-        residual: Tensor,
-        values: Tensor,
-        before: Tensor,
-        grads: dict[str, Tensor],
-        buffers: _Buffers,
-    ) -> None:
-        if residual.shape[1] == 1:  # a product of a column and a row: not worth a matrix product
-            torch.mul(outgoing.mT, residual, out=buffers.back)
-        else:
-            torch.bmm(outgoing.mT, residual, out=buffers.back)
-        delta = self._activation.backward(buffers.back, before, values)
-        incoming = torch.bmm(delta, buffers.samples)
-        inputs = grads["layer1.weight"].shape[2]
-        grads["layer1.weight"].copy_(incoming[..., :inputs])
-        if self._bias:
-            grads["layer1.bias"].copy_(incoming[..., inputs])
+    def _backward_of_many(self, work: _Workspace, residual: Tensor, values: Tensor) -> None:
+        back = torch.bmm(work.factors, residual)
+        torch.bmm(self._activation.backward(back, work.before, values, back), work.samples, out=work.back)
+        for grad, columns in work.incoming_grads:
+            grad.copy_(columns)
 
 
 @dataclass(frozen=True)
-class _Buffers:
-    """The samples with a column of ones where there are biases, and room for what passes through the units."""
+class _Workspace:
+    """Parameters, gradients and samples as views, and room for what passes through the units.
+
+    `incoming` `(members, units, inputs)` has the biases, if any, as its last input, and `samples` `(members, samples,
+    inputs)` has ones there; `transposed` are the same, stored sample by sample for each input. `copies` are views of
+    `incoming` with the parameters that belong there, `incoming_grads` are gradients with the views of `back` that hold
+    them.
+    """
 
     flat: Tensor
     x: Tensor
+    out: Tensor
     samples: Tensor
+    transposed: Tensor
     incoming: Tensor
+    copies: tuple[tuple[Tensor, Tensor], ...]
     before: Tensor
-    back: Tensor
+    outgoing: Tensor
+    factors: Tensor
+    offset: Tensor | None
     outputs: Tensor
+    by_sample: Tensor
+    back: Tensor
+    products: Tensor
+    outgoing_grad: Tensor
+    offset_grad: Tensor | None
+    incoming_grads: tuple[tuple[Tensor, Tensor], ...]
 
     @classmethod
-    def of(cls, flat: Tensor, x: Tensor, layout: Layout, bias: bool) -> _Buffers:
-        units, inputs = layout.shapes["layer1.weight"]
-        outputs = layout.shapes["layer2.weight"][0]
-        samples = torch.cat([x, x.new_ones(len(x), 1)], 1) if bias else x
-        before = flat.new_empty(len(flat), units, len(x))
+    def of(cls, flat: Tensor, x: Tensor, out: Tensor, layout: Layout) -> _Workspace:
+        params, grads, members = layout.views(flat), layout.views(out), len(flat)
+        outgoing, offset = params["layer2.weight"], params.get("layer2.bias")
+        samples = x if offset is None else torch.cat([x, x.new_ones(len(x), 1)], 1)
+        units, inputs = params["layer1.weight"].shape[1:]
+        incoming = flat.new_empty(members, units, samples.shape[1])
+        back = torch.empty_like(incoming)
+        outputs = flat.new_empty(members, outgoing.shape[1], len(x))
+        columns = {"layer1.weight": slice(inputs), "layer1.bias": slice(inputs, inputs + 1)}
+        named = [(name, at) for name, at in columns.items() if name in params]
         return cls(
             flat=flat,
             x=x,
-            samples=samples.expand(len(flat), *samples.shape),
-            incoming=flat.new_empty(len(flat), units, inputs + bias),
-            before=before,
-            back=torch.empty_like(before),
-            outputs=flat.new_empty(len(flat), outputs, len(x)),
+            out=out,
+            samples=samples.expand(members, *samples.shape),
+            transposed=samples.T.contiguous().expand(members, *samples.T.shape),
+            incoming=incoming,
+            copies=tuple((incoming[..., at], params[name].view(members, units, -1)) for name, at in named),
+            before=flat.new_empty(members, units, len(x)),
+            outgoing=outgoing,
+            factors=outgoing.mT,
+            offset=None if offset is None else offset.unsqueeze(2),
+            outputs=outputs,
+            by_sample=outputs.mT if outgoing.shape[1] > 1 else outputs.view(members, len(x), 1),
+            back=back,
+            products=torch.empty_like(outgoing, memory_format=torch.contiguous_format),
+            outgoing_grad=grads["layer2.weight"],
+            offset_grad=grads.get("layer2.bias"),
+            incoming_grads=tuple((grads[name].view(members, units, -1), back[..., at]) for name, at in named),
         )
 
 

@@ -104,7 +104,7 @@ class MLPGradient:
                 torch.sum(delta, 1, out=layer.bias_grad)
             if n:
                 torch.bmm(delta, layer.weight, out=layer.back)
-                delta = self._activation.backward(layer.back, before[n - 1], inputs[n])
+                delta = self._activation.backward(layer.back, before[n - 1], inputs[n], layer.back)
 
     def _layers(self, flat: Tensor, out: Tensor, batch: int) -> tuple[_Layer, ...]:
         """Views and buffers of the last call, made anew only for other tensors or another batch size."""
@@ -165,14 +165,14 @@ def _softmax_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) 
 
 
 def _squared_residual(outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    residual, (batch, count) = outputs - targets, outputs.shape[1:]
+    residual, (batch, count) = outputs.sub_(targets), outputs.shape[1:]
     if weights is None:
         return residual.mul_(2 / (batch * count))
     return residual.mul_(2 / count * weights.unsqueeze(-1))
 
 
 RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
-"""Derivatives of the losses by the outputs `(members, batch, outputs)`; the outputs may be overwritten."""
+"""Derivatives of the losses by the outputs `(members, batch, outputs)`, written over the outputs and returned."""
 
 
 def make_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:

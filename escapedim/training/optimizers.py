@@ -87,12 +87,13 @@ def _adam(name: str, params: dict[str, Any], flat: Tensor, moments: Moments) -> 
 def _sgd(name: str, params: dict[str, Any], flat: Tensor, moments: Moments) -> Update:
     """Stochastic gradient descent with momentum and Nesterov's variant, as torch.optim.SGD defines them."""
     settings = {"weight_decay": 0.0, **params, "dampening": 0.0, "maximize": False}
+    weights = [_whole(flat)]
 
     def update(gradient: Tensor, lr: float) -> None:
         first = bool(params["momentum"]) and "momentum_buffer" not in moments
         if first:
             moments["momentum_buffer"] = padded(torch.zeros_like(flat))
         buffers = [_whole(moments["momentum_buffer"])] if params["momentum"] else []
-        torch._fused_sgd_([_whole(flat)], [_whole(gradient)], buffers, lr=lr, is_first_step=first, **settings)
+        torch._fused_sgd_(weights, [_whole(gradient)], buffers, lr=lr, is_first_step=first, **settings)
 
     return update

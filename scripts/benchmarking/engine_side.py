@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from benchmarking.setting import Setting, Spent
+from benchmarking.setting import Setting, Spent, WidthSetting
 from escapedim.pruning.experiment import prune_experiment
+from escapedim.training.certification import make_landing
 from escapedim.training.data import Data
 from escapedim.training.descent import Job, descend
 from escapedim.training.initial import order_seed
@@ -22,6 +24,17 @@ def engine_job(setting: Setting, rows: Tensor, own_orders: bool) -> Job:
     """Members `(members, parameters)` that share one data order, or have one each."""
     seeds = [order_seed(setting.model, setting.config.seed, member * own_orders, 0) for member in range(len(rows))]
     return Job(setting.model, setting.task.loss, setting.recipe, rows, None, seeds)
+
+
+def width_job(setting: WidthSetting, rows: Tensor) -> Job:
+    """A stack of members that see all samples at every step."""
+    return Job(setting.model, setting.task.loss, setting.recipe, rows, None, [0] * len(rows))
+
+
+def landing_job(setting: WidthSetting, rows: Tensor) -> Job:
+    """A stack of members whose descent ends where `widen` ends it: in a certified minimum, or after all steps."""
+    landing = make_landing(setting.model, setting.task, setting.recipe)
+    return replace(width_job(setting, rows), landing=landing, restart=setting.task.restarts)
 
 
 class Stopwatch:

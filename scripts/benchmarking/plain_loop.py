@@ -1,7 +1,8 @@
 """The plain PyTorch loop: what one writes by hand, and what escapedim is measured against.
 
 One network after another, `nn.Sequential`, `torch.optim.Adam`, data in memory, masks multiplied in after every step. It
-is spared the start of a process, saving, and all evaluation but one a network.
+is spared the start of a process, saving, and all evaluation but one a network. `plain_descend` is the same for full
+batches: `nn.MSELoss` and `torch.optim.SGD`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from benchmarking.setting import Setting, Spent
+from benchmarking.setting import Setting, Spent, WidthSetting
 from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import Plan
 from escapedim.training.batches import DataOrder
 from escapedim.training.initial import drawn_row
 
 Masks = list[Tensor]
+LAYERS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
 def plain_network(model: MLP, row: Tensor) -> nn.Sequential:
     """Build a network as one writes it, with the weights of a row `(parameters,)`."""
-    layers = [layer for sizes in pairwise(model.sizes) for layer in (nn.Linear(*sizes), nn.ReLU())]
+    activation = LAYERS[model.activation]
+    layers = [layer for sizes in pairwise(model.sizes) for layer in (nn.Linear(*sizes), activation())]
     network = nn.Sequential(*layers[:-1]).to(row.dtype)
     vector_to_parameters(row.clone(), network.parameters())
     return network
@@ -53,6 +56,18 @@ def plain_train(setting: Setting, network: nn.Sequential, order: DataOrder, step
         F.cross_entropy(network(x[chosen]), labels[chosen]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         apply_masks(pruned, masks)
+    return time.perf_counter() - began
+
+
+def plain_descend(setting: WidthSetting, network: nn.Sequential, steps: int) -> float:
+    """Train one network on all samples at every step; return the seconds."""
+    x, targets, loss = setting.data.train.x, setting.data.train.targets, nn.MSELoss()
+    began = time.perf_counter()
+    optimizer = torch.optim.SGD(network.parameters(), lr=setting.recipe.lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(network(x), targets).backward()
+        optimizer.step()
     return time.perf_counter() - began
 
 

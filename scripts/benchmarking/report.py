@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarking.certify_row import CertifyRow
+from benchmarking.jax_side import MISSING
 from benchmarking.prune_row import PruneRow
+from benchmarking.small_row import SmallRow
 from benchmarking.steps_row import StepsRow
 from benchmarking.timing import Ratio, Spread
 from escapedim.reporting.numbers import TIE
@@ -12,6 +15,7 @@ from escapedim.reporting.page import Block, block, prose
 from escapedim.reporting.table import text_table
 
 LONGEST_LINE = 80
+PROGRAM_LABELS = {"vmap": "JAX, vmap", "map": "JAX, lax.map"}
 
 
 def prune_blocks(row: PruneRow, width: int = LONGEST_LINE) -> list[Block]:
@@ -70,8 +74,66 @@ def _steps_lines(row: StepsRow) -> list[Sequence[str]]:
     ]
 
 
+def small_blocks(row: SmallRow, width: int = LONGEST_LINE) -> list[Block]:
+    """Return the report of the row `small` for a console of `width` characters."""
+    return [
+        block([f"{row.members} networks {row.network} on {row.samples} samples: gradient descent in float64"], "bold"),
+        block(text_table(["microseconds per network step", "median", "min..max"], _small_lines(row))),
+        block(_paragraphs(_small_legend(row), width)),
+    ]
+
+
+def _small_lines(row: SmallRow) -> list[Sequence[str]]:
+    lines: list[Sequence[str]] = [
+        (f"escapedim, stacks of {row.stack}", *_microseconds(row.engine_us)),
+        ("plain loop", *_microseconds(row.plain_us)),
+    ]
+    if row.jax is not None:
+        lines += [(PROGRAM_LABELS[times.program], *_microseconds(times.net_step_us)) for times in row.jax.programs]
+    lines.append(("ratio to the plain loop", *_quotient(row.plain_ratio)))
+    if row.jax is not None:
+        lines.append(("ratio to the better one of JAX", *_quotient(row.jax.ratio)))
+    return lines
+
+
+def _small_legend(row: SmallRow) -> list[str]:
+    legend = [
+        f"Full batches; all sides in turns, in one thread {_held(row.core)}. {row.steps:,}{TIE}steps of every network; "
+        f"of the plain loop {row.plain_net_steps:,}{TIE}network steps. Ratio: the other side's time over escapedim's."
+    ]
+    if row.jax is None:
+        return [*legend, MISSING]
+    seconds = " and ".join(f"{times.compile_s:.1f}{TIE}s" for times in row.jax.programs)
+    return [*legend, f"JAX {row.jax.version} compiled for {seconds}, which are not counted."]
+
+
+def certify_blocks(row: CertifyRow, width: int = LONGEST_LINE) -> list[Block]:
+    """Return the report of the row `certify` for a console of `width` characters."""
+    both = "descent with landing", "certificates of the ended members"
+    times = [(label, *_brief(spread)) for label, spread in zip(both, (row.descent_s, row.certify_s), strict=True)]
+    shares = [(ending, f"{share:.1%}", "") for ending, share in row.endings.items()]
+    legend = f"One process and one thread {_held(row.core)}. Members in a certified minimum left the descent early."
+    return [
+        block([f"{row.members:,} members of {row.task}, {row.network}: {row.net_steps:,} network steps"], "bold"),
+        block(text_table(["", "median", "min..max"], [*times, *shares])),
+        block(_paragraphs([legend], width)),
+    ]
+
+
+def _held(core: int | None) -> str:
+    return "on no core in particular" if core is None else f"on core {core}"
+
+
+def _microseconds(spread: Spread) -> tuple[str, str]:
+    return f"{spread.median:,.1f}", f"{spread.min:,.1f}..{spread.max:,.1f}"
+
+
 def _seconds(spread: Spread) -> tuple[str, str]:
     return f"{spread.median:,.1f} s", f"{spread.min:,.1f}..{spread.max:,.1f}"
+
+
+def _brief(spread: Spread) -> tuple[str, str]:
+    return f"{spread.median:,.3f} s", f"{spread.min:,.3f}..{spread.max:,.3f}"
 
 
 def _milliseconds(spread: Spread) -> str:

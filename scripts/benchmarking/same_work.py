@@ -1,6 +1,6 @@
-"""The oracle of the benchmark: the plain loop and the engine end with the same parameters.
+"""The oracle of the benchmark: all sides end with the same parameters.
 
-Both run a few steps in float64 before anything is timed. A comparison of speeds says nothing where one side trains on
+They run a few steps in float64 before anything is timed. A comparison of speeds says nothing where one side trains on
 other minibatches, leaves out a mask or prunes other weights.
 """
 
@@ -9,10 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmarking.engine_side import engine_job, engine_prune
-from benchmarking.plain_loop import PlainPrune, as_row, plain_network, plain_train
-from benchmarking.setting import Setting
-from benchmarking.timing import threads
+from benchmarking.engine_side import engine_job, engine_prune, width_job
+from benchmarking.jax_side import PROGRAMS, jax_side
+from benchmarking.plain_loop import PlainPrune, as_row, plain_descend, plain_network, plain_train
+from benchmarking.setting import Setting, WidthSetting
+from benchmarking.small_row import small_setting
+from benchmarking.timing import one_core, threads
 from escapedim.errors import EscapedimError
 from escapedim.training.descent import descend
 
@@ -21,7 +23,7 @@ TOLERANCE = 1e-9  # in float64, where lr is 1e-3 and an honest difference 1e-15
 
 
 def check_same_work() -> None:
-    """Hold both sides of both rows against each other, over a few steps in float64.
+    """Hold both sides of `prune` and `steps` against each other, over a few steps in float64.
 
     Raises
     ------
@@ -37,6 +39,37 @@ def check_same_work() -> None:
         _hold("a stack with own data orders", *_both_stacks(setting, own_orders=True))
 
 
+def check_same_small_work() -> None:
+    """Hold the plain loop and JAX, where it is installed, against the engine on all networks of the row `small`.
+
+    Raises
+    ------
+    EscapedimError
+        They end with different parameters.
+    """
+    setting = small_setting(CHECKED_STEPS)
+    with threads(1), one_core(), jax_side(setting) as jax:
+        engine = torch.cat([_ended(setting, rows) for rows in setting.stacks])
+        _hold("small networks", _plain_ends(setting), engine)
+        if jax is None:
+            return
+        for program in PROGRAMS:
+            jax.compile(program, CHECKED_STEPS)
+            _hold(f"small networks, {program}", jax.end(program, CHECKED_STEPS), engine, "JAX")
+
+
+def _ended(setting: WidthSetting, rows: Tensor) -> Tensor:
+    job = width_job(setting, rows)
+    return descend(job, setting.data, job.begin(), lambda members: False).params
+
+
+def _plain_ends(setting: WidthSetting) -> Tensor:
+    networks = [plain_network(setting.model, row) for row in torch.cat(setting.stacks)]
+    for network in networks:
+        plain_descend(setting, network, CHECKED_STEPS)
+    return torch.stack(list(map(as_row, networks)))
+
+
 def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
     rows = torch.stack([setting.initial(member) for member in range(3)])
     networks = [plain_network(setting.model, row) for row in rows]
@@ -48,10 +81,10 @@ def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
     ).params
 
 
-def _hold(what: str, plain: Tensor, engine: Tensor) -> None:
-    difference = float((plain - engine).abs().max())
+def _hold(what: str, other: Tensor, engine: Tensor, side: str = "the plain loop") -> None:
+    difference = float((other - engine).abs().max())
     if not difference <= TOLERANCE:
         raise EscapedimError(
-            f"{what}: after {CHECKED_STEPS} steps the plain loop and escapedim differ by {difference:.1e}, "
+            f"{what}: after {CHECKED_STEPS} steps {side} and escapedim differ by {difference:.1e}, "
             f"more than {TOLERANCE:.0e}: they do not do the same work, and nothing was timed."
         )

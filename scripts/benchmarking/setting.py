@@ -1,7 +1,8 @@
 """What both sides of the benchmark train, and what it took them.
 
-A setting resolves flags as `escapedim prune` does, so that both sides take network, data, data orders, initial weights
-and recipe from the tool's own defaults. What a share of the work took is scaled up to the whole of it.
+A setting resolves flags as `escapedim prune` or `escapedim widen` does, so that all sides take network, data, data
+orders, initial weights and recipe from the tool's own defaults. What a share of the work took is scaled up to the whole
+of it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import torch
 from torch import Tensor
 
 from escapedim.cli.settings import Given, resolve
@@ -20,20 +22,48 @@ from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.plan import Plan
 from escapedim.tasks.base import Task
 from escapedim.training.batches import DataOrder
+from escapedim.training.config import TrainingConfig
 from escapedim.training.data import Data
-from escapedim.training.experiment import make_model
+from escapedim.training.experiment import make_model, make_network
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.recipe import Recipe
+from escapedim.widening.config import WidenConfig
+from escapedim.widening.experiment import widen_experiment
+from escapedim.widening.unit import WidthUnit
 
+C = TypeVar("C", bound=TrainingConfig)
 Seconds = tuple[float, float]  # of training, of everything
 
 
 @dataclass(frozen=True)
-class Setting:
+class Resolved(Generic[C]):
     """What both sides train, from the tool's own defaults."""
 
-    config: PruneConfig
+    config: C
     task: Task
+
+    @cached_property
+    def model(self) -> MLP:
+        """The network."""
+        raise NotImplementedError
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return self.config.recipe(self.task)
+
+    @cached_property
+    def data(self) -> Data:
+        """The samples as tensors."""
+        return Data.of(self.task, self.recipe.dtype, "cpu")
+
+    def initial(self, replicate: int) -> Tensor:
+        """Initial weights of a replicate `(parameters,)`."""
+        return initial_row(self.model, self.recipe.dtype, self.config.seed, replicate)
+
+
+class Setting(Resolved[PruneConfig]):
+    """A run of `escapedim prune`."""
 
     @classmethod
     def of(cls, **flags: Any) -> Setting:
@@ -47,19 +77,9 @@ class Setting:
         return make_model(self.config, self.task)
 
     @cached_property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-        return self.config.recipe(self.task)
-
-    @cached_property
     def plan(self) -> Plan:
         """What is pruned."""
         return self.config.plan(self.model, self.recipe)
-
-    @cached_property
-    def data(self) -> Data:
-        """The samples as tensors."""
-        return Data.of(self.task, self.recipe.dtype, "cpu")
 
     @cached_property
     def labels(self) -> Tensor:
@@ -71,9 +91,26 @@ class Setting:
         seed = order_seed(self.model, self.config.seed, replicate, number)
         return DataOrder(seed, self.recipe.samples, self.recipe.batch_size)
 
-    def initial(self, replicate: int) -> Tensor:
-        """Initial weights of a replicate `(parameters,)`."""
-        return initial_row(self.model, self.recipe.dtype, self.config.seed, replicate)
+
+class WidthSetting(Resolved[WidenConfig]):
+    """A run of `escapedim widen` with one width."""
+
+    @classmethod
+    def of(cls, **flags: Any) -> WidthSetting:
+        """Resolve flags as `escapedim widen` does."""
+        settings = resolve(WidenConfig, Given(flags))
+        return cls(settings.config, settings.task)
+
+    @cached_property
+    def model(self) -> MLP:
+        """The network."""
+        return make_network(self.config, self.task, self.config.widths)
+
+    @cached_property
+    def stacks(self) -> list[Tensor]:
+        """Initial weights `(members, parameters)` of the stacks that the command trains one after another."""
+        units = [unit for unit in widen_experiment(self.config, self.task).units if isinstance(unit, WidthUnit)]
+        return [torch.stack([self.initial(replicate) for replicate in unit.replicates]) for unit in units]
 
 
 @dataclass(frozen=True)

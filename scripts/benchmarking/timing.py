@@ -6,6 +6,7 @@ with a range; two sides become a quotient of medians, with the range of the quot
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,15 +19,20 @@ DEFAULT_THREADS = torch.get_num_threads()  # before `threads` changes it
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: repeats, rounds of `prune`, and network steps of one timing of either row."""
+    """How much is measured: repeats, rounds of `prune`, and steps of one timing.
+
+    `plain_steps` and `net_steps` are steps of one network, `small_steps` of each network of the row `small`.
+    """
 
     repeats: int = 5
     rounds: int = 10
     plain_steps: int = 5000  # five networks of 1,000 steps, the length of the default run
     net_steps: int = 1000
+    small_steps: int = 100
+    certify_members: int = 1000
 
 
-QUICK = Scale(repeats=2, rounds=1, plain_steps=2500, net_steps=300)
+QUICK = Scale(repeats=2, rounds=1, plain_steps=2500, net_steps=300, small_steps=20, certify_members=100)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times longer the plain loop takes: the quotient of medians, and the range of the paired quotients."""
+    """How many times longer another side takes: the quotient of medians, and the range of the paired quotients."""
 
     ratio: float
     min: float
@@ -57,6 +63,21 @@ class Ratio:
         """Divide repeats that were measured in turns."""
         pairs = [slow / fast for slow, fast in zip(plain.values, tool.values, strict=True)]
         return cls(plain.median / tool.median, min(pairs), max(pairs))
+
+
+@contextmanager
+def one_core() -> Iterator[int | None]:
+    """Keep this thread, and the processes that it starts, on one core; give its number, None where it cannot be."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield None
+        return
+    before = os.sched_getaffinity(0)
+    core = max(before)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield core
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextmanager

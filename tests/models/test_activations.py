@@ -31,7 +31,7 @@ def by_autograd(name: str, z: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
 
 def backward(name: str, grad: torch.Tensor, z: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
     """The product with the derivative; `grad` stays as it is."""
-    return TABLE[name].backward(grad.clone(), z, a)
+    return TABLE[name].backward(grad, z, a, torch.empty_like(z))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -85,14 +85,26 @@ def test_in_place_derivatives_need_only_the_value(name):
     torch.testing.assert_close(backward(name, grad, a, a), expected, rtol=1e-13, atol=1e-15)
 
 
+@pytest.mark.parametrize("written", ["grad", "z", "a", "another"])
 @pytest.mark.parametrize("name", TABLE)
-def test_backward_overwrites_the_gradient_and_nothing_else(name):
-    z = points()
-    grad, a = torch.ones_like(z), TABLE[name].function(z)
-    before = [tensor.clone() for tensor in (z, a)]
-    result = TABLE[name].backward(grad, z, a)
-    assert result.data_ptr() == grad.data_ptr()
-    assert all(torch.equal(*pair) for pair in zip((z, a), before, strict=True))
+def test_backward_may_overwrite_what_it_is_given(name, written):
+    tensors = {"grad": torch.linspace(-2, 3, len(points())).double(), "z": points()}
+    tensors["a"] = TABLE[name].function(points())
+    tensors["another"] = torch.empty_like(points())
+    before = {key: tensor.clone() for key, tensor in tensors.items()}
+    expected = backward(name, before["grad"], before["z"], before["a"])
+    result = TABLE[name].backward(tensors["grad"], tensors["z"], tensors["a"], tensors[written])
+    assert result is tensors[written]
+    assert torch.equal(result, expected)
+    for key in {"grad", "z", "a"} - {written}:
+        assert torch.equal(tensors[key], before[key])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_backward_takes_a_broadcast_gradient(name):
+    z = points().expand(3, -1).contiguous()
+    grad, a = torch.linspace(-2, 3, z.shape[1], dtype=torch.float64).expand_as(z), TABLE[name].function(z)
+    assert torch.equal(backward(name, grad, z, a), backward(name, grad.contiguous(), z, a))
 
 
 @pytest.mark.parametrize("name", SMOOTH)

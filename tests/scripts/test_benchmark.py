@@ -36,6 +36,16 @@ def test_what_is_printed_is_in_the_file(run):
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
 
+def test_small_and_certify_are_printed_and_in_the_file(run):
+    tiny = ["--repeats", "1", "--net-steps", "2", "--small-steps", "1", "--certify-members", "3"]
+    ended, report = run("--rows", "small,certify", "--quick", *tiny)
+    assert ended.exit_code == 0, ended.output
+    assert set(report["rows"]) == {"small", "certify"}
+    assert f"{report['rows']['small']['plain_ratio']['ratio']:.2f} ×" in ended.stdout
+    assert all(f"{share:.1%}" in ended.stdout for share in report["rows"]["certify"]["endings"].values())
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
 def test_report_says_where_it_was_measured(benchmark):
     said = benchmark.machine()
     assert said["versions"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
@@ -52,8 +62,8 @@ def test_nothing_is_timed_where_the_sides_do_different_work(script, run, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rows", "steps,prunes"], "--rows takes prune, steps, found 'steps,prunes'."),
-        (["--rows", ""], "--rows takes prune, steps, found ''."),
+        (["--rows", "steps,prunes"], "--rows takes prune, steps, small, certify, found 'steps,prunes'."),
+        (["--rows", ""], "--rows takes prune, steps, small, certify, found ''."),
         (["--members", "1,0"], "--members takes whole numbers from 1 on, such as 1,8,64, found '1,0'."),
         (["--members", "x"], "found 'x'."),
     ],

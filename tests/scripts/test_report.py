@@ -40,13 +40,37 @@ def steps(script, spread, quotient):
     return steps
 
 
+@pytest.fixture
+def small(script, spread, quotient):
+    def small(us, jax=True):
+        module = script("benchmarking.small_row")
+        slow, fast = spread([5 * us, 6 * us]), spread([us, us])
+        programs = [module.JaxTimes(program, 0.5, slow) for program in ("vmap", "map")]
+        row = module.JaxRow("0.10.2", programs, quotient(slow, fast)) if jax else None
+        return module.SmallRow("mlp 4-16-1 tanh", 512, 500, 15, 100, 1000, 1, fast, slow, quotient(slow, fast), row)
+
+    return small
+
+
+@pytest.fixture
+def certify(script, spread):
+    def certify(seconds, core=1):
+        times = spread([seconds]), spread([seconds / 10])
+        endings = {"global minimum": 0.75, "plateau saddle": 0.25}
+        row = script("benchmarking.certify_row").CertifyRow
+        return row("relu-teacher:k=10", "relu-student 10-10", 1000, 2_500_000, core, *times, endings)
+
+    return certify
+
+
 def lines(blocks):
     return [line for block in blocks for line in block.lines]
 
 
 @pytest.mark.parametrize("scale", [0.01, 1, 1000])
-def test_no_line_is_longer_than_80_columns(report, prune, steps, scale):
+def test_no_line_is_longer_than_80_columns(report, prune, steps, small, certify, scale):
     shown = lines(report.prune_blocks(prune(30 * scale, 5000), 200) + report.steps_blocks(steps(scale), 200))
+    shown += lines(report.small_blocks(small(30 * scale), 200) + report.certify_blocks(certify(scale), 200))
     assert max(map(len, shown)) <= 80
 
 
@@ -70,3 +94,27 @@ def test_steps_row(report, steps):
         for order in ("shared", "own"):
             at = shown.index([members, order, *cells[0]])
             assert shown[at + 1] == cells[1]
+
+
+def test_small_row(report, small):
+    shown = [" ".join(line.split()) for line in lines(report.small_blocks(small(20.0)))]
+    assert shown[0] == "512 networks mlp 4-16-1 tanh on 500 samples: gradient descent in float64"
+    assert "escapedim, stacks of 15 20.0 20.0..20.0" in shown
+    assert "JAX, lax.map 110.0 100.0..120.0" in shown
+    assert "ratio to the better one of JAX 5.50 × 5.00..6.00" in shown
+    assert "JAX 0.10.2 compiled for 0.5 s and 0.5 s, which are not counted." in shown
+
+
+def test_small_row_without_jax_says_how_to_install_it(report, small):
+    shown = " ".join(lines(report.small_blocks(small(20.0, jax=False))))
+    assert "JAX is not installed, and was left out; pip install 'escapedim[bench]' brings it." in shown
+    assert "lax.map" not in shown
+
+
+def test_certify_row(report, certify):
+    shown = [" ".join(line.split()) for line in lines(report.certify_blocks(certify(8.0)))]
+    assert shown[0] == "1,000 members of relu-teacher:k=10, relu-student 10-10: 2,500,000 network steps"
+    assert "descent with landing 8.000 s 8.000..8.000" in shown
+    assert "certificates of the ended members 0.800 s 0.800..0.800" in shown
+    assert "plateau saddle 25.0%" in shown
+    assert "on no core in particular" in " ".join(lines(report.certify_blocks(certify(8.0, core=None))))

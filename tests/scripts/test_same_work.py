@@ -1,4 +1,5 @@
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -30,6 +31,39 @@ def test_different_work_of_the_plain_loop_is_found(script, same_work, monkeypatc
     monkeypatch.setattr(script(f"benchmarking.{module}"), name, wrong)
     with pytest.raises(EscapedimError, match=NOTHING_TIMED):
         same_work.check_same_work()
+
+
+def test_small_networks_do_the_same_work(same_work):
+    same_work.check_same_small_work()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wrong"),
+    [
+        ("same_work", "plain_descend", lambda setting, network, steps: 1.0),
+        ("plain_loop", "LAYERS", {"tanh": torch.nn.Sigmoid}),
+    ],
+)
+def test_different_work_on_small_networks_is_found(script, same_work, monkeypatch, module, name, wrong):
+    monkeypatch.setattr(script(f"benchmarking.{module}"), name, wrong)
+    with pytest.raises(EscapedimError, match=f"small networks: .*{NOTHING_TIMED}"):
+        same_work.check_same_small_work()
+
+
+@pytest.mark.parametrize("wrong", ["map", "vmap"])
+def test_different_work_of_jax_is_found(script, same_work, monkeypatch, wrong):
+    class Still:
+        def compile(self, program, steps): ...
+
+        def end(self, program, steps):
+            setting = script("benchmarking.small_row").small_setting(steps)
+            if program == wrong:
+                return torch.cat(setting.stacks)
+            return torch.cat([same_work._ended(setting, rows) for rows in setting.stacks])
+
+    monkeypatch.setattr(same_work, "jax_side", lambda setting: nullcontext(Still()))
+    with pytest.raises(EscapedimError, match=f"small networks, {wrong}: after 5 steps JAX and escapedim differ"):
+        same_work.check_same_small_work()
 
 
 def test_other_data_orders_of_the_engine_are_found(same_work, monkeypatch):
