@@ -19,6 +19,7 @@ from escapedim.landscape.plateaus import falls_along_a_line, has_twins
 from escapedim.landscape.polish import NEAR, Refusal, polish
 from escapedim.landscape.spectrum import MOST_PARAMETERS, Spectrum, spectrum
 from escapedim.landscape.surface import MATRICES, Surface, chunks
+from escapedim.landscape.valleys import falls_further
 from escapedim.landscape.vocabulary import Ending
 
 CHANNEL_NEAR = 1e-2  # gradient norm below which a channel is looked for: large outgoing weights swell gradients; ours
@@ -170,6 +171,7 @@ class _Certifier:
         self._settle(rows[found.known & (found.negative > 0)], Ending.SADDLE)
         self._dead()
         self._lines()
+        self._valleys()
         self._settle(self._left(), Ending.BAD_MINIMUM)
 
     def _dead(self) -> None:
@@ -189,6 +191,13 @@ class _Certifier:
         if not units.smooth:
             reason = "equal relu units: on a finite sample their line has no curvature of its own"
             self._settle(rows[twins & ~falls], Ending.UNDECIDED, reason)
+
+    def _valleys(self) -> None:
+        rows = self._left()
+        rows = rows[self._counts[rows.cpu(), 2].to(rows.device) > 0]
+        if len(rows):
+            falls = falls_further(self._surface, self._flat[rows])
+            self._settle(rows[falls], Ending.STALLED, "the loss falls further along a flat direction")
 
     def _note(self, rows: Tensor, found: Spectrum) -> None:
         self._extremes[rows.cpu()] = torch.stack([found.smallest, found.largest], 1).cpu()

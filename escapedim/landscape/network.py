@@ -20,6 +20,9 @@ from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
 from escapedim.models.mlp import MLP
 
+CONSTANT = 1e-9  # of 1 + size: a unit whose values differ by less is a copy of the output bias; ours
+SATURATED = 1e-6  # slope below which a unit has become a step, and its gradient rounding; ours
+
 
 class MLPSurface:
     """See `Surface`.
@@ -141,13 +144,15 @@ class MLPSurface:
         return torch.stack(layers).any(0)
 
     def dead(self, flat: Tensor) -> Tensor:
-        """Say which relu units are off on every sample, and which units have no weights at all."""
+        """Say which units respond to no sample: one value for all of them, or saturated on all of them."""
         return in_chunks(self._dead, flat, self._numbers)
 
     def _dead(self, flat: Tensor) -> Tensor:
         tensors, dead = self._layout.views(flat), []
         for n, (z, _) in enumerate(self._pre_activations(flat), start=1):
-            off = (z <= 0).all(1) if self._model.activation == "relu" else torch.zeros_like(z[:, 0], dtype=torch.bool)
+            value = self._activation.function(z)
+            constant = value.amax(1) - value.amin(1) <= CONSTANT * (1 + value.abs().amax(1))
+            off = constant | (self._activation.first(z).abs().amax(1) < SATURATED)
             empty = (tensors[f"layer{n}.weight"] == 0).all(2) & (tensors[f"layer{n + 1}.weight"] == 0).all(1)
             dead.append(off | empty)
         return torch.cat(dead, 1)

@@ -66,7 +66,7 @@ class Surface(Curved, Protocol):
         """Say which members `(members,)` sit where the gradient jumps."""
 
     def dead(self, flat: Tensor) -> Tensor:
-        """Say which hidden units `(members, units)` put out 0 whatever comes in."""
+        """Say which hidden units `(members, units)` respond to no sample."""
 
     def units(self, flat: Tensor) -> Units | None:
         """Hidden units whose outgoing weights are trained, for one hidden layer; None for other networks."""

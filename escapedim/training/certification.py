@@ -35,6 +35,7 @@ from escapedim.training.recipe import Recipe
 MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours
 
 
+VANISHING = "the loss is 0 to rounding, which cross-entropy is only at infinity"
 ZERO_LOSS = 1e-12  # no loss is below 0: one that is 0 to rounding is the least there is, on any task; ours
 
 
@@ -124,7 +125,10 @@ def _certificates(job: Job, task: Task, end: Tensor, diverged: Tensor) -> list[d
     below = ZERO_LOSS if task.global_below is None else task.global_below
     if reason := _why_not_critical(job):
         return [_by_loss(loss, reason, below) for loss in surface.loss(end).tolist()]
-    return _rows(certify(surface, end, below))
+    rows = _rows(certify(surface, end, below))
+    if task.loss != "cross-entropy":
+        return rows
+    return [_row(Ending.STALLED, VANISHING) if row["ending"] == Ending.GLOBAL_MINIMUM.value else row for row in rows]
 
 
 def _why_not_critical(job: Job) -> str:

@@ -25,7 +25,7 @@ def _widths(value: Value) -> Value:
 
 def _base_is_a_width(params: Any) -> None:
     if params and params["base"] < 1:
-        raise ValueError(f"base must be a width of at least 1, found {params['base']}")
+        raise ValueError("base must be a width of at least 1")
 
 
 class WidenConfig(TrainingConfig):
@@ -42,7 +42,7 @@ class WidenConfig(TrainingConfig):
     )
     parametrization: Annotated[str, spec(PARAMETRIZATIONS, _base_is_a_width)] = field(
         "scientific",
-        "how initial weights and learning rates go with the width: standard, ntk or mup, as in mup:base=16",
+        "standard, ntk or mup, with the width at which they agree as in mup:base=16",
         default="standard",
     )
     lazy: bool = field("scientific", "true: only the outgoing weights train", default=False)

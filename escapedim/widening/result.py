@@ -21,6 +21,7 @@ from escapedim.widening.unit import Setting, loss_name
 
 QUANTILES = {"minimum": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "maximum": 1}
 LOSS_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of a loss threshold; ours
+DISTANCES = (0.0, 0.001, 0.01, 0.02, 0.05, 0.1)  # of accuracies from 1 where all must be right; ours
 ERROR_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the distance of an accuracy threshold from 1; ours
 
 
@@ -90,10 +91,13 @@ def _thresholds(criterion: Criterion) -> list[float]:
     accuracies below 0 are left out.
     """
     own = criterion.threshold
-    if "accuracy" in criterion.metric:
+    if "accuracy" not in criterion.metric:
+        found = [own * factor for factor in LOSS_FACTORS]
+    elif own == 1:
+        found = [1 - distance for distance in DISTANCES]
+    else:
         found = [own if factor == 1 else 1 - (1 - own) * factor for factor in ERROR_FACTORS]
-        return list(dict.fromkeys(threshold for threshold in found if threshold >= 0))
-    return list(dict.fromkeys(own * factor for factor in LOSS_FACTORS))
+    return list(dict.fromkeys(threshold for threshold in found if threshold >= 0))
 
 
 def _levels(columns: Mapping[str, list[Any]]) -> list[Level]:

@@ -69,8 +69,29 @@ def test_a_member_that_has_passed_the_saddle_is_not_called_one():
     assert "lies higher" in reason
 
 
-def test_curvature_that_vanishes_is_marginal_and_no_saddle():
+class Quartic(Bowl):
+    """Flat at second order, but a minimum."""
+
+    def loss(self, flat):
+        away = flat - 3
+        return (self._lam * away**2 / 2 + away**4 / 24).sum(1)
+
+    def gradient(self, flat):
+        away = flat - 3
+        return self._lam * away + away**3 / 6
+
+    def hessian(self, flat):
+        return torch.diag_embed(self._lam + (flat - 3) ** 2 / 2)
+
+
+def test_a_flat_direction_along_which_the_loss_falls_is_no_minimum():
     found = certify(Bowl(1.0, 0.0), point(3.0, 3.0), None)
+    assert only(found) == (Ending.STALLED, "the loss falls further along a flat direction")
+    assert found.zero_directions[0] == 1
+
+
+def test_curvature_that_vanishes_is_marginal_and_no_saddle():
+    found = certify(Quartic(1.0, 0.0), point(3.0, 3.0), None)
     assert only(found) == (Ending.BAD_MINIMUM, "")
     assert found.marginal[0]
     assert found.zero_directions[0] == 1

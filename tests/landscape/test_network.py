@@ -7,6 +7,7 @@ import torch
 
 from escapedim.landscape import surface as surface_module
 from escapedim.models.activations import TABLE
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from tests.landscape.networks import Unbiased, draw, surface
 
@@ -101,10 +102,19 @@ def test_a_unit_that_is_off_everywhere_is_dead():
 def test_a_unit_without_any_weights_is_dead():
     model = Unbiased((2, 3, 1), "tanh")
     on, flat = surface(model, "squared"), draw(1, 9, seed=11)
-    flat[0, 2:4] = 0
     assert not on.dead(flat).any()
-    flat[0, 7] = 0
+    flat[0, 2:4] = 0
     assert on.dead(flat).tolist() == [[False, True, False]]
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "erf", "gelu", "softplus", "relu"])
+def test_a_unit_that_responds_to_no_sample_is_dead(activation):
+    model = MLP((2, 3, 1), activation)
+    on, flat = surface(model, "squared"), 0.5 * draw(1, Layout(model.shapes).size, seed=11).abs()
+    bias = Layout(model.shapes).views(flat)["layer1.bias"]
+    assert not on.dead(flat).any()
+    bias[0, 2] = -60  # saturated, or off
+    assert on.dead(flat).tolist() == [[False, False, True]]
 
 
 def test_a_members_values_do_not_depend_on_its_batch_mates_nor_on_the_chunks(monkeypatch):

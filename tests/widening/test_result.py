@@ -121,7 +121,13 @@ def by_hand(values: list, fails) -> int:
     return sum(1 for value in values if value is None or fails(value))
 
 
-@pytest.mark.parametrize("own", [0.95, 0.9, 0.3, 0.1, 0.7, 1.0])
+def test_where_all_must_be_right_accuracies_are_varied_by_shares_of_wrong_ones():
+    found = sensitivity(Criterion("train_accuracy", ">=", 1.0), [1.0, 0.995, 0.96, 0.5, None], None)
+    counted = {round(entry.threshold, 9): entry.failures for entry in found}
+    assert counted == {1.0: 4, 0.999: 4, 0.99: 3, 0.98: 3, 0.95: 2, 0.9: 2}
+
+
+@pytest.mark.parametrize("own", [0.95, 0.9, 0.3, 0.1, 0.7])
 def test_accuracies_are_varied_by_their_distance_from_1(own):
     values = [0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.94, 0.95, 0.96, 0.98, 0.99, 1.0, None]
     found = sensitivity(Criterion("train_accuracy", ">=", own), values, None)
