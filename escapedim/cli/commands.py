@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from escapedim.cli.execution import Command, Shares
 from escapedim.pruning.config import PruneConfig
@@ -42,7 +43,8 @@ def _more_rounds(config: PruneConfig, keys: Iterable[str]) -> PruneConfig:
 def _train_estimate(config: TrainConfig, task: Task) -> Estimate:
     recipe = config.recipe(task)
     members = min(config.replicates, stack_size(make_model(config, task), recipe))
-    return estimate(config, task, config.hidden, members, config.replicates, config.replicates * recipe.steps)
+    found = estimate(config, task, config.hidden, members, config.replicates, config.replicates * recipe.steps)
+    return replace(found, most=recipe.batch_size == recipe.samples)
 
 
 def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:
@@ -68,19 +70,18 @@ def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
 def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
     widen_experiment(config, task)  # refuses what does not fit the task, before there is a folder
     recipe, networks = config.recipe(task), members_per_width(config)
-    return together(
-        [
-            estimate(
-                config,
-                task,
-                (width,),
-                min(networks, stack_size(make_network(config, task, (width,)), recipe)),
-                networks,
-                networks * recipe.steps,
-            )
-            for width in config.widths
-        ]
-    )
+    by_width = [
+        estimate(
+            config,
+            task,
+            (width,),
+            min(networks, stack_size(make_network(config, task, (width,)), recipe)),
+            networks,
+            networks * recipe.steps,
+        )
+        for width in config.widths
+    ]
+    return replace(together(by_width), most=recipe.batch_size == recipe.samples)
 
 
 def _no_plan(config: TrainingConfig, task: Task) -> list[Shares]:

@@ -50,6 +50,8 @@ def describe_plan(
         f"{counted(estimate.networks, 'network')}, {counted(estimate.net_steps, 'network step')}: "
         f"about {duration(estimate.seconds)} and {estimate.memory_mb:,.0f} MB."
     )
+    if estimate.most:
+        cost += " That is the most: networks that have landed in a minimum stop."
     paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
     blocks = [
         ["Configuration, and where each value comes from:", *lines],

@@ -90,7 +90,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
         sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
-    progress = open_progress(experiment.net_steps, run.net_steps(), experiment.label, sys.stderr, output.quiet)
+    progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
     jobs = _useful_jobs(config, experiment)
@@ -131,7 +131,7 @@ class _Watch:
 
     def __init__(self, run: Run, backend: Backend, interrupts: Interrupts, progress: Progress) -> None:
         self._run, self._backend, self._interrupts, self._progress = run, backend, interrupts, progress
-        self._done_before = run.net_steps()
+        self._done_before = run.planned_steps()
 
     def stopping(self) -> bool:
         return self._interrupts.came()

@@ -150,6 +150,10 @@ class Run:
         """Return the steps of one network that the finished units took."""
         return sum(metrics["net_steps"] for metrics in self._metrics.values())
 
+    def planned_steps(self) -> int:
+        """Return the network steps that were planned for the finished units: members that are done early save some."""
+        return sum(metrics.get("planned_steps", metrics["net_steps"]) for metrics in self._metrics.values())
+
     def _write_waiting(self) -> None:
         if self._waiting and time.monotonic() >= self._due:
             self.write("running")

@@ -33,7 +33,10 @@ MOST_RESTARTS = 20  # a millionth of the first step; ours
 
 Arrays = dict[str, np.ndarray]
 Pause = Callable[[int], bool]
-"""Is told after a step how many networks took it, and answers whether to pause."""
+"""Is told after a step how many network steps are done by it, and answers whether to pause.
+
+Those that a member will not take, because it has landed or diverged, count as done.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,11 @@ class Job:
             best_validation=unknown,
             test_at_best=unknown.clone(),
         )
+
+    def cost(self, state: State) -> dict[str, int]:
+        """Return the network steps that were taken, and those that were planned."""
+        planned = (self.recipe.steps - self.start) * len(self.params)
+        return {"net_steps": int(state.taken(self.start).sum()), "planned_steps": planned}
 
     def origin(self) -> Tensor:
         """Return copies of the masked starting weights `(members, parameters)`."""
@@ -236,7 +244,8 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
             state, stack = _drop_landed(job, job.landing, data, state, stack)
         if state.step in checks:
             state = _check(job, data, state, stack.rows, stack.flat)
-        if pause(members):
+        spared = (members - len(stack.rows)) * (job.recipe.steps - state.step)
+        if pause(members + spared):
             break
     state = _write_back(state, stack)
     state = replace(state, moments=stack.moments(torch.ones(len(stack.rows), dtype=torch.bool)))

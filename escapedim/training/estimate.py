@@ -28,12 +28,16 @@ ROWS = 8  # copies of the parameters in a stack: gradient, moments, mask, kept p
 
 @dataclass(frozen=True)
 class Estimate:
-    """Networks trained, their steps in all, seconds, and the memory of all processes in MB."""
+    """Networks trained, their steps in all, seconds, and the memory of all processes in MB.
+
+    With `most` steps and seconds are the most that it can be: members that have landed stop.
+    """
 
     networks: int
     net_steps: int
     seconds: float
     memory_mb: float
+    most: bool = False
 
 
 def parameter_count(task: Task, hidden: Sequence[int]) -> int:

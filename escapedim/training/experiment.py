@@ -106,7 +106,7 @@ class TrainUnit:
         }
         members = measure(job, context.task, context.data, state)
         members = [row | ending for row, ending in zip(members, endings(job, context.task, state), strict=True)]
-        return Outcome(arrays, {"members": members, "net_steps": int(state.taken(job.start).sum())})
+        return Outcome(arrays, {"members": members, **job.cost(state)})
 
 
 def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:

@@ -27,7 +27,7 @@ POLL_S = 0.2  # how soon a signal is seen and progress is shown; ours
 class Context:
     """What a worker has: the task, its data on the device, and `tick`.
 
-    `tick(members)` is called after every step with the number of networks that took it, and answers whether to pause.
+    `tick(steps)` is called after every step with the network steps that are done by it, and answers whether to pause.
     """
 
     task: Task

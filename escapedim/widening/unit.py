@@ -114,7 +114,7 @@ class PilotUnit:
         failures = sum(not row["success"] for row in rows)
         return Outcome(
             {"losses": losses},
-            {"lr": lr, "losses": found, "failures": failures, "net_steps": int(state.taken(job.start).sum())},
+            {"lr": lr, "losses": found, "failures": failures, **job.cost(state)},
         )
 
 
@@ -150,7 +150,7 @@ class WidthUnit:
         ]
         columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
         views = Layout(self.setting.model.shapes).views(state.params.cpu())
-        metrics = {"columns": columns, "lr": job.recipe.lr, "net_steps": int(state.taken(job.start).sum())}
+        metrics = {"columns": columns, "lr": job.recipe.lr, **job.cost(state)}
         return Outcome({name: view.numpy() for name, view in views.items()}, metrics)
 
     def _lr(self, earlier: Mapping[str, Arrays]) -> float:
