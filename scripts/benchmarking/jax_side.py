@@ -1,7 +1,8 @@
 """JAX's side of the row `small`: a process of its own, which lives as long as it is asked for timings.
 
 JAX reads its flags when it is imported and keeps its threads, so that one thread on one core takes a process that never
-had another. It times itself: neither the pipe nor, as it is told apart, the compilation is counted.
+had another, and all cores take a second one. It times itself: neither the pipe nor, as it is told apart, the
+compilation is counted.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PROGRAMS = ("vmap", "map")
 
 MISSING = "JAX is not installed, and was left out; pip install 'escapedim[bench]' brings it."
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-ENVIRONMENT = {"XLA_FLAGS": ONE_THREAD, "JAX_PLATFORMS": "cpu"}
+ON_CPU = {"JAX_PLATFORMS": "cpu"}
 
 
 class JaxSide:
@@ -77,18 +78,17 @@ class JaxSide:
 
 
 @contextmanager
-def jax_side(setting: WidthSetting) -> Iterator[JaxSide | None]:
-    """Start JAX on the cores of this thread, and end it; None where it is not installed."""
+def jax_side(setting: WidthSetting, one_thread: bool = True) -> Iterator[JaxSide | None]:
+    """Start JAX on the cores of this thread, in one thread or its own choice, and end it; None if not installed."""
     if importlib.util.find_spec("jax") is None:
         yield None
         return
+    environment = {**os.environ, **ON_CPU} | ({"XLA_FLAGS": ONE_THREAD} if one_thread else {})
     command = [sys.executable, str(Path(__file__).with_name("jax_child.py"))]
     pipe = subprocess.PIPE
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(
-            command, env={**os.environ, **ENVIRONMENT}, stdin=pipe, stdout=pipe, stderr=errors, text=True
-        ) as process,
+        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=errors, text=True) as process,
     ):
         try:
             yield JaxSide(process, errors, setting)

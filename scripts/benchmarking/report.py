@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarking.certify_row import CertifyRow
 from benchmarking.jax_side import MISSING
 from benchmarking.prune_row import PruneRow
-from benchmarking.small_row import SmallRow
+from benchmarking.small_row import SmallRow, SmallTimes
 from benchmarking.steps_row import StepsRow
 from benchmarking.timing import Ratio, Spread
 from escapedim.reporting.numbers import TIE
@@ -78,33 +78,55 @@ def small_blocks(row: SmallRow, width: int = LONGEST_LINE) -> list[Block]:
     """Return the report of the row `small` for a console of `width` characters."""
     return [
         block([f"{row.members} networks {row.network} on {row.samples} samples: gradient descent in float64"], "bold"),
-        block(text_table(["microseconds per network step", "median", "min..max"], _small_lines(row))),
+        block(text_table(["microseconds per network step", *(name for name, _ in _columns(row))], _small_lines(row))),
         block(_paragraphs(_small_legend(row), width)),
     ]
 
 
+def _columns(row: SmallRow) -> list[tuple[str, SmallTimes]]:
+    columns = [("one core", row.one_core)]
+    if row.all_cores is not None:
+        columns.append((f"all {row.all_cores.processes} cores", row.all_cores))
+    return columns
+
+
 def _small_lines(row: SmallRow) -> list[Sequence[str]]:
-    lines: list[Sequence[str]] = [
-        (f"escapedim, stacks of {row.stack}", *_microseconds(row.engine_us)),
-        ("plain loop", *_microseconds(row.plain_us)),
+    columns = [times for _, times in _columns(row)]
+    jax = [times.jax for times in columns if times.jax is not None]
+    lines: list[tuple[str, Sequence[tuple[str, str]]]] = [
+        (f"escapedim, stacks of {row.stack}", [_microseconds(times.engine_us) for times in columns]),
+        ("plain loop", [_microseconds(times.plain_us) for times in columns]),
+        ("plain loop / escapedim", [_quotient(times.plain_ratio) for times in columns]),
     ]
-    if row.jax is not None:
-        lines += [(PROGRAM_LABELS[times.program], *_microseconds(times.net_step_us)) for times in row.jax.programs]
-    lines.append(("ratio to the plain loop", *_quotient(row.plain_ratio)))
-    if row.jax is not None:
-        lines.append(("ratio to the better one of JAX", *_quotient(row.jax.ratio)))
-    return lines
+    if jax:
+        for number, program in enumerate(jax[0].programs):
+            spreads = [column.programs[number].net_step_us for column in jax]
+            lines.insert(-1, (PROGRAM_LABELS[program.program], [_microseconds(spread) for spread in spreads]))
+        lines.append(("better one of JAX / escapedim", [_quotient(column.ratio) for column in jax]))
+    return [(label, *("\n".join(cell) for cell in cells)) for label, cells in lines]
 
 
 def _small_legend(row: SmallRow) -> list[str]:
+    every = row.all_cores
     legend = [
-        f"Full batches; all sides in turns, in one thread {_held(row.core)}. {row.steps:,}{TIE}steps of every network; "
-        f"of the plain loop {row.plain_net_steps:,}{TIE}network steps. Ratio: the other side's time over escapedim's."
+        "Median, and min..max below it. Full batches; all sides in turns. One core: all sides in one thread "
+        f"{_held(row.core)}. {row.steps:,}{TIE}steps of every network; of the plain loop {row.plain_net_steps:,}{TIE}"
+        "network steps."
     ]
-    if row.jax is None:
+    if every is None:
+        legend.append("Only one core is usable here, so that all cores were not measured apart.")
+    else:
+        legend.append(
+            f"All cores: escapedim in {every.processes} processes of one thread; the plain loop in one process, with "
+            f"the faster of 1 and {every.processes} torch threads, here {every.plain_threads}; JAX with its threads."
+        )
+    legend.append(
+        "Not timed: starting processes, compiling, looks for landing, and, on one core, the making of the stacks."
+    )
+    if row.one_core.jax is None:
         return [*legend, MISSING]
-    seconds = " and ".join(f"{times.compile_s:.1f}{TIE}s" for times in row.jax.programs)
-    return [*legend, f"JAX {row.jax.version} compiled for {seconds}, which are not counted."]
+    compiled = [f"{times.compile_s:.1f}{TIE}s" for times in row.one_core.jax.programs]
+    return [*legend, f"JAX {row.one_core.jax.version} compiled for {' and '.join(compiled)} on one core."]
 
 
 def certify_blocks(row: CertifyRow, width: int = LONGEST_LINE) -> list[Block]:

@@ -1,19 +1,23 @@
 """The row `small`: full-batch gradient descent of many small networks, against the plain loop and against JAX.
 
-All sides run in one thread on one and the same core, in turns. The engine trains stacks of the size that the tool
-chooses, one after another, as `escapedim widen` does; the plain loop trains a share of the networks.
+All sides run in turns: in one thread on one and the same core, and on all usable cores, where the engine runs as
+processes of one thread, torch and JAX in threads. The engine trains stacks of the size that the tool chooses, as
+`escapedim widen` does; the plain loop trains a share of the networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
+from benchmarking.engine_processes import engine_processes
 from benchmarking.engine_side import WARM_UP_STEPS, engine_step_s, width_job
 from benchmarking.jax_side import PROGRAMS, JaxSide, jax_side
 from benchmarking.plain_loop import plain_descend, plain_network
 from benchmarking.setting import WidthSetting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
+from escapedim.cli.settings import usable_cores
 from escapedim.training.experiment import stack_size
 
 MEMBERS = 512
@@ -40,8 +44,23 @@ class JaxRow:
 
 
 @dataclass(frozen=True)
+class SmallTimes:
+    """Microseconds per network step of each side on so many cores; `jax` is None where it is not installed.
+
+    `processes` are the engine's, of one thread each; `plain_threads` are those with which the plain loop was faster.
+    """
+
+    processes: int
+    engine_us: Spread
+    plain_threads: int
+    plain_us: Spread
+    plain_ratio: Ratio
+    jax: JaxRow | None
+
+
+@dataclass(frozen=True)
 class SmallRow:
-    """Microseconds per network step of each side; `jax` is None where it is not installed, `core` where none is held.
+    """The sides on one core, which is None where none is held, and on all cores, None where there is but one.
 
     `plain_net_steps` are the network steps of one timing of the plain loop; all others take `steps` of every network.
     """
@@ -53,10 +72,8 @@ class SmallRow:
     steps: int
     plain_net_steps: int
     core: int | None
-    engine_us: Spread
-    plain_us: Spread
-    plain_ratio: Ratio
-    jax: JaxRow | None
+    one_core: SmallTimes
+    all_cores: SmallTimes | None
 
 
 def small_setting(steps: int) -> WidthSetting:
@@ -75,36 +92,101 @@ def small_setting(steps: int) -> WidthSetting:
 
 
 def measure_small(scale: Scale) -> SmallRow:
-    """Time in turns: the engine, the plain loop, each program of JAX."""
+    """Time in turns: the engine, the plain loop, each program of JAX, on one core and then on all."""
     setting = small_setting(10**6)  # so long a run that it is not examined between the timed steps
-    with threads(1), one_core() as core, jax_side(setting) as jax:
-        compile_s = {} if jax is None else {program: jax.compile(program, scale.small_steps) for program in PROGRAMS}
-        plain_step_us(setting, WARM_UP_STEPS)
-        times = [_turn(setting, jax, scale) for _ in range(scale.repeats)]
-        spreads = {side: Spread.of([turn[side] for turn in times]) for side in times[0]}
-        jax_row = None if jax is None else _jax_row(jax.version, compile_s, spreads)
-    return SmallRow(
-        network=setting.model.name,
-        members=MEMBERS,
-        samples=setting.recipe.samples,
-        stack=stack_size(setting.model, setting.recipe),
-        steps=scale.small_steps,
-        plain_net_steps=scale.net_steps,
-        core=core,
-        engine_us=spreads["engine"],
-        plain_us=spreads["plain"],
-        plain_ratio=Ratio.of(spreads["plain"], spreads["engine"]),
-        jax=jax_row,
-    )
+    cores = usable_cores()
+    with ExitStack() as running:
+        with one_core() as core:
+            alone = _OneCore(setting, running.enter_context(jax_side(setting)), scale)
+        together = _AllCores(setting, running, cores, scale) if cores > 1 else None
+        turns: list[tuple[dict[str, float], dict[str, float]]] = []
+        for _ in range(scale.repeats):
+            with one_core():
+                one = alone.turn()
+            turns.append((one, {} if together is None else together.turn()))
+        return SmallRow(
+            network=setting.model.name,
+            members=MEMBERS,
+            samples=setting.recipe.samples,
+            stack=stack_size(setting.model, setting.recipe),
+            steps=scale.small_steps,
+            plain_net_steps=scale.net_steps,
+            core=core,
+            one_core=alone.times([one for one, _ in turns]),
+            all_cores=None if together is None else together.times([every for _, every in turns]),
+        )
 
 
-def _turn(setting: WidthSetting, jax: JaxSide | None, scale: Scale) -> dict[str, float]:
-    """Microseconds per network step of every side."""
-    steps = scale.small_steps
-    turn = {"engine": engine_us(setting, steps), "plain": plain_step_us(setting, scale.net_steps)}
-    if jax is not None:
-        turn |= {program: 1e6 * jax.run(program, steps) / (steps * MEMBERS) for program in PROGRAMS}
-    return turn
+class _OneCore:
+    """All sides in one thread; who calls it sees to the core."""
+
+    processes = 1
+
+    def __init__(self, setting: WidthSetting, jax: JaxSide | None, scale: Scale) -> None:
+        self._setting, self._jax, self._scale = setting, jax, scale
+        self._compile_s = {} if jax is None else {program: jax.compile(program, self._steps) for program in PROGRAMS}
+        for count in self._plain_threads:
+            self._plain_us(count, WARM_UP_STEPS)
+
+    def turn(self) -> dict[str, float]:
+        """Microseconds per network step of every side."""
+        turn = {"engine": self._engine_us()}
+        turn |= {_plain(count): self._plain_us(count, self._scale.net_steps) for count in self._plain_threads}
+        if self._jax is not None:
+            turn |= {program: _us(self._jax.run(program, self._steps), self._steps) for program in PROGRAMS}
+        return turn
+
+    def times(self, turns: Sequence[Mapping[str, float]]) -> SmallTimes:
+        """Summarise the turns."""
+        spreads = {side: Spread.of([turn[side] for turn in turns]) for side in turns[0]}
+        plain_threads = min(self._plain_threads, key=lambda count: spreads[_plain(count)].median)
+        plain, engine = spreads[_plain(plain_threads)], spreads["engine"]
+        jax = None if self._jax is None else _jax_row(self._jax.version, self._compile_s, spreads)
+        return SmallTimes(self.processes, engine, plain_threads, plain, Ratio.of(plain, engine), jax)
+
+    @property
+    def _steps(self) -> int:
+        return self._scale.small_steps
+
+    @property
+    def _plain_threads(self) -> Sequence[int]:
+        return [1]
+
+    def _engine_us(self) -> float:
+        with threads(1):
+            return engine_us(self._setting, self._steps)
+
+    def _plain_us(self, count: int, steps: int) -> float:
+        with threads(count):
+            return plain_step_us(self._setting, steps)
+
+
+class _AllCores(_OneCore):
+    """The engine as so many processes of one thread; the plain loop with one thread and with so many; JAX with its own.
+
+    Its processes are started on all cores, and end with `running`.
+    """
+
+    def __init__(self, setting: WidthSetting, running: ExitStack, cores: int, scale: Scale) -> None:
+        self.processes = cores
+        self._engine = running.enter_context(engine_processes(setting, cores))
+        super().__init__(setting, running.enter_context(jax_side(setting, one_thread=False)), scale)
+
+    @property
+    def _plain_threads(self) -> Sequence[int]:
+        return [1, self.processes]
+
+    def _engine_us(self) -> float:
+        return _us(self._engine.run(self._steps), self._steps)
+
+
+def _plain(count: int) -> str:
+    return f"plain loop, {count}"
+
+
+def _us(seconds: float, steps: int) -> float:
+    """Microseconds per network step, where every network took so many."""
+    return 1e6 * seconds / (steps * MEMBERS)
 
 
 def engine_us(setting: WidthSetting, steps: int) -> float:

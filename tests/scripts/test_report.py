@@ -42,12 +42,17 @@ def steps(script, spread, quotient):
 
 @pytest.fixture
 def small(script, spread, quotient):
-    def small(us, jax=True):
+    def small(us, jax=True, cores=128):
         module = script("benchmarking.small_row")
+
+        def times(processes, fast, slow):
+            programs = [module.JaxTimes(program, 0.5, slow) for program in ("vmap", "map")]
+            row = module.JaxRow("0.10.2", programs, quotient(slow, fast)) if jax else None
+            return module.SmallTimes(processes, fast, processes, slow, quotient(slow, fast), row)
+
         slow, fast = spread([5 * us, 6 * us]), spread([us, us])
-        programs = [module.JaxTimes(program, 0.5, slow) for program in ("vmap", "map")]
-        row = module.JaxRow("0.10.2", programs, quotient(slow, fast)) if jax else None
-        return module.SmallRow("mlp 4-16-1 tanh", 512, 500, 15, 100, 1000, 1, fast, slow, quotient(slow, fast), row)
+        every = times(cores, spread([us / 2, us / 2]), slow) if cores > 1 else None
+        return module.SmallRow("mlp 4-16-1 tanh", 512, 500, 15, 100, 1000, 1, times(1, fast, slow), every)
 
     return small
 
@@ -99,10 +104,24 @@ def test_steps_row(report, steps):
 def test_small_row(report, small):
     shown = [" ".join(line.split()) for line in lines(report.small_blocks(small(20.0)))]
     assert shown[0] == "512 networks mlp 4-16-1 tanh on 500 samples: gradient descent in float64"
-    assert "escapedim, stacks of 15 20.0 20.0..20.0" in shown
-    assert "JAX, lax.map 110.0 100.0..120.0" in shown
-    assert "ratio to the better one of JAX 5.50 × 5.00..6.00" in shown
-    assert "JAX 0.10.2 compiled for 0.5 s and 0.5 s, which are not counted." in shown
+    assert "microseconds per network step one core all 128 cores" in shown
+    cells = [
+        ("escapedim, stacks of 15 20.0 10.0", "20.0..20.0 10.0..10.0"),
+        ("JAX, lax.map 110.0 110.0", "100.0..120.0 100.0..120.0"),
+        ("plain loop / escapedim 5.50 × 11.00 ×", "5.00..6.00 10.00..12.00"),
+        ("better one of JAX / escapedim 5.50 × 11.00 ×", "5.00..6.00 10.00..12.00"),
+    ]
+    for medians, ranges in cells:
+        assert shown[shown.index(medians) + 1] == ranges
+    assert "the faster of 1 and 128 torch threads, here 128;" in " ".join(shown)
+    assert "JAX 0.10.2 compiled for 0.5 s and 0.5 s on one core." in shown
+
+
+def test_small_row_says_that_one_core_is_all(report, small):
+    shown = [" ".join(line.split()) for line in lines(report.small_blocks(small(20.0, cores=1)))]
+    assert "escapedim, stacks of 15 20.0" in shown
+    assert "Only one core is usable here, so that all cores were not measured apart." in " ".join(shown)
+    assert "all 1 cores" not in " ".join(shown)
 
 
 def test_small_row_without_jax_says_how_to_install_it(report, small):
