@@ -152,7 +152,7 @@ class Run:
 
     def planned_steps(self) -> int:
         """Return the network steps that were planned for the finished units: members that are done early save some."""
-        return sum(metrics.get("planned_steps", metrics["net_steps"]) for metrics in self._metrics.values())
+        return sum(int(metrics.get("planned_steps") or metrics["net_steps"]) for metrics in self._metrics.values())
 
     def _write_waiting(self) -> None:
         if self._waiting and time.monotonic() >= self._due:
