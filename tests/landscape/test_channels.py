@@ -7,47 +7,12 @@ import torch
 
 from escapedim.landscape.channels import find_channels
 from escapedim.landscape.endings import certify
-from escapedim.landscape.pairs import PairSurface, in_pair_coordinates
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.mlp import MLP
 from tests.landscape.networks import ErfBed, draw, limit_losses, surface
 
 ON_THE_WAY = [[-3.3, -2.6, 6.0, -8.0], [0.62, 1.06, -2.8, 4.45]]  # towards the good and the bad channel
 LINE = [1.39, 1.41, 0.9, 1.25]
-
-
-def pairs(model: MLP, members: int, sign: float = 1.0):
-    on, flat = surface(model, "squared"), draw(members, sum(torch.Size(s).numel() for s in model.shapes.values()))
-    units = on.units(flat)
-    left, right = torch.zeros(members, dtype=torch.long), torch.full((members,), 2)
-    return on, flat, PairSurface(units), in_pair_coordinates(units, left, right, torch.full((members,), sign).double())
-
-
-@pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_pair_coordinates_are_the_same_network(outputs, sign):
-    on, flat, pair, rows = pairs(MLP((2, 4, outputs), "tanh"), 3, sign)
-    torch.testing.assert_close(pair.loss(rows), on.loss(flat), rtol=1e-12, atol=0)
-
-
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_the_loss_of_a_pair_comes_to_its_limit_as_the_square_of_the_distance(outputs):
-    _, _, pair, rows = pairs(MLP((2, 4, outputs), "softplus"), 4)
-    losses = []
-    for epsilon in (2e-2, 1e-2, 0.0):
-        rows[:, -1] = epsilon
-        losses.append(pair.loss(rows))
-    torch.testing.assert_close(
-        (losses[0] - losses[2]) / (losses[1] - losses[2]), torch.full((4,), 4.0).double(), rtol=1e-2, atol=0
-    )
-
-
-def test_flat_directions_of_a_pair_change_nothing():
-    _, _, pair, rows = pairs(MLP((2, 4, 2), "gelu"), 3)
-    c = pair.symmetries(rows)[:, :, 0]
-    torch.testing.assert_close(pair.loss(rows + 2 * c), pair.loss(rows), rtol=1e-13, atol=0)
-    assert (pair.gradient(rows)[:, -1] == 0).all()
-    assert (pair.hessian(rows)[:, -1] == 0).all()
 
 
 @pytest.fixture(scope="module")

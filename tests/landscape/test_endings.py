@@ -24,19 +24,6 @@ def only(found: Certificates) -> tuple[Ending, str]:
     return found.ending[0], found.reason[0]
 
 
-def test_names_are_those_of_the_vocabulary():
-    assert [ending.value for ending in Ending] == [
-        "global minimum",
-        "bad minimum",
-        "saddle",
-        "plateau saddle",
-        "channel",
-        "stalled",
-        "diverged",
-        "undecided",
-    ]
-
-
 def test_a_member_that_is_not_finite_diverged_and_its_siblings_do_not_notice():
     flat = torch.cat([point(3.0, torch.nan), point(3.0005, 3.0), point(torch.inf, 3.0)])
     found = certify(Bowl(1.0, 2.0), flat, None)

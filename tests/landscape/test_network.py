@@ -1,4 +1,4 @@
-"""Derivatives against torch.func and finite differences; symmetries as directions that leave the loss alone."""
+"""Derivatives against finite differences; symmetries as directions that leave the loss alone."""
 
 from __future__ import annotations
 
@@ -17,25 +17,6 @@ DEEP = [MLP((3, 4, 3, 2), "tanh"), Unbiased((3, 4, 3, 2), "relu")]
 
 def size(model: MLP) -> int:
     return sum(torch.Size(shape).numel() for shape in model.shapes.values())
-
-
-def by_autograd(on, row):
-    return torch.func.jacrev(torch.func.grad(lambda point: on.loss(point[None])[0]))(row)
-
-
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("model", ONE_HIDDEN, ids=lambda model: model.name)
-def test_hessian_of_one_hidden_layer_by_torch_func(model, weighted):
-    on, flat = surface(model, "squared", weighted=weighted), draw(3, size(model), seed=5)
-    expected = torch.stack([by_autograd(on, row) for row in flat])
-    torch.testing.assert_close(on.hessian(flat), expected, rtol=1e-11, atol=1e-13)
-
-
-@pytest.mark.parametrize("model", ONE_HIDDEN, ids=lambda model: model.name)
-def test_hessian_of_the_cross_entropy_by_torch_func(model):
-    on, flat = surface(model, "cross-entropy"), draw(3, size(model), seed=5)
-    expected = torch.stack([by_autograd(on, row) for row in flat])
-    torch.testing.assert_close(on.hessian(flat), expected, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("loss", ["squared", "cross-entropy"])

@@ -15,7 +15,6 @@ from escapedim.training.evaluation import evaluate
 from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
 
 from .plain import ACTIVATIONS, loss_gradient, network
-from .plain import LOSSES as PLAIN_LOSSES
 
 
 @st.composite
@@ -85,14 +84,6 @@ def test_in_float32_the_gradient_is_the_same_to_rounding(activation, loss):
     torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_losses_are_those_of_torch_for_every_member(loss):
-    _, outputs, targets = sample(loss, (3, 3), 5, 7, False, torch.Generator().manual_seed(2))
-    outputs = 10 * outputs
-    expected = [PLAIN_LOSSES[loss](*pair) for pair in zip(outputs, targets, strict=True)]
-    torch.testing.assert_close(LOSSES[loss](outputs, targets), torch.stack(expected), rtol=1e-12, atol=1e-12)
-
-
 def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     model = MLP((1, 2), "relu")
     flat = torch.tensor([[4000.0, -4000.0, 0.0, 0.0]])
@@ -100,8 +91,6 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     out = torch.empty_like(flat)
     MLPGradient(model, "cross-entropy")(flat, x, wrong, out)
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
-    outputs = torch.tensor([[[4000.0, -4000.0]]])
-    assert LOSSES["cross-entropy"](outputs, wrong).tolist() == [8000.0]
 
 
 @pytest.mark.parametrize("sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2)], ids=str)

@@ -81,7 +81,17 @@ def test_a_diverged_member_has_no_metrics_and_no_success(case, loss):
 
 def test_metrics_are_strict_json():
     problem = toy()
-    rows = problem.rows(3)
+    rows = problem.rows(4)
     rows[1] = torch.nan
     rows[2] *= 1e300
-    json.dumps(measured(problem, rows, [-1, 3, -1]), allow_nan=False)
+    rows[3, -1] = torch.inf  # an output bias, in a member that was not seen to diverge
+    found = measured(problem, rows, [-1, 3, -1, -1])
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    fine, diverged, huge, overflowed = found
+    for metrics in (fine, huge):
+        assert {name: type(metrics[name]) for name in metrics} == {
+            **dict.fromkeys([*LOSSES, *ACCURACIES], float),
+            "success": bool,
+        }
+    assert diverged == {**dict.fromkeys([*LOSSES, *ACCURACIES]), "success": False}
+    assert [overflowed[name] for name in LOSSES] == [None, None]
