@@ -28,7 +28,7 @@ class MLPSurface:
     """See `Surface`.
 
     `x` is `(samples, inputs)` and `targets` `(samples, outputs)`, one-hot under "cross-entropy"; `weights`
-    `(samples,)` sum to 1 and replace the mean over samples of the squared error.
+    `(samples,)` sum to 1 and replace the mean over samples.
     """
 
     def __init__(self, model: MLP, loss: str, x: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
@@ -38,9 +38,7 @@ class MLPSurface:
         self._hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
 
         def criterion(outputs: Tensor) -> Tensor:
-            if weights is None:
-                return LOSSES[loss](outputs, targets)
-            return weights @ ((outputs - targets) ** 2).mean(-1)
+            return LOSSES[loss](outputs, targets, weights)
 
         self._criterion = criterion
 
