@@ -6,8 +6,8 @@ derived by hand over preallocated buffers: the hot shape of this tool. The tests
 `ReluTeacherGradient` is the closed form of its task.
 
 On the CPU a member's gradient by hand is the same to the last bit whatever stack it is in. Batched products of torch
-are, but for a stack of one: there they turn into plain products, which round differently. So a lone member is computed
-twice, as a stack of two.
+are, but for a stack of one where a side of a matrix is 1: there they turn into products with vectors, which round
+differently. So such a lone member is computed twice, as a stack of two.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class AutogradGradient:
         out.copy_(torch.func.vmap(self._grad, in_dims=(0, data_axis, data_axis))(flat, x, targets))
 
 
-def in_pairs(gradient: Gradient) -> Gradient:
-    """Let a gradient compute a lone member twice, as a stack of two."""
+def in_pairs(gradient: Gradient, narrow: bool = True) -> Gradient:
+    """Let a gradient compute a lone member twice, as a stack of two: a `narrow` model, and batches of one sample."""
     pairs: list[tuple[Tensor, Tensor]] = []
 
     def paired(flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
-        if len(flat) > 1:
+        if len(flat) > 1 or not (narrow or x.shape[-2] == 1):
             gradient(flat, x, targets, out)
             return
         if not pairs:
@@ -177,4 +177,6 @@ RESIDUALS = {"cross-entropy": _softmax_residual, "squared": _squared_residual}
 
 def make_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:
     """Return the fastest gradient that is known for a model; `weights` `(samples,)` replace the mean over samples."""
-    return in_pairs(ReluTeacherGradient(model) if loss == "relu-teacher" else MLPGradient(model, loss, weights))
+    if loss == "relu-teacher":
+        return in_pairs(ReluTeacherGradient(model))
+    return in_pairs(MLPGradient(model, loss, weights), narrow=1 in model.sizes)

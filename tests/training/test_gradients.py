@@ -93,13 +93,16 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
 
 
-@pytest.mark.parametrize("sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2)], ids=str)
+@pytest.mark.parametrize("batch", [61, 60, 2, 1])
+@pytest.mark.parametrize(
+    "sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2), (2, 2, 2), (3, 5, 2, 4)], ids=str
+)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes):
+def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes, batch):
     model, generator = MLP(sizes, activation), torch.Generator().manual_seed(5)
     for loss, shared in itertools.product(LOSSES, (True, False)):
-        flat, x, targets = sample(loss, sizes, 9, 61, shared, generator, dtype)
+        flat, x, targets = sample(loss, sizes, 9, batch, shared, generator, dtype)
         everyone, samples = torch.empty_like(flat), Samples(x, targets)
         make_gradient(model, loss)(flat, x, targets, everyone)
         scores = evaluate(model, loss, flat, samples).loss if shared else None
