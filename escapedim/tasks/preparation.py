@@ -84,7 +84,7 @@ def check_enough(count: int, where: str | Path) -> None:
 
 
 def check_labels(train: Array, test: Array, where: str | Path) -> None:
-    """Refuse labels `(samples,)` with one class only, and test labels that never occur in training."""
+    """Refuse labels `(samples,)` with one class only, and those that occur in one of training and test only."""
     known = np.unique(train)
     if len(known) < 2:
         raise unusable(where, "at least 2 different training labels", str(len(known)), "there is nothing to learn")
@@ -95,6 +95,14 @@ def check_labels(train: Array, test: Array, where: str | Path) -> None:
             "only test labels that occur in training",
             f"test label {unseen[0]}, which does not",
             "add training samples of it or remove it from the test set",
+        )
+    untested = np.setdiff1d(known, test)
+    if len(untested):
+        raise unusable(
+            where,
+            "test samples of every training label",
+            f"training label {untested[0]}, of which there are none",
+            "add test samples of it or remove it from the training set",
         )
 
 

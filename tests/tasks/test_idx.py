@@ -79,7 +79,7 @@ def test_the_identity_is_the_content(tmp_path):
     folders = [tmp_path / name for name in ("plain", "zipped", "changed")]
     for folder in folders:
         folder.mkdir()
-    changed = valid_files() | {FILES[3]: labels_file([3, 2, 1, 1])}
+    changed = valid_files() | {FILES[3]: labels_file([3, 2, 0, 1])}
     contents = (valid_files(), gzipped(valid_files()), changed)
     plain, zipped, other = (
         idx.load(write(folder, content)).identity for folder, content in zip(folders, contents, strict=True)

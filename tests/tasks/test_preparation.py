@@ -50,6 +50,11 @@ def test_too_few_samples_are_refused():
     ("train", "test", "message"),
     [
         ([1, 1], [1], "expected at least 2 different training labels, found 1; there is nothing to learn"),
+        (
+            [0, 1, 2],
+            [2, 0],
+            "expected test samples of every training label, found training label 1, of which there are none; add",
+        ),
         ([0, 1], [1, 7], "expected only test labels that occur in training, found test label 7, which"),
     ],
 )
