@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -101,7 +101,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
         ):
             complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
     except BaseException:  # a library that runs out of memory may raise one that is no Exception
-        run.write("failed")
+        with suppress(OSError, EscapedimError):  # a full disk, say: the first error is the one to tell
+            run.write("failed")
         raise
     if not complete:
         run.write("interrupted")

@@ -23,7 +23,8 @@ from escapedim.errors import BadInput
 from escapedim.records import atomic, checkpoint, provenance, summary
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
-from escapedim.records.summary import BadSummary, Cost, Kind, Provenance, Result, Status, Summary
+from escapedim.records.results import Result
+from escapedim.records.summary import BadSummary, Cost, Kind, Provenance, Status, Summary
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]

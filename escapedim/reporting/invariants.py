@@ -6,7 +6,7 @@ network, and has a sentence of its own.
 
 from __future__ import annotations
 
-from escapedim.records.summary import Invariants, LotteryResult, Round
+from escapedim.records.results import Invariants, LotteryResult, Round
 from escapedim.reporting import numbers
 from escapedim.reporting.page import prose
 

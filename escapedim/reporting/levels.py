@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escapedim.records.summary import Level, WidenResult
+from escapedim.records.results import Level, WidenResult
 from escapedim.reporting import endings, numbers
 from escapedim.reporting.page import prose
 from escapedim.reporting.table import narrowest_fit, text_table

@@ -7,7 +7,8 @@ import math
 
 from rich.console import Console
 
-from escapedim.records.summary import Layer, LotteryResult, Summary
+from escapedim.records.results import Layer, LotteryResult
+from escapedim.records.summary import Summary
 from escapedim.reporting import arms, invariants, numbers, rounds, settings, verdict
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Block, block, prose, write

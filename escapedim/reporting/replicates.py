@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escapedim.records.summary import TrainResult
+from escapedim.records.results import TrainResult
 from escapedim.reporting import endings, numbers
 from escapedim.reporting.table import narrowest_fit, text_table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from escapedim.records.summary import LotteryResult, Round
+from escapedim.records.results import LotteryResult, Round
 from escapedim.reporting import arms, numbers
 from escapedim.reporting.numbers import Estimate
 from escapedim.reporting.page import prose

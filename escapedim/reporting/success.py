@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from escapedim.records.summary import Summary, WidenResult
+from escapedim.records.results import WidenResult
+from escapedim.records.summary import Summary
 from escapedim.reporting import numbers
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.plot import Bars, Series, line_plot

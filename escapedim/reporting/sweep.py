@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from escapedim.records.summary import RateTrial, WidenResult, Width
+from escapedim.records.results import RateTrial, WidenResult, Width
 from escapedim.reporting import numbers
 from escapedim.reporting.page import prose
 from escapedim.reporting.table import text_table

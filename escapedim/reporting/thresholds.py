@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from escapedim.records.summary import Threshold, WidenResult, Width
+from escapedim.records.results import Threshold, WidenResult, Width
 from escapedim.reporting import numbers
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import prose

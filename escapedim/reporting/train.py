@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from escapedim.records.summary import Summary, TrainResult
+from escapedim.records.results import TrainResult
+from escapedim.records.summary import Summary
 from escapedim.reporting import endings, numbers, replicates, settings
 from escapedim.reporting.numbers import TIE, Estimate
 from escapedim.reporting.page import Block, block, prose, write

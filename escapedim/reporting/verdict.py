@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from escapedim.records.summary import Contrast, LotteryResult, Round, Summary
+from escapedim.records.results import Contrast, LotteryResult, Round
+from escapedim.records.summary import Summary
 from escapedim.reporting import arms, numbers
 from escapedim.reporting.numbers import TIE, Estimate
 

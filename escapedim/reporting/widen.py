@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from escapedim.records.summary import Summary, WidenResult
+from escapedim.records.results import WidenResult
+from escapedim.records.summary import Summary
 from escapedim.reporting import levels, numbers, settings, success, sweep, thresholds, widths
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Block, block, prose, write

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from escapedim.records.summary import WidenResult, Width
+from escapedim.records.results import WidenResult, Width
 from escapedim.reporting import endings, numbers
 from escapedim.reporting.bars import stacked
 from escapedim.reporting.page import prose

@@ -21,6 +21,7 @@ import math
 import numpy as np
 
 from escapedim.tasks.base import Array, Criterion, Split, Task
+from escapedim.tasks.preparation import descent_recipe
 
 NAME = "erf-channel"
 SUCCESS_BELOW = 0.01
@@ -41,16 +42,12 @@ def load() -> Task:
         outputs=1,
         loss="squared",
         criterion=Criterion("train_loss", "<", SUCCESS_BELOW),
-        recipe={
-            "optimizer": "gd",
-            "lr": 0.1,
-            "batch_size": "full",
-            "steps": "200000it",
-            "schedule": "constant",
-            "dtype": "float64",
-            "activation": "erf",
-            "init": "normal:std=3",
-        },
+        recipe=descent_recipe(
+            lr=0.1,
+            steps="200000it",
+            activation="erf",
+            init="normal:std=3",
+        ),
         architecture={"hidden": [2], "widths": "2:3"},
         identity={"name": NAME},
         weights=density_weights(x),

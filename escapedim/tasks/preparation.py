@@ -39,6 +39,20 @@ def lenet_recipe(steps: str, batch_size: int = 60) -> dict[str, object]:
     }
 
 
+def descent_recipe(lr: float, steps: str, activation: str, init: str) -> dict[str, object]:
+    """Return a recipe of full-batch gradient descent in float64, where endings are classified."""
+    return {
+        "optimizer": "gd",
+        "lr": lr,
+        "batch_size": "full",
+        "steps": steps,
+        "schedule": "constant",
+        "dtype": "float64",
+        "activation": activation,
+        "init": init,
+    }
+
+
 def lenet_architecture() -> dict[str, object]:
     """Return the hidden widths of LeNet-300-100, and for one hidden layer those over which width decides on `digits`.
 

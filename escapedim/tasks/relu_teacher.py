@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from escapedim.tasks.base import Criterion, Split, Task
-from escapedim.tasks.preparation import check_range
+from escapedim.tasks.preparation import check_range, descent_recipe
 
 NAME = "relu-teacher"
 PARAMETERS = {"k": 6}
@@ -42,16 +42,12 @@ def load(k: int) -> Task:
         outputs=1,
         loss="relu-teacher",
         criterion=Criterion("train_loss", "<", GLOBAL_BELOW),
-        recipe={
-            "optimizer": "gd",
-            "lr": 0.1,
-            "batch_size": "full",
-            "steps": "200000it",
-            "schedule": "constant",
-            "dtype": "float64",
-            "activation": "relu",
-            "init": "lecun-normal",
-        },
+        recipe=descent_recipe(
+            lr=0.1,
+            steps="200000it",
+            activation="relu",
+            init="lecun-normal",
+        ),
         architecture={"hidden": [k], "widths": f"{k}:{k + 2}"},
         identity={"name": NAME, "k": k},
         bias=False,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from escapedim.tasks.base import Criterion, Split, Task
+from escapedim.tasks.preparation import descent_recipe
 
 NAME = "xor"
 GLOBAL_BELOW = 1e-6  # of targets whose variance is 1; 0 can be reached; ours
@@ -28,16 +29,12 @@ def load() -> Task:
         outputs=1,
         loss="squared",
         criterion=Criterion("train_accuracy", ">=", 1.0),
-        recipe={
-            "optimizer": "gd",
-            "lr": 0.1,
-            "batch_size": "full",
-            "steps": "5000it",
-            "schedule": "constant",
-            "dtype": "float64",
-            "activation": "relu",
-            "init": "he-normal",
-        },
+        recipe=descent_recipe(
+            lr=0.1,
+            steps="5000it",
+            activation="relu",
+            init="he-normal",
+        ),
         architecture={"hidden": [2], "widths": "2:8"},
         identity={"name": NAME},
         signs=True,

@@ -12,7 +12,8 @@ from escapedim.comparison.statistics import wilson
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
-from escapedim.records.summary import Kind, Result, TrainResult
+from escapedim.records.results import Result, TrainResult
+from escapedim.records.summary import Kind
 from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.certification import endings, make_landing

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from escapedim.errors import BadInput
-from escapedim.records.summary import WidenResult
+from escapedim.records.results import WidenResult
 from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Task
 from escapedim.tasks.criteria import parse_criterion

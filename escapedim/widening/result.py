@@ -13,7 +13,7 @@ from escapedim.comparison.statistics import wilson
 from escapedim.landscape.levels import levels
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
-from escapedim.records.summary import Level, Quantiles, RateTrial, Threshold, Width
+from escapedim.records.results import Level, Quantiles, RateTrial, Threshold, Width
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import stop_below
 from escapedim.training.units import Metrics

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
 import json
 import sys
 
 import pytest
 
+from escapedim.cli import execution
+from escapedim.errors import EscapedimError
+from escapedim.records.run import Run
 from tests.cli.conftest import TINY, Cli
 
 
@@ -117,3 +121,20 @@ def test_progress_goes_to_standard_error_only(cli: Cli, monkeypatch):
     assert "8 networks × 1 round:" in ended.err
     assert "network steps" in ended.err
     assert "left" not in ended.out
+
+
+def test_a_failure_that_cannot_be_noted_is_told_all_the_same(cli: Cli, monkeypatch):
+    write = Run.write
+
+    def full_disk(self, status):
+        if status == "failed":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, status)
+
+    def killed(*arguments):
+        raise EscapedimError("a worker process was killed")
+
+    monkeypatch.setattr(Run, "write", full_disk)
+    monkeypatch.setattr(execution, "run_units", killed)
+    ended = cli("train", *TINY)
+    assert (ended.code, ended.err.splitlines()[-1]) == (1, "escapedim: a worker process was killed")

@@ -9,7 +9,7 @@ import pytest
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import ARMS, expected_counts
-from escapedim.records.summary import LotteryResult
+from escapedim.records.results import LotteryResult
 from escapedim.training.experiment import Experiment
 from escapedim.training.units import Arrays, Metrics
 from escapedim.training.workers import Inline

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from escapedim.pruning.verdict import judge
-from escapedim.records.summary import Arm, Invariants, Round
+from escapedim.records.results import Arm, Invariants, Round
 
 HOLD = Invariants(
     survivors_equal_rewind_weights=True,

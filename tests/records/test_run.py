@@ -13,8 +13,9 @@ import pytest
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import atomic, summary
 from escapedim.records.claim import ClaimLost
+from escapedim.records.results import TrainResult
 from escapedim.records.run import Run
-from escapedim.records.summary import Provenance, TrainResult
+from escapedim.records.summary import Provenance
 
 IDENTITY = "0123456789abcdef"
 PAUSED = {"step": np.array(40), "params": np.ones((1, 3), np.float32)}

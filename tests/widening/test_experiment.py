@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from escapedim.errors import BadInput
-from escapedim.records.summary import WidenResult
+from escapedim.records.results import WidenResult
 from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Split
 from escapedim.training.units import Context
