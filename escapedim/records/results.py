@@ -7,37 +7,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Rate = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-MeanCount = Annotated[int | float, Field(ge=0, lt=2**63)]
-PerReplicate = list[float | None]
-Accuracies = list[Rate | None]
-
-
-def _pair(value: Any) -> Any:
-    # JSON has no tuples, and a strict reading takes nothing else for one.
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    low, high = interval
-    if low > high:
-        raise ValueError(f"expected the lower bound first, found {low:g} and {high:g}")
-    return interval
-
-
-Interval = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_ordered)]
-RateInterval = Annotated[tuple[Rate, Rate], BeforeValidator(_pair), AfterValidator(_ordered)]
-
-
-class Model(BaseModel):
-    """Base of all parts of a summary: unknown keys are refused, NaN and infinity too."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+from escapedim.records.experiments import Complement, Escape, Halving, Isolation, Restarts, Transient
+from escapedim.records.parts import (
+    Accuracies,
+    Count,
+    Interval,
+    MeanCount,
+    Model,
+    PerReplicate,
+    Rate,
+    RateInterval,
+    check_rate,
+)
 
 
 class Layer(Model):
@@ -125,7 +110,7 @@ class LotteryResult(Model):
     verdict: LotteryVerdict | None = None
     success_criterion: str | None = None
     optimizer_state: Literal["reset", "restored"] = "reset"
-    checkpoints: dict[str, str] = {}
+    checkpoints: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _counts_agree(self) -> LotteryResult:
@@ -166,7 +151,7 @@ class TrainResult(Model):
     moved: PerReplicate | None = None
     steps: list[Count] | None = None
     kept_steps: list[Count]
-    checkpoints: dict[str, str] = {}
+    checkpoints: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _lists_agree(self) -> TrainResult:
@@ -179,7 +164,7 @@ class TrainResult(Model):
             raise ValueError(f"{self.successes} successes of {self.members} members, but the lists have {found}")
         if {name: count for name, count in self.endings.items() if count} != Counter(self.ending):
             raise ValueError("the endings are not those of the list")
-        _check_rate(self.success_rate, self.successes, self.members)
+        check_rate(self.success_rate, self.successes, self.members)
         return self
 
 
@@ -242,37 +227,37 @@ class Width(Model):
     success_interval: RateInterval | None
     endings: dict[str, Count]
     marginal: Count = 0
-    levels: list[Level] = []
-    reasons: dict[str, Count] = {}
+    levels: list[Level] = Field(default=[])
+    reasons: dict[str, Count] = Field(default={})
     loss_quantiles: Quantiles
     moved_quantiles: Quantiles | None = None
     median_steps: float | None
     restarted: Count = 0
     lr: float
     lr_sweep: list[RateTrial] | None = None
-    threshold_sensitivity: list[Threshold] = []
+    threshold_sensitivity: list[Threshold] = Field(default=[])
 
 
 class WidenResult(Model):
-    """Result of `escapedim widen`."""
+    """Result of `escapedim widen`; `widths` is empty where finished members were widened (`--from`)."""
 
     success_criterion: str
     widths: list[Width]
-    checkpoints: dict[str, str] = {}
+    isolation: list[Isolation] = Field(default=[])
+    complement: list[Complement] = Field(default=[])
+    escape: list[Escape] = Field(default=[])
+    restarts: list[Restarts] = Field(default=[])
+    transient: list[Transient] = Field(default=[])
+    step_halving: list[Halving] = Field(default=[])
+    checkpoints: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _counts_agree(self) -> WidenResult:
         for entry in self.widths:
             if sum(entry.endings.values()) != entry.members or entry.successes > entry.members:
                 raise ValueError(f"width {entry.width}: the endings do not add up to {entry.members} members")
-            _check_rate(entry.success_rate, entry.successes, entry.members)
+            check_rate(entry.success_rate, entry.successes, entry.members)
         return self
-
-
-def _check_rate(rate: float | None, successes: int, members: int) -> None:
-    # Loosely: another program may have rounded it.
-    if rate is not None and abs(rate * members - successes) > max(1, members) / 1000:
-        raise ValueError(f"a success rate of {rate:g}, but {successes} successes of {members} members")
 
 
 def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput
-from escapedim.records.results import RESULTS, Model, Result
+from escapedim.records.parts import Model
+from escapedim.records.results import RESULTS, Result
 from escapedim.records.strict_json import canonical, parse_object, printable
 
 SCHEMA: Final = "escapedim.summary/1"
