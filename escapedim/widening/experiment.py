@@ -17,7 +17,8 @@ from escapedim.training.units import Metrics
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.parametrization import scales
 from escapedim.widening.result import describe_width
-from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, Setting, WidthUnit
+from escapedim.widening.stack import Setting
+from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, WidthUnit
 
 _KEY = re.compile(r"width-(\d+)-members-(\d+)-(\d+)")
 
@@ -70,7 +71,7 @@ def _setting(config: WidenConfig, task: Task, recipe: Recipe, criterion: Criteri
             "leave them out."
         )
     scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
-    return Setting(model, width, recipe, scaled, criterion, config.seed)
+    return Setting(model, recipe, scaled, criterion, config.seed)
 
 
 @dataclass(frozen=True)

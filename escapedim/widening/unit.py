@@ -9,78 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
-from escapedim.tasks.base import Criterion, Task
-from escapedim.training.certification import endings, make_landing
-from escapedim.training.descent import Job, State, descend
-from escapedim.training.initial import drawn_row, order_seed
+from escapedim.tasks.base import Task
 from escapedim.training.metrics import measure
-from escapedim.training.recipe import Recipe
-from escapedim.training.seeds import derive_seed
 from escapedim.training.units import Arrays, Context, Outcome
-from escapedim.widening.parametrization import Scales
+from escapedim.widening.stack import Setting, Starts
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
 RATE_FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)  # of the recipe's rate, the first of equally good ones is taken; ours
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all units of one width share."""
-
-    model: MLP
-    width: int
-    recipe: Recipe
-    scales: Scales
-    criterion: Criterion
-    seed: int
-
-    def train(self, context: Context, members: Members, paused: Arrays | None, lr: float) -> tuple[Job, State]:
-        """Train a stack as far as the context lets it."""
-        recipe, task = replace(self.recipe, lr=lr), self.judged(context.task)
-        rows = torch.stack([self._start(members.purpose, replicate) for replicate in members.replicates])
-        job = Job(
-            model=self.model,
-            loss=task.loss,
-            recipe=recipe,
-            params=rows.to(context.device),
-            mask=None,
-            order_seeds=[self._order(members.purpose, replicate) for replicate in members.replicates],
-            lr_scale=self.scales.lr,
-            landing=None if self.scales.freezes else make_landing(self.model, task, recipe),
-            restart=task.restarts,
-        )
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        return job, descend(job, context.data, state, context.tick)
-
-    def judged(self, task: Task) -> Task:
-        """Return the task with the success criterion of this run."""
-        return replace(task, criterion=self.criterion)
-
-    def _start(self, purpose: str, replicate: int) -> torch.Tensor:
-        seed = derive_seed(self.seed, f"{purpose}initial weights", self.model.name, replicate)
-        row = drawn_row(self.model, "float64", seed)
-        return (row if self.scales.init is None else row * self.scales.init).to(getattr(torch, self.recipe.dtype))
-
-    def _order(self, purpose: str, replicate: int) -> int:
-        if not purpose:
-            return order_seed(self.model, self.seed, replicate, 0)
-        return derive_seed(self.seed, f"{purpose}data order", self.model.name, replicate)
-
-
-@dataclass(frozen=True)
-class Members:
-    """Replicates of one stack; `purpose` is empty, or tells the draws of pilots from those of counted members."""
-
-    replicates: tuple[int, ...]
-    purpose: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,9 +41,9 @@ class PilotUnit:
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """Train the pilots; keep their final losses `(members,)`, NaN where they diverged."""
-        members = Members(tuple(range(PILOT_MEMBERS)), "pilot ")
-        lr = self.setting.recipe.lr * self.factor
-        job, state = self.setting.train(context, members, paused, lr)
+        replicates, lr = range(PILOT_MEMBERS), self.setting.recipe.lr * self.factor
+        starts = Starts(self.setting.drawn(replicates, "pilot "), self.setting.orders(replicates, "pilot "))
+        job, state = self.setting.train(context, starts, paused, lr)
         if state.step < job.recipe.steps:
             return Outcome(state.arrays(), None)
         task = self.setting.judged(context.task)
@@ -137,21 +76,9 @@ class WidthUnit:
         return tuple(pilot_key(self.setting.width, factor) for factor in RATE_FACTORS) if self.pilots else ()
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-        """Train the members and say where they stopped; keep their final weights `(members, *shape)`."""
-        job, state = self.setting.train(context, Members(self.replicates), paused, self._lr(earlier))
-        if state.step < job.recipe.steps:
-            return Outcome(state.arrays(), None)
-        task = self.setting.judged(context.task)
-        rows = [
-            {**measured, **ending, "restarted": bool(restarts)}
-            for measured, ending, restarts in zip(
-                measure(job, task, context.data, state), endings(job, task, state), state.restarts, strict=True
-            )
-        ]
-        columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
-        views = Layout(self.setting.model.shapes).views(state.params.cpu())
-        metrics = {"columns": columns, "lr": job.recipe.lr, **job.cost(state)}
-        return Outcome({name: view.numpy() for name, view in views.items()}, metrics)
+        """Train the members and say where they stopped, as in `Setting.run`."""
+        starts = Starts(self.setting.drawn(self.replicates), self.setting.orders(self.replicates))
+        return self.setting.run(context, starts, paused, self._lr(earlier))
 
     def _lr(self, earlier: Mapping[str, Arrays]) -> float:
         if not self.pilots:

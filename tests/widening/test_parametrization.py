@@ -20,7 +20,7 @@ from escapedim.training.initial import order_seed
 from escapedim.training.seeds import derive_seed, torch_generator
 from escapedim.training.units import Context
 from escapedim.widening.parametrization import scales
-from escapedim.widening.unit import Members, Setting
+from escapedim.widening.stack import Setting, Starts
 from tests.training.plain import LOSSES, toy
 
 BASE, WIDTH, STEPS, LR = 4, 9, 12, 0.02
@@ -90,9 +90,9 @@ def test_a_parametrization_is_the_network_that_is_written_in_it(name, optimizer)
     inputs, outputs = problem.task.inputs, problem.task.outputs
     model = MLP((inputs, WIDTH, outputs), "tanh")
     scaled = scales(model, problem.recipe.optimizer, parse_spec(f"{name}:base={BASE}"), lazy=False)
-    setting = Setting(model, WIDTH, problem.recipe, scaled, problem.task.criterion, 3)
+    setting = Setting(model, problem.recipe, scaled, problem.task.criterion, 3)
     context = Context(problem.task, problem.data, "cpu", lambda members: False)
-    _, state = setting.train(context, Members((5, 6)), None, LR)
+    _, state = setting.train(context, Starts(setting.drawn((5, 6)), setting.orders((5, 6))), None, LR)
 
     generator = torch_generator(derive_seed(3, "initial weights", model.name, 6))
     incoming, outgoing = spreads(BASE, inputs, outputs)

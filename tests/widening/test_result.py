@@ -13,14 +13,14 @@ from escapedim.models.mlp import MLP
 from escapedim.tasks.base import Criterion, Task
 from escapedim.widening.parametrization import Scales
 from escapedim.widening.result import describe_width, quantiles, sensitivity
-from escapedim.widening.unit import Setting
+from escapedim.widening.stack import Setting
 from tests.training.plain import toy
 
 PROBLEM = toy("squared")
 
 
 def setting_of(task: Task) -> Setting:
-    return Setting(MLP((4, 5, 3), "tanh"), 5, PROBLEM.recipe, Scales(None, None), task.criterion, 0)
+    return Setting(MLP((4, 5, 3), "tanh"), PROBLEM.recipe, Scales(None, None), task.criterion, 0)
 
 
 def columns(**changes: list) -> dict[str, list]:

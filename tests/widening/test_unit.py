@@ -22,12 +22,11 @@ from escapedim.training.experiment import TrainUnit
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.units import Arrays, Context, Outcome
 from escapedim.widening.parametrization import Scales, scales
+from escapedim.widening.stack import Setting, Starts
 from escapedim.widening.unit import (
     PILOT_MEMBERS,
     RATE_FACTORS,
-    Members,
     PilotUnit,
-    Setting,
     WidthUnit,
     best_factor,
     pilot_key,
@@ -45,8 +44,12 @@ PLAIN = Scales(None, None)
 
 
 def setting_of(problem: Toy, scaled: Scales = PLAIN, **changes) -> Setting:
-    made = Setting(problem.model, problem.model.sizes[1], problem.recipe, scaled, problem.task.criterion, 3)
+    made = Setting(problem.model, problem.recipe, scaled, problem.task.criterion, 3)
     return replace(made, **changes)
+
+
+def starts(setting: Setting, replicates, purpose: str = "") -> Starts:
+    return Starts(setting.drawn(replicates, purpose), setting.orders(replicates, purpose))
 
 
 def plain_row(problem: Toy, start: torch.Tensor, order: DataOrder, lr: float) -> torch.Tensor:
@@ -100,7 +103,7 @@ def test_lazy_leaves_all_but_the_outgoing_weights_as_drawn(optimizer, dtype, par
     problem = toy("cross-entropy", optimizer, dtype=dtype, lr=0.05, **full)
     scaled = scales(problem.model, problem.recipe.optimizer, parse_spec(parametrization), lazy=True)
     setting = setting_of(problem, scaled)
-    job, state = setting.train(context_of(problem), Members((0, 1, 2)), None, 0.05)
+    job, state = setting.train(context_of(problem), starts(setting, (0, 1, 2)), None, 0.05)
     layout = Layout(problem.model.shapes)
     start, end = layout.views(job.params), layout.views(state.params)
     for name in problem.model.shapes:
@@ -113,7 +116,7 @@ def test_lazy_is_linear_regression_of_the_features():
     problem = toy("squared", "gd", lr=0.5, batch_size=23, steps=4000, hidden=(3,))
     scaled = scales(problem.model, problem.recipe.optimizer, parse_spec("standard"), lazy=True)
     setting = setting_of(problem, scaled, criterion=problem.task.criterion)
-    _, state = setting.train(context_of(problem), Members((0, 1)), None, 0.5)
+    _, state = setting.train(context_of(problem), starts(setting, (0, 1)), None, 0.5)
     layout = Layout(problem.model.shapes)
     x, y = problem.task.train.x, problem.task.train.y
     for member in range(2):
@@ -128,8 +131,8 @@ def test_lazy_is_linear_regression_of_the_features():
 
 def test_pilots_share_no_draw_with_members_that_are_counted():
     setting = setting_of(PROBLEM)
-    counted, _ = setting.train(context_of(PROBLEM), Members(tuple(range(PILOT_MEMBERS))), None, 0.2)
-    pilots, _ = setting.train(context_of(PROBLEM), Members(tuple(range(PILOT_MEMBERS)), "pilot "), None, 0.2)
+    counted, _ = setting.train(context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS)), None, 0.2)
+    pilots, _ = setting.train(context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS), "pilot "), None, 0.2)
     weights = [{tuple(row.tolist()) for row in job.params} for job in (counted, pilots)]
     assert len(weights[0] | weights[1]) == 2 * PILOT_MEMBERS
     assert not set(counted.order_seeds) & set(pilots.order_seeds)
@@ -144,7 +147,7 @@ def test_a_pilot_is_a_plain_loop_at_its_own_rate():
         outcome = unit(context_of(PROBLEM), {}, None)
         assert outcome.metrics is not None
         assert outcome.metrics["lr"] == 0.2 * factor
-        job, _ = unit.setting.train(context_of(PROBLEM), Members((0,), "pilot "), None, 0.2)
+        job, _ = unit.setting.train(context_of(PROBLEM), starts(unit.setting, (0,), "pilot "), None, 0.2)
         row = plain_row(PROBLEM, job.params[0], DataOrder(job.order_seeds[0], 23, 6), 0.2 * factor)
         net = network(PROBLEM.model.sizes, "tanh", row)
         x, labels = torch.from_numpy(PROBLEM.task.train.x), torch.from_numpy(PROBLEM.task.train.y)
