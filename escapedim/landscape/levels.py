@@ -49,7 +49,7 @@ def levels(
     for channels, `smallest_eigenvalue` NaN where no spectrum was taken.
     """
     level_loss = np.where(ending == Ending.CHANNEL, limit_loss, loss)
-    clusters = (rows for name in CERTIFIED for rows in _clusters(level_loss, np.flatnonzero(ending == name), name))
+    clusters = (rows for name in CERTIFIED for rows in clusters_of(level_loss, np.flatnonzero(ending == name), name))
     found = [
         _level(ending[rows[0]], level_loss[rows], marginal[rows], smallest_eigenvalue[rows], negative_directions[rows])
         for rows in clusters
@@ -57,14 +57,18 @@ def levels(
     return sorted(found, key=lambda level: (-level.members, level.loss))[:MOST]
 
 
-def _clusters(loss: Array, rows: Array, ending: Ending) -> list[Array]:
+def clusters_of(loss: Array, rows: Array, ending: Ending) -> list[Array]:
     """Split the members `rows` of one ending where their sorted losses are apart."""
     if len(rows) == 0 or ending is Ending.GLOBAL_MINIMUM:
         return [rows] if len(rows) else []
     ordered = rows[np.argsort(loss[rows], kind="stable")]
     ascending = loss[ordered]
-    gaps = np.diff(ascending) > np.maximum(GAP * np.abs(ascending[1:]), SMALLEST_GAP)
-    return np.split(ordered, np.flatnonzero(gaps) + 1)
+    return np.split(ordered, np.flatnonzero(apart(ascending[:-1], ascending[1:])) + 1)
+
+
+def apart(lower: Array, higher: Array) -> Array:
+    """Say which losses differ from the next higher ones by more than rounding."""
+    return np.asarray(higher - lower > np.maximum(GAP * np.abs(higher), SMALLEST_GAP))
 
 
 def _level(ending: Ending, loss: Array, marginal: Array, smallest: Array, negative: Array) -> Level:

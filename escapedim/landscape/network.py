@@ -28,14 +28,15 @@ class MLPSurface:
     """See `Surface`.
 
     `x` is `(samples, inputs)` and `targets` `(samples, outputs)`, one-hot under "cross-entropy"; `weights`
-    `(samples,)` sum to 1 and replace the mean over samples.
+    `(samples,)` sum to 1 and replace the mean over samples. `hidden` is what one hidden layer has by hand, None for
+    other depths.
     """
 
     def __init__(self, model: MLP, loss: str, x: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
         self._model, self._loss_name, self._x = model, loss, x
         self._layout, self._activation = Layout(model.shapes), TABLE[model.activation]
         per_sample = weights if weights is not None else even_weights(x)
-        self._hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
+        self.hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
 
         def criterion(outputs: Tensor) -> Tensor:
             return LOSSES[loss](outputs, targets, weights)
@@ -60,8 +61,8 @@ class MLPSurface:
 
     def hessian(self, flat: Tensor) -> Tensor:
         """See `Surface`."""
-        if self._hidden is not None:
-            return in_chunks(self._hidden.hessian, flat, self._hidden.numbers)
+        if self.hidden is not None:
+            return in_chunks(self.hidden.hessian, flat, self.hidden.numbers)
         return in_chunks(second_derivatives(self._member_loss), flat, self._numbers * flat.shape[1])
 
     def norm(self, gradient: Tensor) -> Tensor:
@@ -157,15 +158,15 @@ class MLPSurface:
 
     def units(self, flat: Tensor) -> Units | None:
         """See `Surface`."""
-        if self._hidden is None:
+        if self.hidden is None:
             return None
         return Units(
-            incoming=self._hidden.incoming(flat),
-            outgoing=self._hidden.outgoing(flat),
+            incoming=self.hidden.incoming(flat),
+            outgoing=self.hidden.outgoing(flat),
             offset=self._layout.views(flat).get("layer2.bias", flat[:, :0]),
-            inputs=self._hidden.inputs,
+            inputs=self.hidden.inputs,
             activation=self._activation,
             smooth=self._model.activation != "relu",
             criterion=self._criterion,
-            columns=self._hidden.outgoing_columns,
+            columns=self.hidden.outgoing_columns,
         )

@@ -7,6 +7,7 @@ f = Σ_i a_i σ(w_i·x + b_i) + c and L = Σ_s ω_s ℓ(f(x_s), y_s). The Hessia
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,28 +69,45 @@ class OneHidden:
 
     def hessian(self, flat: Tensor) -> Tensor:
         """Hessian `(members, parameters, parameters)`."""
+        at = self._values(flat)
+        rows = self._curved(self._jacobian(flat, at), at.outputs).flatten(1, 2)
+        matrix = rows.mT @ rows
+        for columns, outgoing, bend, pull in zip(
+            self._incoming, self.outgoing_columns, self._bends(flat, at), self._pulls(at), strict=True
+        ):
+            matrix[:, columns[:, None], columns] += bend
+            matrix[:, columns[:, None], outgoing] += pull
+            matrix[:, outgoing[:, None], columns] += pull.mT
+        return matrix
+
+    def bends(self, flat: Tensor) -> Tensor:
+        """Σ ω (a_i·∂ℓ/∂f) σ''(w_i·x) x xᵀ of every unit `(members, units, inputs, inputs)`."""
+        return torch.stack(list(self._bends(flat, self._values(flat))), 1)
+
+    def pulls(self, flat: Tensor) -> Tensor:
+        """Σ ω σ'(w_i·x) x ∂ℓ/∂fᵀ of every unit `(members, units, inputs, outputs)`; times a_i the slope along w_i."""
+        return torch.stack(list(self._pulls(self._values(flat))), 1)
+
+    def _values(self, flat: Tensor) -> _Values:
         activation = TABLE[self.model.activation]
         z = self.inputs @ self.incoming(flat).mT
-        hidden, slope, bend = activation.function(z), activation.first(z), activation.second(z)
+        hidden = activation.function(z)
         outputs = hidden @ self.outgoing(flat)
         if "layer2.bias" in self.model.shapes:
             outputs = outputs + self._layout.views(flat)["layer2.bias"].unsqueeze(1)
-        rows = self._curved(self._jacobian(flat, hidden, slope), outputs).flatten(1, 2)
-        matrix = rows.mT @ rows
-        self._add_blocks(matrix, flat, slope, bend, self._pull(outputs))
-        return matrix
+        return _Values(hidden, activation.first(z), activation.second(z), outputs, self._pull(outputs))
 
-    def _jacobian(self, flat: Tensor, hidden: Tensor, slope: Tensor) -> Tensor:
+    def _jacobian(self, flat: Tensor, at: _Values) -> Tensor:
         """∂f/∂θ `(members, samples, outputs, parameters)`."""
-        members, samples, _ = hidden.shape
+        members, samples, _ = at.hidden.shape
         outgoing = self.outgoing(flat)
         count = outgoing.shape[2]
         jacobian = flat.new_zeros(members, samples, count, self._layout.size)
-        through = slope.unsqueeze(2) * outgoing.mT.unsqueeze(1)
+        through = at.slope.unsqueeze(2) * outgoing.mT.unsqueeze(1)
         by_unit = through.unsqueeze(-1) * self.inputs[:, None, None, :]
         jacobian[..., self._incoming.flatten()] = by_unit.flatten(3)
         for output in range(count):
-            jacobian[:, :, output, self.outgoing_columns[:, output]] = hidden
+            jacobian[:, :, output, self.outgoing_columns[:, output]] = at.hidden
             if "layer2.bias" in self.model.shapes:
                 jacobian[:, :, output, self._layout.slices["layer2.bias"].start + output] = 1
         return jacobian
@@ -112,15 +130,26 @@ class OneHidden:
             residual = torch.softmax(outputs, -1) - self.targets
         return residual * self.weights.view(-1, 1)
 
-    def _add_blocks(self, matrix: Tensor, flat: Tensor, slope: Tensor, bend: Tensor, pull: Tensor) -> None:
-        through = bend * (pull @ self.outgoing(flat).mT)
-        for unit, columns in enumerate(self._incoming):
-            own = (through[..., unit].unsqueeze(-1) * self.inputs).mT @ self.inputs
-            matrix[:, columns[:, None], columns] += own
-            crossed = self.inputs.mT @ (slope[..., unit].unsqueeze(-1) * pull)
-            outgoing = self.outgoing_columns[unit]
-            matrix[:, columns[:, None], outgoing] += crossed
-            matrix[:, outgoing[:, None], columns] += crossed.mT
+    # Unit by unit, so that no more than one unit's samples times inputs are held.
+    def _bends(self, flat: Tensor, at: _Values) -> Iterator[Tensor]:
+        through = at.bend * (at.pull @ self.outgoing(flat).mT)
+        for weights in through.unbind(2):
+            yield (weights.unsqueeze(-1) * self.inputs).mT @ self.inputs
+
+    def _pulls(self, at: _Values) -> Iterator[Tensor]:
+        for slope in at.slope.unbind(2):
+            yield self.inputs.mT @ (slope.unsqueeze(-1) * at.pull)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """σ, σ' and σ'' of every unit `(members, samples, units)`; outputs and ω ∂ℓ/∂f `(members, samples, outputs)`."""
+
+    hidden: Tensor
+    slope: Tensor
+    bend: Tensor
+    outputs: Tensor
+    pull: Tensor
 
 
 def even_weights(x: Tensor) -> Tensor:

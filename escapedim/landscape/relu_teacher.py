@@ -24,7 +24,7 @@ class ReluTeacherSurface:
         self._k = k
 
     def _weights(self, flat: Tensor) -> Tensor:
-        return flat.reshape(len(flat), -1, self._k)
+        return flat.reshape(len(flat), flat.shape[1] // self._k, self._k)
 
     def _lengths(self, flat: Tensor) -> Tensor:
         lengths: Tensor = self._weights(flat).norm(dim=-1)
@@ -42,6 +42,11 @@ class ReluTeacherSurface:
         """See `Surface`."""
         # The closed form holds about eight blocks (units, units, k, k) at a time.
         return in_chunks(lambda part: forms.hessian(self._weights(part)), flat, 8 * flat.shape[1] ** 2)
+
+    def split_matrices(self, flat: Tensor) -> Tensor:
+        """H_ii - I/2 of every unit `(members, units, k, k)`; see `split_curvature`."""
+        half = 0.5 * torch.eye(self._k).to(flat)
+        return in_chunks(lambda part: forms.own_blocks(self._weights(part)) - half, flat, 8 * flat.shape[1] ** 2)
 
     def norm(self, gradient: Tensor) -> Tensor:
         """Return max_i ‖2π ∇_{w_i} L‖, the norm of the published stop rule."""

@@ -40,7 +40,8 @@ def initial_std(text: str, shape: tuple[int, int]) -> float:
     return SPREADS[spec.name](shape, **take_params(spec, INITIALISATIONS[spec.name]))
 
 
-def _draw(text: str, shape: tuple[int, int], generator: Generator) -> Tensor:
+def draw_weights(text: str, shape: tuple[int, int], generator: Generator) -> Tensor:
+    """Draw the weights (units, inputs) of one layer in float64 under an initialisation such as `normal:std=3`."""
     std = initial_std(text, shape)
     if parse_spec(text).name.endswith("-uniform"):
         return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * (math.sqrt(3) * std)
@@ -90,7 +91,7 @@ class MLP:
     def init(self, generator: Generator) -> dict[str, Tensor]:
         """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
         return {
-            name: _draw(self.init_name, (shape[0], shape[1]), generator)
+            name: draw_weights(self.init_name, (shape[0], shape[1]), generator)
             if len(shape) == 2
             else torch.zeros(shape, dtype=torch.float64)
             for name, shape in self.shapes.items()

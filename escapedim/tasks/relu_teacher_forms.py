@@ -95,18 +95,27 @@ def hessian(w: Tensor) -> Tensor:
     """Hessian of L `(members, units·k, units·k)`, with the limits of its blocks where two vectors are parallel."""
     members, units, k = w.shape
     norm, direction = _normed(w)
-    identity = torch.eye(k, dtype=w.dtype, device=w.device)
     own = _exact_angles(direction, direction)
-    teacher = _exact_angles(direction, identity.expand(members, k, k))
-    off_diagonal = 1 - torch.eye(units, dtype=w.dtype, device=w.device)
-    self_blocks = 0.5 * identity.expand(members, units, k, k)
-    self_blocks = self_blocks + (_h1(direction, norm, direction, norm, own) * off_diagonal[..., None, None]).sum(2)
-    ones = torch.ones(members, k, dtype=w.dtype, device=w.device)
-    self_blocks = self_blocks - _h1(direction, norm, identity.expand(members, k, k), ones, teacher).sum(2)
     blocks = _h2(direction, own)
     index = torch.arange(units, device=w.device)
-    blocks[:, index, index] = self_blocks
+    blocks[:, index, index] = _own_blocks(norm, direction, own)
     return blocks.permute(0, 1, 3, 2, 4).reshape(members, units * k, units * k)
+
+
+def own_blocks(w: Tensor) -> Tensor:
+    """Diagonal blocks H_ii of the Hessian `(members, units, k, k)`."""
+    norm, direction = _normed(w)
+    return _own_blocks(norm, direction, _exact_angles(direction, direction))
+
+
+def _own_blocks(norm: Tensor, direction: Tensor, own: Angles) -> Tensor:
+    members, units, k = direction.shape
+    identity = torch.eye(k).to(direction)
+    teachers, ones = identity.expand(members, k, k), torch.ones(members, k).to(direction)
+    off_diagonal = (1 - torch.eye(units).to(direction))[..., None, None]
+    students = (_h1(direction, norm, direction, norm, own) * off_diagonal).sum(2)
+    taught = _h1(direction, norm, teachers, ones, _exact_angles(direction, teachers)).sum(2)
+    return 0.5 * identity + students - taught
 
 
 def _h1(direction: Tensor, norm: Tensor, other: Tensor, other_norm: Tensor, angles: Angles) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.models.activations import TABLE
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP, Params
 
 
@@ -47,6 +48,38 @@ def surface(model: MLP, loss: str, samples: int = 12, weighted: bool = False) ->
     x = draw(samples, model.sizes[0], seed=1)
     weights = torch.softmax(draw(samples, seed=3), 0) if weighted else None
     return MLPSurface(model, loss, x, targets(loss, samples, model.sizes[-1]), weights)
+
+
+@dataclass(frozen=True)
+class CriticalPoint:
+    """A point `(1, parameters)` at which the squared loss on drawn inputs has no gradient."""
+
+    flat: Tensor
+    x: Tensor
+    targets: Tensor
+
+    def on(self, model: MLP) -> MLPSurface:
+        """The same loss for a network."""
+        return MLPSurface(model, "squared", self.x, self.targets)
+
+
+def critical_point(model: MLP, seed: int, residual: float = 2.0, samples: int = 60) -> CriticalPoint:
+    """A drawn point that the targets make critical for the squared loss, with curvature of both signs.
+
+    The residuals are what of a draw is orthogonal to the change of the outputs with every parameter; the larger they
+    are, the more their part of the Hessian counts against that of Gauss and Newton.
+    """
+    layout = Layout(model.shapes)
+    x, row = draw(samples, model.sizes[0], seed=seed), draw(layout.size, seed=seed + 1)
+
+    def outputs(row: Tensor) -> Tensor:
+        return model.apply({name: view[0] for name, view in layout.views(row[None]).items()}, x).flatten()
+
+    columns, _ = torch.linalg.qr(torch.func.jacrev(outputs)(row))
+    drawn = residual * draw(len(columns), seed=seed + 2)
+    for _ in range(2):  # twice, so that what rounding leaves is gone
+        drawn = drawn - columns @ (columns.T @ drawn)
+    return CriticalPoint(row[None], x, (outputs(row) - drawn).view(samples, -1))
 
 
 def minimum(on: MLPSurface, start: Tensor) -> Tensor:

@@ -19,6 +19,14 @@ def test_values_are_the_closed_forms():
     assert torch.equal(on.hessian(flat), forms.hessian(w))
 
 
+def test_no_members_have_no_values():
+    on, flat = ReluTeacherSurface(5), torch.zeros(0, 20, dtype=torch.float64)
+    assert on.loss(flat).shape == (0,)
+    assert on.gradient(flat).shape == (0, 20)
+    assert on.hessian(flat).shape == (0, 20, 20)
+    assert on.split_matrices(flat).shape == (0, 4, 5, 5)
+
+
 def test_the_norm_is_of_the_unit_that_is_pulled_most():
     gradient = torch.tensor([[3.0, 4.0, 0.0, 1.0]], dtype=torch.float64)
     assert ReluTeacherSurface(2).norm(gradient).item() == 2 * math.pi * 5

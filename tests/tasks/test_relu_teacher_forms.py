@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from escapedim.tasks.relu_teacher_forms import gradient, hessian, loss
+from escapedim.tasks.relu_teacher_forms import gradient, hessian, loss, own_blocks
 
 
 def draw(members: int, units: int, k: int, seed: int = 0) -> torch.Tensor:
@@ -40,6 +40,12 @@ def test_loss_gradient_and_hessian_by_automatic_differentiation(units, k):
         torch.testing.assert_close(slope, torch.func.grad(written_out)(member), rtol=1e-10, atol=1e-10)
         expected = torch.func.jacrev(torch.func.grad(written_out))(member).reshape(units * k, units * k)
         torch.testing.assert_close(curvature, expected, rtol=1e-8, atol=1e-8)
+
+
+def test_own_blocks_are_the_hessians_diagonal():
+    w = draw(3, 5, 4)
+    blocks = hessian(w).view(3, 5, 4, 5, 4).diagonal(dim1=1, dim2=3)
+    assert torch.equal(own_blocks(w), blocks.permute(0, 3, 1, 2))
 
 
 def test_loss_by_monte_carlo():
