@@ -65,3 +65,28 @@ def wilson(successes: int, count: int) -> tuple[float, float] | None:
 
     interval = stats.binomtest(successes, count).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def mcnemar(first_only: int, second_only: int) -> float | None:
+    """Two-sided p-value of McNemar's exact test, that either treatment alone is as likely to succeed as the other.
+
+    Of paired members those count that succeed under one treatment only (McNemar 1947; exact: binomial with p = 1/2).
+    None where no member differs.
+    """
+    if not first_only + second_only:
+        return None
+    from scipy import stats
+
+    return float(stats.binomtest(first_only, first_only + second_only).pvalue)
+
+
+def best_of(successes: int, members: int, k: float) -> tuple[float, tuple[float, float]] | None:
+    """Return the probability 1 - (1 - p)^k that the best of k members succeeds, with its interval; None of none.
+
+    It rises with p, so that Wilson's bounds of p are carried through; k > 0 need not be whole.
+    """
+    bounds = wilson(successes, members)
+    if bounds is None:
+        return None
+    value, low, high = (1 - (1 - rate) ** k for rate in (successes / members, *bounds))
+    return value, (low, high)

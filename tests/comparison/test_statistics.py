@@ -1,12 +1,13 @@
 import itertools
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from escapedim.comparison.statistics import LEVEL, holm, paired_difference, standard_error, wilson
+from escapedim.comparison.statistics import LEVEL, best_of, holm, mcnemar, paired_difference, standard_error, wilson
 
 accuracies = st.integers(0, 360).map(lambda right: right / 360)
 pairs = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=12)
@@ -85,3 +86,37 @@ def test_standard_error_is_that_of_scipy():
     values = [0.3, -1.2, 4.0, 2.5]
     assert standard_error(values) == pytest.approx(stats.sem(values))
     assert standard_error([1.0]) is None
+
+
+def enumerated(first_only: int, second_only: int) -> float:
+    """The probability of all splits of the discordant pairs that are no likelier than the one observed."""
+    count = first_only + second_only
+    weights = [math.comb(count, split) for split in range(count + 1)]
+    return sum(weight for weight in weights if weight <= weights[first_only]) / 2**count
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mcnemar_is_the_enumeration_of_the_binomial(first_only, second_only):
+    if first_only + second_only:
+        assert mcnemar(first_only, second_only) == pytest.approx(enumerated(first_only, second_only), rel=1e-9)
+    else:
+        assert mcnemar(0, 0) is None
+
+
+@settings(deadline=None)
+@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.integers(1, 50))
+def test_the_best_of_k_carries_the_bounds_through(observed, k):
+    value, interval = best_of(*observed, k)
+    rates = [Fraction(*observed), *map(Fraction, wilson(*observed))]
+    assert [value, *interval] == pytest.approx([float(1 - (1 - rate) ** k) for rate in rates], abs=1e-12)
+    (half, _), whole = best_of(*observed, k / 2), 1 - value
+    assert (1 - half) ** 2 == pytest.approx(whole, abs=1e-12)
+
+
+def test_the_best_of_k_is_a_draw_of_k():
+    population, k = [True] * 2 + [False] * 3, 3
+    wins = [any(draw) for draw in itertools.product(population, repeat=k)]
+    assert best_of(2, 5, k)[0] == pytest.approx(sum(wins) / len(wins))
+    assert best_of(3, 7, 1)[1] == pytest.approx(wilson(3, 7))
+    assert best_of(0, 0, 2) is None
