@@ -45,6 +45,7 @@ class Run:
         self._metrics: dict[str, Metrics] = {}
         self._wall_s = 0.0
         self._peak_mb = 0.0
+        self._unit_s: dict[str, float] = {}
         self._status: Status = "running"
         self._config: dict[str, Any] = {}
         self._provenance = Provenance(version=__version__)
@@ -102,14 +103,18 @@ class Run:
         names = self._paused(key)
         return self._arrays(names[-1])[0] if names else None
 
-    def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
-        """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces."""
+    def save(self, key: str, arrays: Arrays, metrics: Metrics | None, seconds: float = 0.0) -> None:
+        """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces.
+
+        `seconds` since it was last saved are added up in the envelope, since results and checkpoints hold no times.
+        """
         self._claim.verify()
         replaced = self._paused(key)
         name = _name(key, arrays, metrics)
         data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
         atomic.write_atomic(self.paths.checkpoint(name), data)
         self._hashes[name] = checkpoint.sha256(data)
+        self._unit_s[key] = self._unit_s.get(key, 0.0) + seconds
         if metrics is not None:
             self._metrics[key] = metrics
         for old in set(replaced) - {name}:
@@ -172,6 +177,7 @@ class Run:
                 wall_s=round(self._wall_s + time.monotonic() - self._began, 3),
                 net_steps=self.net_steps(),
                 peak_rss_mb=round(self._peak_mb, 1) or None,
+                unit_s={key: round(seconds, 3) for key, seconds in sorted(self._unit_s.items())},
             ),
             result=self.result(),
         )
@@ -182,6 +188,7 @@ class Run:
         if self.paths.summary.exists():
             found = self._original()
             self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
+            self._unit_s = dict(found.cost.unit_s)
             self._provenance = found.provenance
             self._hashes = {Path(file).stem: value for file, value in found.result.checkpoints.items()}
         elif any(map(self._wrote, files)):
@@ -195,6 +202,8 @@ class Run:
                 del self._hashes[name]  # deleted by hand: its unit is trained again
             elif (metrics := self._arrays(name)[1]["metrics"]) is not None:
                 self._metrics[name] = metrics
+        begun = set(self.keys())  # a unit that begins anew has taken no time yet
+        self._unit_s = {key: seconds for key, seconds in self._unit_s.items() if key in begun}
 
     def _original(self) -> Summary:
         try:

@@ -50,11 +50,16 @@ class Provenance(Model):
 
 
 class Cost(Model):
-    """Wall-clock seconds over all starts, steps of one network, and the largest resident memory (MiB)."""
+    """Wall-clock seconds over all starts, steps of one network, and the largest resident memory (MiB).
+
+    `unit_s` are the seconds that each unit of work took so far, by its key, over all starts that are part of its
+    state: of processor time on a CPU, of wall-clock time on a GPU.
+    """
 
     wall_s: float = 0.0
     net_steps: int = 0
     peak_rss_mb: float | None = None
+    unit_s: dict[str, float] = Field(default={})
 
 
 class Summary(Model):

@@ -58,7 +58,7 @@ def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
 
     All parameters must be trained: Newton's steps would move what is frozen.
     """
-    if recipe.batch_size != recipe.samples or _decays(recipe) or isinstance(surface := make_surface(model, task), str):
+    if recipe.batch_size != recipe.samples or decays(recipe) or isinstance(surface := make_surface(model, task), str):
         return None
     return _Landing(surface, stop_below(task))
 
@@ -74,7 +74,8 @@ def stop_below(task: Task) -> float | None:
     return min(task.global_below, criterion.threshold)
 
 
-def _decays(recipe: Recipe) -> bool:
+def decays(recipe: Recipe) -> bool:
+    """Say whether the optimizer has weight decay: then descent does not follow the gradient of the loss alone."""
     params = take_params(recipe.optimizer, OPTIMIZERS[recipe.optimizer.name])
     return bool(params.get("weight_decay"))
 
@@ -135,7 +136,7 @@ def _why_not_critical(job: Job) -> str:
     """Say why the end of a descent need not be a critical point of the loss; "" where it is one."""
     if job.lr_scale is not None and not job.lr_scale.all():
         return "only a part of the parameters was trained"
-    return "weight decay: the descent ends where the loss alone would not" if _decays(job.recipe) else ""
+    return "weight decay: the descent ends where the loss alone would not" if decays(job.recipe) else ""
 
 
 def _by_loss(loss: float, reason: str, global_below: float) -> dict[str, Any]:

@@ -38,10 +38,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Arrays to store; `metrics` (strict JSON) of a finished unit, None for one that was paused."""
+    """Arrays to store; `metrics` (strict JSON) of a finished unit, None for one that was paused.
+
+    `seconds` is what the worker measured of this stretch, and no part of any result.
+    """
 
     arrays: Arrays
     metrics: Metrics | None
+    seconds: float = 0.0
 
 
 class Unit(Protocol):
@@ -71,8 +75,8 @@ class Store(Protocol):
     def load_paused(self, key: str) -> Arrays | None:
         """Return a paused unit's arrays, if there are any."""
 
-    def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
-        """Keep an outcome, safely."""
+    def save(self, key: str, arrays: Arrays, metrics: Metrics | None, seconds: float) -> None:
+        """Keep an outcome, safely; `seconds` is what this stretch of it took."""
 
 
 class Backend(Protocol):
@@ -120,7 +124,7 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
         # Those that failed come last: what ended together with an error is saved before the error is raised.
         for future in sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed):
             unit, outcome = running.pop(future), backend.result(future)
-            store.save(unit.key, outcome.arrays, outcome.metrics)
+            store.save(unit.key, outcome.arrays, outcome.metrics, outcome.seconds)
             if outcome.metrics is None:
                 waiting.insert(0, unit)
         watch.poll()

@@ -315,6 +315,47 @@ def test_checkpoint_under_another_name_is_refused_and_the_remedy_works(tmp_path,
     again.close()
 
 
+def test_seconds_of_a_unit_add_up_over_pauses_and_starts_beside_the_result(tmp_path):
+    run = open_run(tmp_path)
+    run.save("a", PAUSED, None, 0.5)
+    run.save("a", PAUSED | {"step": np.array(80)}, None, 0.25)
+    run.close()
+    again = open_run(tmp_path)
+    again.save("a", DONE, {"net_steps": 1}, 1.0004)
+    again.save("b", DONE, {"net_steps": 1}, 2.0)
+    again.close()
+    document = agree(tmp_path)
+    assert document["cost"]["unit_s"] == {"a": 1.75, "b": 2.0}
+    assert "unit_s" not in json.dumps(document["result"])
+
+
+def test_results_and_checkpoints_of_equal_units_are_equal_whatever_their_times(tmp_path):
+    results = []
+    for seconds in (1.0, 2.0):
+        folder = tmp_path / str(seconds)
+        folder.mkdir()
+        run = open_run(folder)
+        run.save("a", DONE, {"net_steps": 1}, seconds)
+        run.close()
+        document = agree(folder)
+        assert document["cost"]["unit_s"] == {"a": seconds}
+        results.append(document["result"])
+    assert results[0] == results[1]
+
+
+def test_the_time_of_a_unit_that_has_to_begin_anew_is_forgotten(tmp_path):
+    run = open_run(tmp_path)
+    for key in "ab":
+        run.save(key, DONE, {"net_steps": 1}, 1.5)
+    run.close()
+    run.paths.checkpoint("a").unlink()
+    again = open_run(tmp_path)
+    assert again.write("running").cost.unit_s == {"b": 1.5}
+    again.save("a", DONE, {"net_steps": 1}, 0.5)
+    assert again.write("running").cost.unit_s == {"a": 0.5, "b": 1.5}
+    again.close()
+
+
 def test_wall_time_adds_up_over_starts(tmp_path):
     run = open_run(tmp_path)
     first = run.write("complete").cost.wall_s

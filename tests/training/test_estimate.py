@@ -1,10 +1,21 @@
+import itertools
+from dataclasses import replace
+
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from escapedim.models.layout import Layout
+from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
+from escapedim.tasks import relu_teacher
 from escapedim.training import estimate as module
 from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import available_mb, estimate, parameter_count, together
+from escapedim.training.estimate import available_mb, estimate, parameter_count, step_multiply_adds, together
 from escapedim.training.experiment import make_model
+from escapedim.training.gradients import MLPGradient, ReluTeacherGradient
 
 from .plain import VALUES, toy_task
 
@@ -93,3 +104,45 @@ def test_free_memory_is_what_the_system_and_the_control_group_leave(monkeypatch,
     monkeypatch.setattr(module, "Path", lambda text: tmp_path / text.replace("/", "_"))
     monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
     assert available_mb() == megabytes
+
+
+def products_of(gradient, flat: torch.Tensor, *samples: torch.Tensor) -> float:
+    """Multiply-adds of the products for one member, as torch itself counts them."""
+    with FlopCounterMode(display=False) as counter:
+        gradient(flat, *samples, torch.empty_like(flat))
+    return counter.get_total_flops() / 2 / len(flat)
+
+
+@pytest.mark.parametrize("hidden", [(5,), (1,), (6, 4), (2, 3, 4)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_products_of_a_step_are_those_of_the_gradient(hidden, bias):
+    task = replace(TASK, bias=bias)
+    model = MLP((task.inputs, *hidden, task.outputs), "tanh", bias=bias)
+    flat, x = torch.randn(2, Layout(model.shapes).size), torch.randn(2, 7, task.inputs)
+    counted = products_of(MLPGradient(model, "squared"), flat, x, torch.randn(2, 7, task.outputs))
+    assert step_multiply_adds(task, hidden, 7) == counted
+
+
+@pytest.mark.parametrize(("k", "units"), [(2, 1), (6, 4), (3, 8)])
+def test_products_of_a_step_of_the_closed_form_are_those_of_the_gradient(k, units):
+    student, nothing = ReluStudent((k, units, 1), "relu"), torch.empty(0, k)
+    counted = products_of(ReluTeacherGradient(student), torch.randn(3, units * k), nothing, nothing)
+    assert step_multiply_adds(relu_teacher.load(k), (units,), 0) == counted
+
+
+def by_loops(sizes: tuple[int, ...], batch: int) -> int:
+    """Count backpropagation one multiplication at a time."""
+    count = 0
+    for _ in range(batch):
+        for layer, (inputs, units) in enumerate(itertools.pairwise(sizes)):
+            for _unit, _input in itertools.product(range(units), range(inputs)):
+                count += 1  # forwards
+                count += 1  # gradient of the weight
+                count += layer > 0  # gradient of the input
+    return count
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(1, 4))
+def test_products_of_a_step_are_those_of_backpropagation(hidden, batch):
+    assert step_multiply_adds(TASK, hidden, batch) == by_loops((TASK.inputs, *hidden, TASK.outputs), batch)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -39,6 +39,7 @@ class Memory:
     finished: dict[str, Arrays] = field(default_factory=dict)
     paused: dict[str, Arrays] = field(default_factory=dict)
     saves: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def has(self, key: str) -> bool:
         return key in self.finished
@@ -49,10 +50,11 @@ class Memory:
     def load_paused(self, key: str) -> Arrays | None:
         return self.paused.get(key)
 
-    def save(self, key: str, arrays: Arrays, metrics: Metrics | None) -> None:
+    def save(self, key: str, arrays: Arrays, metrics: Metrics | None, seconds: float) -> None:
         assert key not in self.finished
         (self.paused if metrics is None else self.finished)[key] = arrays
         self.saves.append(key if metrics is not None else f"{key} paused")
+        self.seconds.append(seconds)
 
     def totals(self) -> dict[str, int]:
         return {key: int(arrays["total"]) for key, arrays in self.finished.items()}
@@ -149,6 +151,17 @@ def test_a_paused_unit_is_stored_and_goes_on_before_the_others():
     assert done
     assert fake.submitted == ["long", "long", "long", "next"]
     assert store.saves == ["long paused", "long paused", "long", "next"]
+
+
+def test_the_store_is_told_what_every_stretch_took():
+    @dataclass(frozen=True)
+    class Timed(Sum):
+        def __call__(self, context, earlier, paused):
+            return replace(super().__call__(context, earlier, paused), seconds=2.5)
+
+    store = Memory()
+    run([Timed("long", stretches=2)], store)
+    assert store.seconds == [2.5, 2.5]
 
 
 def test_a_unit_that_was_paused_in_an_earlier_start_goes_on_from_there():

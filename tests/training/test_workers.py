@@ -137,6 +137,21 @@ def test_inline_counts_its_steps_and_pauses_when_told():
     assert_same(inline().submit(UNITS[0], {}, paused.arrays).result(), whole[0])
 
 
+@pytest.mark.parametrize(("device", "clock"), [("cpu", "process_time"), ("cuda", "perf_counter")])
+def test_a_worker_measures_its_units_by_the_clock_of_the_device(monkeypatch, device, clock):
+    now = [5.0]
+
+    class Slow(Endless):
+        def __call__(self, context, earlier, paused) -> Outcome:
+            now[0] += 3.0
+            return Outcome({}, {"net_steps": 1})
+
+    monkeypatch.setattr(time, clock, lambda: now[0])
+    ticker = Ticker(lambda steps: None, lambda: False)
+    worker = workers._Worker(Context(PROBLEM.task, PROBLEM.data, device, ticker), ticker)
+    assert worker.run(Slow(), {}, None) == Outcome({}, {"net_steps": 1}, 3.0)
+
+
 def test_a_unit_pauses_when_it_is_time_to_save_and_ends_the_same(monkeypatch):
     whole = outcomes(inline())[2]
     monkeypatch.setattr(workers, "SAVE_EVERY_S", -1.0)

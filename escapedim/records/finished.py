@@ -1,0 +1,75 @@
+"""A finished run, as later commands start from it: its summary, and its checkpoints by their recorded hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from escapedim import __version__
+from escapedim.errors import BadInput
+from escapedim.records import checkpoint, summary
+from escapedim.records.checkpoint import Arrays
+from escapedim.records.strict_json import canonical
+from escapedim.records.summary import Kind, Summary
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A complete summary and where it was read."""
+
+    path: Path
+    summary: Summary
+
+    @classmethod
+    def read(cls, path: Path, kinds: Sequence[Kind]) -> Self:
+        """Read a summary of one of these kinds.
+
+        Raises
+        ------
+        BadInput
+            No such summary, one of another kind, an unfinished one, or one of another version.
+        """
+        found = summary.read(path)
+        if found.kind not in kinds:
+            raise BadInput(f"{path}: expected a {' or '.join(kinds)} summary, found a {found.kind} summary; name one.")
+        if found.status != "complete":
+            raise BadInput(f"{path}: expected a finished run, found one that is {found.status}; finish it first.")
+        if found.provenance.version != __version__:
+            raise BadInput(
+                f"{path} was written by escapedim {found.provenance.version}, this is {__version__}; "
+                "repeat that run, or use that version."
+            )
+        return cls(path, found)
+
+    @property
+    def name(self) -> str:
+        """Kind, identity and a hash of what was found: equal for equal results, wherever they lie."""
+        content = hashlib.sha256(canonical(self.summary.result.model_dump(mode="json")).encode()).hexdigest()
+        return f"{self.summary.kind}-{self.summary.id}-{content[:16]}"
+
+    def checkpoints(self) -> dict[str, tuple[Arrays, dict[str, Any]]]:
+        """Return arrays and metrics of all finished units, by key.
+
+        Raises
+        ------
+        BadInput
+            A checkpoint is missing, damaged or another run's.
+        """
+        files = {Path(file).stem: value for file, value in sorted(self.summary.result.checkpoints.items())}
+        return {key: self._checkpoint(key, value) for key, value in files.items()}
+
+    def _checkpoint(self, key: str, expected: str) -> tuple[Arrays, dict[str, Any]]:
+        path = self._folder / "checkpoints" / f"{key}.safetensors"
+        arrays, metadata = checkpoint.read(path, expected)
+        if metadata.get("run") != self.summary.id or metadata.get("key") != key:
+            raise BadInput(f"the checkpoint {path} belongs to another run; {checkpoint.REMEDY}.")
+        return arrays, metadata["metrics"]
+
+    @property
+    def _folder(self) -> Path:
+        """The run folder: beside the summary, or around it where the original was named."""
+        beside = self.path.parent / str(self.summary.provenance.run_folder)
+        return beside if beside.exists() else self.path.parent
