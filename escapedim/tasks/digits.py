@@ -22,6 +22,10 @@ TEST, VALIDATION = 360, 144
 """A fifth for the test, a tenth of the rest for validation; 1,293 images remain for training."""
 
 
+EXPERIMENTS = {"isolate": 7, "complement": 7, "restarts": 7, "at": 8}
+"""What `widen` measures beside success by width: where a fifth of the narrow networks succeed, and most wide ones."""
+
+
 def load() -> Task:
     """Return the digits; inputs are uint8 pixels 0..16 `(samples, 64)`, standardised by shift and scale."""
     data = _stored()
@@ -38,7 +42,7 @@ def load() -> Task:
         loss="cross-entropy",
         criterion=ACCURATE,
         recipe=lenet_recipe(steps="1000it"),
-        architecture=lenet_architecture(),
+        architecture={**lenet_architecture(), **EXPERIMENTS},
         identity={"name": "digits"},
         shift=shift,
         scale=scale,

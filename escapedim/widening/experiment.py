@@ -1,44 +1,55 @@
-"""The experiment of `escapedim widen`: stacks of members at every width, narrow ones first."""
+"""The experiment of `escapedim widen`: stacks of members at every width, narrow ones first, and what starts from them.
+
+Every further experiment is a plan: its stacks, and how their metrics become entries of the summary. Plans that start
+from counted members choose among those of all stacks of a width.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Protocol
 
 from escapedim.errors import BadInput
-from escapedim.records.results import WidenResult
+from escapedim.records.experiments import Restarts
+from escapedim.records.results import WidenResult, Width
 from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Task
 from escapedim.tasks.criteria import parse_criterion
+from escapedim.training.estimate import step_multiply_adds
 from escapedim.training.experiment import Experiment, columns, make_network, stack_size, stacks
-from escapedim.training.recipe import Recipe
 from escapedim.training.units import Metrics
-from escapedim.widening.config import WidenConfig
+from escapedim.widening.choice import Counted
+from escapedim.widening.complement import ComplementPlan, complement_plan
+from escapedim.widening.config import EmbeddingConfig, WidenConfig
+from escapedim.widening.embeddings import check
+from escapedim.widening.escape import Embedding, EscapePlan, escape_plan
+from escapedim.widening.findings import Found, Member, members_of
+from escapedim.widening.halving import HalvingPlan, halving_plan
+from escapedim.widening.isolation import IsolationPlan, isolation_plan
+from escapedim.widening.keys import covered
 from escapedim.widening.parametrization import scales
+from escapedim.widening.restarts import describe_restarts
 from escapedim.widening.result import describe_width
-from escapedim.widening.stack import Setting
+from escapedim.widening.stack import Setting, StackUnit
+from escapedim.widening.transient import TransientPlan, transient_plan
 from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, WidthUnit
 
-_KEY = re.compile(r"width-(\d+)-members-(\d+)-(\d+)")
+Unit = PilotUnit | WidthUnit | StackUnit
 
 
 def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
     """Return the units of `escapedim widen`: those `keys` that an earlier start has begun, and stacks of the rest."""
-    recipe, criterion = config.recipe(task), success_criterion(config, task)
-    settings = [_setting(config, task, recipe, criterion, width) for width in config.widths]
-    begun = covered(keys)
-    units: list[PilotUnit | WidthUnit] = []
-    for setting in settings:
-        if config.lr_per_width:
-            units += [PilotUnit(setting, factor) for factor in RATE_FACTORS]
-        done = begun.get(setting.width, [])
-        rest = stacks(range(config.replicates), done, stack_size(setting.model, recipe))
-        units += [WidthUnit(setting, replicates, config.lr_per_width) for replicates in sorted((*done, *rest))]
-    net_steps = len(config.widths) * members_per_width(config) * recipe.steps
+    keys = list(keys)
+    study = _Study.of(config, task, keys)
+    plans = _Plans.of(config, task, study, keys)
+    units: list[Unit] = [*study.pilots, *(unit for units in study.counted.values() for unit in units), *plans.units]
     networks = f"{config.replicates:,} networks × {len(config.widths)} widths"
-    describe = _Describe(tuple(settings), tuple(units), task)
-    return Experiment("widen", units, net_steps, networks, describe)
+    more = " and experiments" if plans.units else ""
+    counted = len(config.widths) * members_per_width(config) * config.recipe(task).steps
+    net_steps = counted + sum(unit.planned_steps for unit in plans.units)
+    return Experiment("widen", units, net_steps, networks + more, _Describe(study, plans, task))
 
 
 def members_per_width(config: WidenConfig) -> int:
@@ -46,7 +57,7 @@ def members_per_width(config: WidenConfig) -> int:
     return config.replicates + (len(RATE_FACTORS) * PILOT_MEMBERS if config.lr_per_width else 0)
 
 
-def success_criterion(config: WidenConfig, task: Task) -> Criterion:
+def success_criterion(config: EmbeddingConfig, task: Task) -> Criterion:
     """Return the criterion that was asked for, or the task's; errors as in `parse_criterion`."""
     if config.success is None:
         return task.criterion
@@ -54,43 +65,196 @@ def success_criterion(config: WidenConfig, task: Task) -> Criterion:
     return parse_criterion(config.success, [name for name in columns(task) if name not in without])
 
 
-def covered(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
-    """Return by width the replicates of each unit of a widen run, in order; pilots are left out."""
-    found: dict[int, list[tuple[int, ...]]] = {}
-    for match in filter(None, map(_KEY.fullmatch, sorted(keys))):
-        width, first, last = (int(text) for text in match.groups())
-        found.setdefault(width, []).append(tuple(range(first, last + 1)))
-    return found
+def setting(
+    config: EmbeddingConfig, task: Task, hidden: Sequence[int], parametrization: str, lazy: bool = False
+) -> Setting:
+    """Return how networks with these hidden widths are trained and judged.
 
-
-def _setting(config: WidenConfig, task: Task, recipe: Recipe, criterion: Criterion, width: int) -> Setting:
-    model = make_network(config, task, (width,))
-    if model.output_layer is None and (config.lazy or config.parametrization != "standard"):
+    Raises
+    ------
+    BadInput
+        A parametrization or frozen weights where the outgoing weights are fixed.
+    """
+    model, recipe = make_network(config, task, hidden), config.recipe(task)
+    if model.output_layer is None and (lazy or parametrization != "standard"):
         raise BadInput(
             f"{task.name}: the outgoing weights are fixed, so that --parametrization and --lazy have no meaning; "
             "leave them out."
         )
-    scaled = scales(model, recipe.optimizer, parse_spec(config.parametrization), config.lazy)
-    return Setting(model, recipe, scaled, criterion, config.seed)
+    scaled = scales(model, recipe.optimizer, parse_spec(parametrization), lazy)
+    return Setting(model, recipe, scaled, success_criterion(config, task), config.seed)
+
+
+def embedding(config: EmbeddingConfig, source: Setting) -> Embedding:
+    """Return how members are widened.
+
+    Raises
+    ------
+    BadInput
+        The embedding does not fit the network, or there is no such layer.
+    """
+    made = Embedding(parse_spec(config.embedding), config.layer, config.by, parse_spec(config.perturbation))
+    check(source.model, made.layer, made.spec)
+    return made
+
+
+@dataclass(frozen=True)
+class _Study:
+    """The widths of a run: how each is trained, its pilots, and the stacks of its counted members."""
+
+    config: WidenConfig
+    task: Task
+    settings: Mapping[int, Setting]
+    pilots: tuple[PilotUnit, ...]
+    counted: Mapping[int, tuple[WidthUnit, ...]]
+
+    @classmethod
+    def of(cls, config: WidenConfig, task: Task, keys: Sequence[str]) -> _Study:
+        settings = {
+            width: setting(config, task, (width,), config.parametrization, config.lazy) for width in config.widths
+        }
+        begun, pilots = covered(keys), []
+        counted: dict[int, tuple[WidthUnit, ...]] = {}
+        for width, own in settings.items():
+            if config.lr_per_width:
+                pilots += [PilotUnit(own, factor) for factor in RATE_FACTORS]
+            done = begun.get(width, [])
+            rest = stacks(range(config.replicates), done, stack_size(own.model, own.recipe))
+            counted[width] = tuple(WidthUnit(own, numbers, config.lr_per_width) for numbers in sorted((*done, *rest)))
+        return cls(config, task, settings, tuple(pilots), counted)
+
+    def at(self, width: int) -> Setting:
+        """Return how networks of a width are trained, whether or not it is among the run's."""
+        if width in self.settings:
+            return self.settings[width]
+        return setting(self.config, self.task, (width,), self.config.parametrization, self.config.lazy)
+
+    def pool(self, width: int, most: int, success: bool) -> Counted:
+        return Counted(self.counted[width], most, success)
+
+    def members(self, metrics: Mapping[str, Metrics], width: int) -> Mapping[int, Member]:
+        """Return the counted members of a width by replicate; none before all are trained."""
+        units = self.counted[width]
+        if any(unit.key not in metrics for unit in units):
+            return {}
+        rows = (row for unit in units for row in members_of(metrics[unit.key]["columns"]))
+        return dict(zip((replicate for unit in units for replicate in unit.replicates), rows, strict=True))
+
+
+class Plan(Protocol):
+    """An experiment beside width scaling."""
+
+    @property
+    def units(self) -> tuple[StackUnit, ...]:
+        """Its stacks."""
+
+
+@dataclass(frozen=True)
+class _Plans:
+    """What is measured beside success by width."""
+
+    isolation: tuple[IsolationPlan, ...]
+    complement: tuple[ComplementPlan, ...]
+    escape: tuple[EscapePlan, ...]
+    transient: tuple[TransientPlan, ...]
+    halving: tuple[HalvingPlan, ...]
+
+    @property
+    def units(self) -> tuple[StackUnit, ...]:
+        plans: tuple[Plan, ...]
+        plans = (*self.isolation, *self.complement, *self.escape, *self.transient, *self.halving)
+        return tuple(unit for plan in plans for unit in plan.units)
+
+    @classmethod
+    def of(cls, config: WidenConfig, task: Task, study: _Study, keys: Sequence[str]) -> _Plans:
+        replicates = range(max(config.replicates, 0))
+        return cls(
+            isolation=tuple(
+                isolation_plan(
+                    study.at(width),
+                    [study.at(units) for units in config.isolate if units < width],
+                    replicates,
+                    config.subsets,
+                    keys,
+                )
+                for width in (config.wide(min(config.isolate)) if config.isolate else ())
+            ),
+            complement=tuple(
+                complement_plan(
+                    study.at(config.complement),
+                    study.at(width),
+                    config.draws,
+                    study.pool(config.complement, config.tickets, success=True),
+                    study.pool(config.complement, config.tickets, success=False),
+                )
+                for width in (config.wide(config.complement) if config.complement else ())
+                if config.complement
+            ),
+            escape=tuple(_escape(config, study, width) for width in (config.widths if config.escape else ())),
+            transient=tuple(
+                _transient(config, study, width, steps)
+                for width in config.widths
+                if (steps := config.transient_steps(config.recipe(task))) is not None
+            ),
+            halving=tuple(
+                halving_plan(own, replicates, keys) for own in study.settings.values() if config.step_halving
+            ),
+        )
+
+
+def _escape(config: WidenConfig, study: _Study, width: int) -> EscapePlan:
+    narrow, pool = study.at(width), study.pool(width, config.sources, success=False)
+    fresh = width + config.by not in study.settings
+    return escape_plan(narrow, study.at(width + config.by), embedding(config, narrow), pool, fresh)
+
+
+def _transient(config: WidenConfig, study: _Study, width: int, steps: int) -> TransientPlan:
+    narrow, pool = study.at(width), study.pool(width, config.sources, success=False)
+    return transient_plan(narrow, study.at(width + config.by), embedding(config, narrow), pool, steps)
 
 
 @dataclass(frozen=True)
 class _Describe:
-    settings: tuple[Setting, ...]
-    units: tuple[PilotUnit | WidthUnit, ...]
+    study: _Study
+    plans: _Plans
     task: Task
 
     def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> WidenResult:
-        stacks_of: dict[int, list[Metrics]] = {}
-        pilots: dict[int, list[Metrics]] = {}
-        for unit in self.units:
-            if unit.key in metrics:
-                kind = stacks_of if isinstance(unit, WidthUnit) else pilots
-                kind.setdefault(unit.setting.width, []).append(metrics[unit.key])
-        widths = [
-            describe_width(setting, setting.judged(self.task), stacks_of[setting.width], pilots.get(setting.width, []))
-            for setting in self.settings
-            if setting.width in stacks_of
-        ]
-        criterion = str(self.settings[0].criterion)
-        return WidenResult(success_criterion=criterion, widths=widths, checkpoints=dict(checkpoints))
+        task = replace(self.task, criterion=success_criterion(self.study.config, self.task))
+        found = Found(task, metrics, lru_cache(partial(self.study.members, metrics)))
+        widths = self._widths(found)
+        return WidenResult(
+            success_criterion=str(task.criterion),
+            widths=widths,
+            isolation=[entry for plan in self.plans.isolation for entry in plan.describe(found)],
+            complement=[entry for plan in self.plans.complement for entry in plan.describe(found)],
+            escape=[entry for plan in self.plans.escape for entry in plan.describe(found)],
+            transient=[entry for plan in self.plans.transient for entry in plan.describe(found)],
+            restarts=self._restarts(found, widths),
+            step_halving=[entry for plan in self.plans.halving for entry in plan.describe(found)],
+            checkpoints=dict(checkpoints),
+        )
+
+    def _widths(self, found: Found) -> list[Width]:
+        """Return entries of the widths that have a finished stack."""
+        made = []
+        for width, own in self.study.settings.items():
+            stacks = _finished(self.study.counted[width], found.metrics)
+            if stacks:
+                pilots = [pilot for pilot in self.study.pilots if pilot.setting is own]
+                made.append(describe_width(own, found.task, stacks, _finished(pilots, found.metrics)))
+        return made
+
+    def _restarts(self, found: Found, widths: Sequence[Width]) -> list[Restarts]:
+        narrow, recipe = self.study.config.restarts, self.study.config.recipe(self.task)
+        if narrow is None:
+            return []
+        stacks = {width: _finished(units, found.metrics) for width, units in self.study.counted.items()}
+        steps = {entry.width: sum(own["net_steps"] for own in stacks[entry.width]) / entry.members for entry in widths}
+        return describe_restarts(
+            narrow, widths, steps, lambda width: step_multiply_adds(self.task, (width,), recipe.batch_size)
+        )
+
+
+def _finished(units: Iterable[Unit], metrics: Mapping[str, Metrics]) -> list[Metrics]:
+    return [metrics[unit.key] for unit in units if unit.key in metrics]

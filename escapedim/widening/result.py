@@ -17,8 +17,7 @@ from escapedim.records.results import Level, Quantiles, RateTrial, Threshold, Wi
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import stop_below
 from escapedim.training.units import Metrics
-from escapedim.widening.stack import Setting
-from escapedim.widening.unit import loss_name
+from escapedim.widening.stack import Setting, loss_name
 
 QUANTILES = {"minimum": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "maximum": 1}
 LOSS_FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)  # of a loss threshold; ours

@@ -7,6 +7,7 @@ draws and choices must be the same every time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -96,7 +97,8 @@ class Setting:
     def run(self, context: Context, starts: Starts, paused: Arrays | None, lr: float) -> Outcome:
         """Train a stack and say where its members stopped.
 
-        Arrays: the final weights `(members, *shape)`, and of each member `success` and `ending`, a number of `ENDINGS`.
+        Arrays: the final weights `(members, *shape)`, and of each member `success`, `loss` (that of `loss_name`) and
+        `ending`, a number of `ENDINGS`.
         Metrics: `columns` of what was measured, the labels, `lr` and the cost.
         """
         job, state = self.train(context, starts, paused, lr)
@@ -112,8 +114,14 @@ class Setting:
         columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in rows[0]}
         arrays = {name: view.numpy() for name, view in Layout(self.model.shapes).views(state.params.cpu()).items()}
         arrays["success"] = np.array(columns["success"])
+        arrays["loss"] = np.array([math.nan if loss is None else loss for loss in columns[loss_name(task)]])
         arrays["ending"] = np.array([ENDINGS.index(Ending(name)) for name in columns["ending"]], np.int8)
         return Outcome(arrays, {"columns": columns, **starts.labels, "lr": lr, **job.cost(state)})
+
+
+def loss_name(task: Task) -> str:
+    """Name of the measured loss that tells how well members trained: without a training set that of the test."""
+    return "train_loss" if task.stream is None else "test_loss"
 
 
 class Begin(Protocol):
@@ -152,10 +160,8 @@ class StackUnit:
         return replace(outcome, metrics={**outcome.metrics, "planned_steps": self.planned_steps})
 
 
-def columns_of(units: Sequence[StackUnit], metrics: Mapping[str, Metrics]) -> dict[str, list[Any]] | None:
-    """Return the columns and labels of several stacks as one; None where one of them is not finished."""
-    if any(unit.key not in metrics for unit in units):
-        return None
+def columns_of(units: Sequence[StackUnit], metrics: Mapping[str, Metrics]) -> dict[str, list[Any]]:
+    """Return the columns and labels of finished stacks as one."""
     found: dict[str, list[Any]] = {}
     for unit in units:
         own = metrics[unit.key]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from escapedim.tasks.base import Task
 from escapedim.training.metrics import measure
 from escapedim.training.units import Arrays, Context, Outcome
-from escapedim.widening.stack import Setting, Starts
+from escapedim.widening.keys import members_key
+from escapedim.widening.stack import Setting, Starts, loss_name
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
 RATE_FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)  # of the recipe's rate, the first of equally good ones is taken; ours
@@ -68,7 +68,7 @@ class WidthUnit:
     @property
     def key(self) -> str:
         """Name of its checkpoint."""
-        return f"width-{self.setting.width:06d}-members-{self.replicates[0]:06d}-{self.replicates[-1]:06d}"
+        return members_key(self.setting.width, self.replicates)
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -85,11 +85,6 @@ class WidthUnit:
             return self.setting.recipe.lr
         losses = {factor: earlier[pilot_key(self.setting.width, factor)]["losses"] for factor in RATE_FACTORS}
         return self.setting.recipe.lr * best_factor(losses)
-
-
-def loss_name(task: Task) -> str:
-    """Name of the measured loss that tells how well members trained: without a training set that of the test."""
-    return "train_loss" if task.stream is None else "test_loss"
 
 
 def pilot_key(width: int, factor: float) -> str:

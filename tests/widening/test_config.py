@@ -67,4 +67,4 @@ def test_what_cannot_be_is_refused(changes, message):
 
 
 def test_switches_are_true_or_false():
-    assert config(lazy=True, lr_per_width=False).lazy
+    assert config(lazy=True, lr_per_width=False, escape=False).lazy

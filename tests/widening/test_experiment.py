@@ -11,7 +11,8 @@ from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Split
 from escapedim.training.units import Context
 from escapedim.widening.config import WidenConfig
-from escapedim.widening.experiment import covered, members_per_width, success_criterion, widen_experiment
+from escapedim.widening.experiment import members_per_width, success_criterion, widen_experiment
+from escapedim.widening.keys import covered
 from escapedim.widening.unit import RATE_FACTORS, PilotUnit, WidthUnit
 from tests.training.plain import toy
 
@@ -21,7 +22,15 @@ PROBLEM = toy("cross-entropy")
 
 
 def small(**changes: object) -> WidenConfig:
-    values = {"steps": "10it", "lr": 0.1, "optimizer": "sgd", "dtype": "float64", "replicates": 6, "seed": 2}
+    values = {
+        "steps": "10it",
+        "lr": 0.1,
+        "optimizer": "sgd",
+        "dtype": "float64",
+        "replicates": 6,
+        "seed": 2,
+        "escape": False,
+    }
     return config(**{**values, **changes})
 
 

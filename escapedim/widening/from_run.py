@@ -1,0 +1,177 @@
+"""`escapedim widen --from`: failed members of a finished train or widen run, widened and trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from escapedim.errors import BadInput
+from escapedim.landscape.vocabulary import Ending
+from escapedim.models.mlp import MLP
+from escapedim.records.finished import FinishedRun
+from escapedim.records.results import WidenResult
+from escapedim.reporting.numbers import counted
+from escapedim.tasks.base import Criterion, Task
+from escapedim.training.experiment import Experiment
+from escapedim.training.units import Arrays, Metrics
+from escapedim.widening.choice import Given, Handed
+from escapedim.widening.config import WidenFromConfig
+from escapedim.widening.embeddings import widened
+from escapedim.widening.escape import EscapePlan, escape_plan
+from escapedim.widening.experiment import embedding, setting, success_criterion
+from escapedim.widening.findings import Found, Member, members_of
+from escapedim.widening.keys import covered
+from escapedim.widening.stack import Setting
+from escapedim.widening.transient import TransientPlan, transient_plan
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Members of one network of a finished run: final weights `(members, parameters)`, and what was measured."""
+
+    replicates: list[int]
+    rows: np.ndarray
+    measured: list[Member]
+
+    def judged(self, criterion: Criterion) -> Finished:
+        """Return the members with their success by this criterion."""
+        return replace(self, measured=[{**one, "success": _met(criterion, one)} for one in self.measured])
+
+    def failed(self, most: int, loss_name: str) -> Given:
+        """Return the first members that failed and did not diverge."""
+        fits = [not one["success"] and one["ending"] != Ending.DIVERGED.value for one in self.measured]
+        chosen = np.flatnonzero(fits)[:most]
+        return Given(
+            tuple(self.replicates[n] for n in chosen),
+            self.rows[chosen],
+            tuple(Ending(self.measured[n]["ending"]) for n in chosen),
+            tuple(_float(self.measured[n][loss_name]) for n in chosen),
+        )
+
+
+def _met(criterion: Criterion, measured: Member) -> bool:
+    return criterion.met({criterion.metric: _float(measured[criterion.metric])})
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+Networks = Mapping[tuple[int, ...], Finished]
+
+
+def finished_members(run: FinishedRun, model_of: Mapping[tuple[int, ...], MLP], steps: int) -> Networks:
+    """Return the members of a finished run by hidden widths.
+
+    Raises
+    ------
+    BadInput
+        A checkpoint is missing, damaged, or not of these networks.
+    """
+    stored = run.checkpoints()
+    if run.summary.kind == "train":
+        ((hidden, model),) = model_of.items()
+        parts = [(_replicates(key), arrays, own["members"]) for key, (arrays, own) in stored.items()]
+        return {hidden: _joined(run, model, parts, f"step{steps}.")}
+    found = {}
+    for hidden, model in model_of.items():
+        keys = [key for key in stored if hidden[0] in covered([key])]
+        parts = [(covered([key])[hidden[0]][0], stored[key][0], members_of(stored[key][1]["columns"])) for key in keys]
+        found[hidden] = _joined(run, model, parts, "")
+    return found
+
+
+def _replicates(key: str) -> tuple[int, ...]:
+    first, last = key.split("-")[1:]
+    return tuple(range(int(first), int(last) + 1))
+
+
+def _joined(
+    run: FinishedRun, model: MLP, parts: Sequence[tuple[Sequence[int], Arrays, Sequence[Member]]], prefix: str
+) -> Finished:
+    rows = [np.zeros((0, sum(math.prod(shape) for shape in model.shapes.values())))]
+    for _, arrays, measured in parts:
+        for name, shape in model.shapes.items():
+            array = arrays.get(prefix + name)
+            if array is None or array.shape != (len(measured), *shape):
+                found = "nothing" if array is None else f"shape {array.shape}"
+                raise BadInput(
+                    f"{run.path}: expected members of {model.name}, {name} {(len(measured), *shape)}, found {found}; "
+                    "repeat the command that wrote it with --force."
+                )
+        rows.append(
+            np.concatenate([arrays[prefix + name].reshape(len(measured), -1) for name in model.shapes], 1).astype(float)
+        )
+    return Finished(
+        [n for numbers, _, _ in parts for n in numbers],
+        np.concatenate(rows),
+        [dict(one) for _, _, measured in parts for one in measured],
+    )
+
+
+def widen_from_experiment(config: WidenFromConfig, task: Task, networks: Networks) -> Experiment:
+    """Return the stacks that start from the failed members of each network."""
+    criterion = success_criterion(config, task)
+    judged = replace(task, criterion=criterion)
+    plans = [_plans(config, judged, hidden, found.judged(criterion)) for hidden, found in networks.items()]
+    units = [unit for plan in plans for unit in plan.units]
+    sources = sum(plan.sources for plan in plans)
+    return Experiment(
+        "widen",
+        units,
+        sum(unit.planned_steps for unit in units),
+        f"{counted(sources, 'failed network')}, widened",
+        _Describe(tuple(plans), judged),
+    )
+
+
+@dataclass(frozen=True)
+class _Plans:
+    narrow: Setting
+    finished: Finished
+    sources: int
+    escape: EscapePlan
+    transient: TransientPlan | None
+
+    @property
+    def units(self) -> Iterable[Any]:
+        return (*self.escape.units, *(self.transient.units if self.transient else ()))
+
+    def members(self, width: int) -> Mapping[int, Member]:
+        """Return all members of the finished run: fresh draws of the narrow network."""
+        return dict(zip(self.finished.replicates, self.finished.measured, strict=True))
+
+
+def _plans(config: WidenFromConfig, task: Task, hidden: tuple[int, ...], finished: Finished) -> _Plans:
+    narrow = setting(config, task, hidden, config.parametrization)
+    how = embedding(config, narrow)
+    wide = setting(config, task, widened(narrow.model, how.layer, how.by).sizes[1:-1], config.parametrization)
+    pool = Handed(finished.failed(config.sources, "train_loss" if task.stream is None else "test_loss"))
+    steps = config.transient_steps(narrow.recipe)
+    return _Plans(
+        narrow,
+        finished,
+        pool.most,
+        escape_plan(narrow, wide, how, pool, fresh=True),
+        None if steps is None else transient_plan(narrow, wide, how, pool, steps),
+    )
+
+
+@dataclass(frozen=True)
+class _Describe:
+    plans: tuple[_Plans, ...]
+    task: Task
+
+    def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> WidenResult:
+        found = [(plan, Found(self.task, metrics, plan.members)) for plan in self.plans]
+        return WidenResult(
+            success_criterion=str(self.task.criterion),
+            widths=[],
+            escape=[entry for plan, own in found for entry in plan.escape.describe(own)],
+            transient=[entry for plan, own in found if plan.transient for entry in plan.transient.describe(own)],
+            checkpoints=dict(checkpoints),
+        )
