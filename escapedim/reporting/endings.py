@@ -22,6 +22,9 @@ LETTERS = {
 }
 """The words of the design, section 2, from good to unknown, with the letters of the bars."""
 
+FAILED = "failed"
+"""In the place of an ending: members that failed where no ending can be certified."""
+
 OTHER = "?"
 UNEXAMINED = "where the network stopped was not examined"
 MARGINAL = "~"

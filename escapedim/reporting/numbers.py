@@ -184,6 +184,11 @@ def listed(parts: Sequence[str]) -> str:
 
 def rounds(numbers: Sequence[int]) -> str:
     """Return "round 9", or "rounds 3 to 5, 7 and 9": runs of three or more are joined."""
+    return ranges(numbers, "round")
+
+
+def ranges(numbers: Sequence[int], noun: str) -> str:
+    """Return "width 9", or "widths 3 to 5, 7 and 9": runs of three or more are joined."""
     runs: list[list[int]] = []
     for number in sorted(set(numbers)):
         if runs and number == runs[-1][-1] + 1:
@@ -192,8 +197,8 @@ def rounds(numbers: Sequence[int]) -> str:
             runs.append([number])
     parts: list[str] = []
     for run in runs:
-        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
-    return f"{'round' if len(set(numbers)) == 1 else 'rounds'} {listed(parts)}".replace(" ", TIE, 1)
+        parts += [f"{run[0]:,} to {run[-1]:,}"] if len(run) > 2 else [f"{number:,}" for number in run]
+    return f"{noun}{'' if len(set(numbers)) == 1 else 's'} {listed(parts)}".replace(" ", TIE, 1)
 
 
 def successes(success: Sequence[bool]) -> str:

@@ -19,7 +19,20 @@ LONGEST_PROSE = 100
 """Longer lines of text are hard to read, however wide the terminal (ours)."""
 
 _ASCII = str.maketrans(
-    {"±": "+-", "×": "x", "−": "-", "─": "-", "│": "|", "┤": "+", "└": "+", "┬": "+", "┘": "+", "≥": ">="}
+    {
+        "±": "+-",
+        "×": "x",
+        "−": "-",
+        "─": "-",
+        "│": "|",
+        "┤": "+",
+        "└": "+",
+        "┬": "+",
+        "┘": "+",
+        "≥": ">=",
+        "≤": "<=",
+        "α": "alpha",
+    }
 )
 
 
@@ -29,6 +42,15 @@ class Block:
 
     lines: tuple[str, ...]
     style: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one experiment found: its name, the sentence, and below it the table with its notes."""
+
+    name: str
+    sentence: str
+    body: tuple[str, ...]
 
 
 def block(lines: Iterable[str], style: str = "") -> Block:

@@ -34,6 +34,13 @@ def what(config: Config) -> str:
     return _joined(value(config.get("task")), _named("hidden", config), value(config.get("activation")))
 
 
+def source(config: Config) -> str:
+    """Return "members of train-0123456789abcdef, layer 2" where finished members were widened, or nothing."""
+    hidden = config.get("hidden")
+    several = isinstance(hidden, Sequence) and not isinstance(hidden, str) and len(hidden) > 1
+    return _joined(_named("source", config, "members of"), _named("layer", config) if several else "")
+
+
 def recipe(config: Config) -> str:
     """Return "Recipe: adam, lr 0.0012, 1,000 steps, batch size 60.", or nothing when it is not known."""
     steps = config.get("steps")

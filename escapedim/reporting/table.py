@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from escapedim.reporting.page import prose
+
 Row = Sequence[str]
+Column = tuple[str, Sequence[str]]
+"""A header and the cells below it."""
 
 
 def text_table(header: Row, rows: Sequence[Row], *, left: int = 1, gap: int = 2) -> list[str]:
@@ -25,6 +29,32 @@ def text_table(header: Row, rows: Sequence[Row], *, left: int = 1, gap: int = 2)
     for row in rows:
         lines += _lines(row, widths, left, gap)
     return lines
+
+
+def by_columns(columns: Sequence[Column], *, left: int = 0, gap: int = 2) -> list[str]:
+    """Return the table of these columns, as `text_table` does of rows."""
+    rows = list(zip(*(cells for _, cells in columns), strict=True))
+    return text_table([name for name, _ in columns], rows, left=left, gap=gap)
+
+
+def fitted(layouts: Sequence[Sequence[Column | None]], width: int, left: int = 0) -> list[str]:
+    """Return the first of these layouts that fits the width, or each row as a paragraph where none does.
+
+    A column of None is left out. Two spaces between columns are tried before one.
+    """
+    present = [[column for column in columns if column is not None] for columns in layouts]
+    tables = (by_columns(columns, left=left, gap=gap) for columns in present for gap in (2, 1))
+    fitting = next((table for table in tables if max(map(len, table)) <= width), None)
+    return fitting or _paragraphs(present[-1], width)
+
+
+def _paragraphs(columns: Sequence[Column], width: int) -> list[str]:
+    names = [" ".join(name.split()) for name, _ in columns]
+    rows = zip(*(cells for _, cells in columns), strict=True)
+    texts = (
+        ", ".join(f"{name}: {' '.join(cell.split())}" for name, cell in zip(names, row, strict=True)) for row in rows
+    )
+    return [line for text in texts for line in prose(f"  {text}", width, "    ")]
 
 
 def narrowest_fit(tables: Sequence[list[str]], width: int) -> list[str]:

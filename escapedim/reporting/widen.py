@@ -1,7 +1,7 @@
-"""The report of `escapedim widen`: success against width, endings, loss levels, what the threshold does.
+"""The report of `escapedim widen`: success against width, endings, loss levels, what the threshold does, experiments.
 
 A run of about sixteen widths fits on a large terminal (100 columns, 60 lines): the plot has the rows that the tables
-leave it.
+leave it. What the other experiments found fits on a second one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from rich.console import Console
 
 from escapedim.records.results import WidenResult
 from escapedim.records.summary import Summary
-from escapedim.reporting import levels, numbers, settings, success, sweep, thresholds, widths
+from escapedim.reporting import embedded, experiments, levels, numbers, settings, success, sweep, thresholds, widths
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Block, block, prose, write
 
@@ -28,6 +28,8 @@ def blocks(summary: Summary, width: int) -> list[Block]:
     result = summary.result
     if not isinstance(result, WidenResult):
         raise TypeError(f"expected a widen result, found {type(result).__name__}")
+    if embedded.is_one(summary, result):
+        return [*embedded.blocks(summary, result, width), block(_foot(summary, width))]
     above = [
         block(_heading(summary, result, width)),
         block(prose(success.sentence(summary, result), width), "bold"),
@@ -38,10 +40,12 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         block(levels.table(result, width)),
         block(thresholds.lines(result, width)),
         block(sweep.table(result, width)),
-        block(_foot(summary, width)),
     ]
-    taken = sum(len(part.lines) + 1 for part in (*above, *below) if part.lines)
-    return [*above, block(_plot(result, width, SCREEN_LINES - taken)), *below]
+    foot = block(_foot(summary, width))
+    taken = sum(len(part.lines) + 1 for part in (*above, *below, foot) if part.lines)
+    plot = block(_plot(result, width, SCREEN_LINES - taken))
+    others = experiments.blocks(experiments.sections(summary, result, width), summary, width)
+    return [*above, plot, *below, *others, foot]
 
 
 def _plot(result: WidenResult, width: int, lines: int) -> list[str]:

@@ -10,12 +10,10 @@ from escapedim.records.results import WidenResult, Width
 from escapedim.reporting import endings, numbers
 from escapedim.reporting.bars import stacked
 from escapedim.reporting.page import prose
-from escapedim.reporting.table import narrowest_fit, text_table
+from escapedim.reporting.table import Column, by_columns, narrowest_fit
 
 _SHORTEST_BAR = 10  # One cell for each ending, and one over.
 _LONGEST_BAR = 40
-
-Column = tuple[str, list[str]]
 
 
 def tables(result: WidenResult, width: int) -> list[str]:
@@ -28,7 +26,7 @@ def tables(result: WidenResult, width: int) -> list[str]:
         if varied(result) and (joined := _with_bars(entries, columns, width, gap)) is not None:
             return joined
     columns = _columns(entries, True)
-    plain = narrowest_fit([_assemble(columns, gap) for gap in (2, 1)], width)
+    plain = narrowest_fit([by_columns(columns, gap=gap) for gap in (2, 1)], width)
     return [*plain, "", *_bars_alone(entries, width)] if varied(result) else plain
 
 
@@ -93,22 +91,17 @@ def _with_bars(entries: Sequence[Width], columns: Sequence[Column], width: int, 
     found = [endings.by_letter(entry.endings) for entry in entries]
     letters = endings.by_letter(dict.fromkeys(_names(entries), 1))
     counted = [*columns, *((letter, [f"{counts.get(letter, 0):,}" for counts in found]) for letter in letters)]
-    room = width - gap - max(map(len, _assemble(counted, gap)))
+    room = width - gap - max(map(len, by_columns(counted, gap=gap)))
     if room < _SHORTEST_BAR:
         return None
     cells = min(room, _LONGEST_BAR)
     bars = [stacked({letter: counts.get(letter, 0) for letter in letters}, cells) for counts in found]
-    return _assemble([*counted, ("endings".ljust(cells), bars)], gap)
+    return by_columns([*counted, ("endings".ljust(cells), bars)], gap=gap)
 
 
 def _bars_alone(entries: Sequence[Width], width: int) -> list[str]:
     column = _columns(entries, False)[:1]
     return _with_bars(entries, column, width, 2) or _with_bars(entries, column, sys.maxsize, 1) or []
-
-
-def _assemble(columns: Sequence[Column], gap: int) -> list[str]:
-    rows = list(zip(*(cells for _, cells in columns), strict=True))
-    return text_table([name for name, _ in columns], rows, left=0, gap=gap)
 
 
 def _legend(result: WidenResult) -> str:

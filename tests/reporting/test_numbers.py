@@ -80,6 +80,7 @@ def test_estimate_agrees_with_the_textbook(values):
         (numbers.rounds([9]), "round 9"),
         (numbers.rounds([7, 3, 4, 5, 9]), "rounds 3 to 5, 7 and 9"),
         (numbers.rounds([1, 2]), "rounds 1 and 2"),
+        (numbers.ranges([2, 3, 4, 1024], "width"), "widths 2 to 4 and 1,024"),
     ],
 )
 def test_numbers_read_as_a_colleague_would_write_them(text, expected):

@@ -61,9 +61,14 @@ def thresholds(members: int, failures: dict[float, int]) -> list[dict[str, Any]]
     ]
 
 
-def widen(widths: list[dict[str, Any]], criterion: str = "train_accuracy >= 0.95", **more: Any) -> Summary:
-    """A summary of these widths."""
-    result = {"success_criterion": criterion, "widths": widths}
+def widen(
+    widths: list[dict[str, Any]],
+    criterion: str = "train_accuracy >= 0.95",
+    found: dict[str, list[dict[str, Any]]] | None = None,
+    **more: Any,
+) -> Summary:
+    """A summary of these widths, and of what the other experiments `found`."""
+    result = {"success_criterion": criterion, "widths": widths, **(found or {})}
     config = {**CONFIG, "hidden": None, "widths": [entry["width"] for entry in widths]}
     provenance = {"version": "0.1.0", "run_folder": "escapedim-runs/widen-0123456789abcdef"}
     return envelope("widen", result, **{"config": config, "provenance": provenance, **more})
