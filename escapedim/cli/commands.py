@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from escapedim.cli.execution import Command, Shares
+from escapedim.cli.settings import Layer
+from escapedim.errors import BadInput
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import expected_counts
+from escapedim.records.finished import FinishedRun
+from escapedim.records.identity import run_id
+from escapedim.records.strict_json import printable
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
-from escapedim.training.experiment import covered, make_model, make_network, stack_size, train_experiment
-from escapedim.widening.config import WidenConfig
-from escapedim.widening.experiment import covered as widths_covered
+from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
+from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
 from escapedim.widening.experiment import members_per_width, widen_experiment
+from escapedim.widening.from_run import finished_members, widen_from_experiment
+from escapedim.widening.keys import covered as widths_covered
+from escapedim.widening.stack import StackUnit
 
 
 def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
@@ -68,7 +78,7 @@ def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
 
 
 def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
-    widen_experiment(config, task)  # refuses what does not fit the task, before there is a folder
+    units = widen_experiment(config, task).units  # refuses what does not fit the task, before there is a folder
     recipe, networks = config.recipe(task), members_per_width(config)
     by_width = [
         estimate(
@@ -81,7 +91,19 @@ def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
         )
         for width in config.widths
     ]
-    return replace(together(by_width), most=recipe.batch_size == recipe.samples)
+    further = [unit for unit in units if isinstance(unit, StackUnit)]
+    most = bool(further) or recipe.batch_size == recipe.samples
+    return replace(together([*by_width, *_stack_estimates(config, task, further)]), most=most)
+
+
+def _stack_estimates(config: EmbeddingConfig, task: Task, units: Sequence[StackUnit]) -> list[Estimate]:
+    """Estimates of stacks, those of one network together."""
+    found = []
+    for hidden in sorted({unit.setting.model.sizes[1:-1] for unit in units}):
+        own = [unit for unit in units if unit.setting.model.sizes[1:-1] == hidden]
+        members, steps = [unit.most for unit in own], sum(unit.planned_steps for unit in own)
+        found.append(estimate(config, task, hidden, max(members), sum(members), steps))
+    return found
 
 
 def _no_plan(config: TrainingConfig, task: Task) -> list[Shares]:
@@ -99,6 +121,71 @@ def _planned_densities(config: PruneConfig, task: Task) -> list[Shares]:
         | {"all": sum(counts.values()) / sum(totals.values())}
         for counts in rounds
     ]
+
+
+def widen_from(path: Path) -> tuple[Command[WidenFromConfig], Layer]:
+    """Return the command that widens failed members of a finished run, and the settings that it takes from there.
+
+    Raises
+    ------
+    BadInput
+        No finished train or widen summary, or one that this version cannot read.
+    """
+    run = FinishedRun.read(path, ("train", "widen"))
+    origin = _origin(run)
+    taken = {key: value for key, value in run.summary.config.items() if key in WidenFromConfig.model_fields}
+    base = {"hidden": [], "widths": []} | {key: value for key, value in taken.items() if key not in _NOT_TAKEN}
+    base["source"] = run.name
+
+    def experiment(config: WidenFromConfig, task: Task, keys: Iterable[str]) -> Experiment:
+        _check_same(run, origin, config, task)
+        models = {hidden: make_network(config, task, hidden) for hidden in config.networks}
+        return widen_from_experiment(config, task, finished_members(run, models, origin.recipe(task).steps))
+
+    def cost(config: WidenFromConfig, task: Task) -> Estimate:
+        units = [unit for unit in experiment(config, task, ()).units if isinstance(unit, StackUnit)]
+        return replace(together(_stack_estimates(config, task, units)), most=True)
+
+    def extended(config: WidenFromConfig, keys: Iterable[str]) -> WidenFromConfig:
+        return config
+
+    return Command("widen", WidenFromConfig, experiment, extended, cost, _no_plan), (str(path), base)
+
+
+_NOT_TAKEN = frozenset({"device", "jobs", "keep", "by", "embedding", "perturbation", "layer", "sources", "transient"})
+
+
+def _origin(run: FinishedRun) -> TrainConfig | WidenConfig:
+    model = TrainConfig if run.summary.kind == "train" else WidenConfig
+    try:
+        found = model.model_validate(run.summary.config)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "config"
+        raise BadInput(
+            f"{run.path}: its configuration does not fit ({printable(place)}); repeat the command that wrote it."
+        ) from None
+    if isinstance(found, WidenConfig) and (found.lazy or found.lr_per_width or not found.widths):
+        raise BadInput(
+            f"{run.path}: expected members trained with all weights at one learning rate, found lazy or lr_per_width; "
+            "repeat that run without."
+        )
+    return found
+
+
+def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: WidenFromConfig, task: Task) -> None:
+    """Refuse another task or network than that of the members, and data that have changed since."""
+    if run_id(run.summary.kind, origin, task.identity) != run.summary.id:
+        raise BadInput(
+            f"task: the members of {run.path} were trained on {origin.task}, found {config.task} or other data; "
+            "leave --task out, and give the data that they were trained on."
+        )
+    for key in ("activation", "init", "hidden", "parametrization", "replicates"):
+        expected, found = getattr(origin, key, None), getattr(config, key)
+        if expected is not None and expected != found:
+            raise BadInput(f"{key}: the members of {run.path} have {expected}, found {found}; leave it out.")
+    unknown = sorted(set(config.widths) - set(getattr(origin, "widths", ())))
+    if unknown:
+        raise BadInput(f"widths: {run.path} has no members of width {unknown[0]}; leave it out.")
 
 
 TRAIN = Command("train", TrainConfig, train_experiment, _more_replicates, _train_estimate, _no_plan)

@@ -133,6 +133,22 @@ def widen(
     parametrization: opt.Parametrization = None,
     lazy: opt.Lazy = None,
     lr_per_width: opt.LrPerWidth = None,
+    isolate: opt.Isolate = None,
+    subsets: opt.Subsets = None,
+    complement: opt.Complement = None,
+    tickets: opt.Tickets = None,
+    draws: opt.Draws = None,
+    at: opt.At = None,
+    restarts: opt.Restarts = None,
+    step_halving: opt.StepHalving = None,
+    source: opt.From = None,
+    escape: opt.Escape = None,
+    sources: opt.Sources = None,
+    by: opt.By = None,
+    embedding: opt.Embedding = None,
+    layer: opt.Layer = None,
+    perturbation: opt.Perturbation = None,
+    transient: opt.Transient = None,
     steps: opt.Steps = None,
     lr: opt.Lr = None,
     optimizer: opt.Optimizer = None,
@@ -152,11 +168,11 @@ def widen(
 ) -> None:
     """Train many networks of one hidden layer at each of many widths; say how many succeed and where each one stopped.
 
-    Writes widen.json and prints a report of it. The same command again continues, or finds everything done; more
-    --widths or --replicates extend it.
+    Failed members are widened by a unit and trained on; with --from those of another run. Writes widen.json and prints
+    a report of it. The same command again continues, or finds everything done; more --widths or --replicates extend it.
     """
     given = {name: value for name, value in locals().items() if name in _TRAINING | _WIDENING}
-    _execute("WIDEN", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force))
+    _execute("WIDEN", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
 
 
 @command()
@@ -224,7 +240,30 @@ _TRAINING = frozenset(
         "jobs",
     ]
 )
-_WIDENING = frozenset(["widths", "success", "parametrization", "lazy", "lr_per_width"])
+_WIDENING = frozenset(
+    [
+        "widths",
+        "success",
+        "parametrization",
+        "lazy",
+        "lr_per_width",
+        "isolate",
+        "subsets",
+        "complement",
+        "tickets",
+        "draws",
+        "at",
+        "restarts",
+        "step_halving",
+        "escape",
+        "sources",
+        "by",
+        "embedding",
+        "layer",
+        "perturbation",
+        "transient",
+    ]
+)
 _PRUNING = frozenset(
     ["rounds", "fraction", "output_fraction", "density", "scope", "granularity", "criterion", "rewind_to", "arms"]
 )
@@ -241,14 +280,15 @@ def _execute(
     config: Path | None,
     override: list[str] | None,
     output: dict[str, Any],
+    source: Path | None = None,
 ) -> None:
     from escapedim.cli import commands
     from escapedim.cli.execution import Output, execute
     from escapedim.cli.settings import Given
 
     flags = {key: value for key, value in given.items() if value is not None}
-    given_all = Given(flags, override or (), config, preset)
-    execute(getattr(commands, name), given_all, Output(**output))
+    chosen, base = (getattr(commands, name), None) if source is None else commands.widen_from(source)
+    execute(chosen, Given(flags, override or (), config, preset, base), Output(**output))
 
 
 TRACEBACK = "ESCAPEDIM_TRACEBACK"

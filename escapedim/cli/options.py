@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 _SHARED, _RECIPE, _PRUNING, _WIDENING, _RUNNING = "Experiment", "Recipe", "Pruning", "Widening", "Running"
+_BESIDE, _ESCAPE = "Isolation, complement, restarts", "Escape"
 
 Task = Annotated[
     str | None,
@@ -102,6 +103,62 @@ Lazy = Annotated[
 LrPerWidth = Annotated[
     bool | None,
     typer.Option("--lr-per-width", help="Sweep five learning rates at each width.", rich_help_panel=_WIDENING),
+]
+
+Isolate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="UNITS",
+        help="Train each member's subnetworks of 7 (6:7) units alone; or none.",
+        rich_help_panel=_BESIDE,
+    ),
+]
+Subsets = Annotated[
+    int | None, typer.Option(help="Subnetworks of a size and member, at most.", rich_help_panel=_BESIDE)
+]
+Complement = Annotated[
+    str | None,
+    typer.Option(
+        metavar="UNITS", help="Put networks of 7 units among fresh other units; or none.", rich_help_panel=_BESIDE
+    ),
+]
+Tickets = Annotated[int | None, typer.Option(help="Winners, and losers, at most.", rich_help_panel=_BESIDE)]
+Draws = Annotated[int | None, typer.Option(help="Surroundings, and retests, of each ticket.", rich_help_panel=_BESIDE)]
+At = Annotated[
+    str | None,
+    typer.Option(metavar="WIDTHS", help="Where isolation and complement are measured.", rich_help_panel=_BESIDE),
+]
+Restarts = Annotated[
+    str | None,
+    typer.Option(metavar="WIDTH", help="Hold the best of k such networks against wider ones.", rich_help_panel=_BESIDE),
+]
+StepHalving = Annotated[
+    bool | None,
+    typer.Option("--step-halving", help="Train every member again with half the step.", rich_help_panel=_BESIDE),
+]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="FILE", help="Widen failed members of a train or widen run.", rich_help_panel=_ESCAPE
+    ),
+]
+Escape = Annotated[
+    bool | None,
+    typer.Option("--escape/--no-escape", help="Widen failed members of each width.", rich_help_panel=_ESCAPE),
+]
+Sources = Annotated[int | None, typer.Option(help="Failed members of a width, at most.", rich_help_panel=_ESCAPE)]
+By = Annotated[int | None, typer.Option(help="Units that are added.", rich_help_panel=_ESCAPE)]
+Embedding = Annotated[
+    str | None,
+    typer.Option(help="split:alpha=0.5, null, null:drawn=true or zero-in.", rich_help_panel=_ESCAPE),
+]
+Layer = Annotated[int | None, typer.Option(help="Hidden layer that grows, from 1.", rich_help_panel=_ESCAPE)]
+Perturbation = Annotated[
+    str | None, typer.Option(help="noise:size=1e-4 or direction:size=1e-4.", rich_help_panel=_ESCAPE)
+]
+Transient = Annotated[
+    str | None,
+    typer.Option(metavar="STEPS", help="Widen for 500it (10%), merge back, train on.", rich_help_panel=_ESCAPE),
 ]
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]

@@ -45,12 +45,13 @@ class Settings(Generic[C]):
 
 @dataclass(frozen=True)
 class Given:
-    """What the user gave: flags that were used, `-o` items, a YAML file, and a preset's name."""
+    """What the user gave: flags that were used, `-o` items, a YAML file, a preset's name; settings of another run."""
 
     flags: Mapping[str, Any]
     overrides: Sequence[str] = ()
     file: Path | None = None
     preset: str | None = None
+    base: Layer | None = None
 
 
 def resolve(model: type[C], given: Given) -> Settings[C]:
@@ -99,7 +100,7 @@ def presets() -> dict[str, Mapping[str, Any]]:
 
 
 def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
-    layers: list[Layer] = []
+    layers: list[Layer] = [] if given.base is None else [given.base]
     if given.preset is not None:
         known = presets()
         if given.preset not in known:
@@ -235,7 +236,8 @@ def _listed(value: Any) -> str:
 
 
 def _command(model: type[TrainingConfig]) -> str:
-    return model.__name__.removesuffix("Config").lower()
+    name = model.__name__.removesuffix("Config").lower()
+    return {"widenfrom": "widen --from"}.get(name, name)
 
 
 def _one_line(error: Exception) -> str:

@@ -131,6 +131,9 @@ def test_a_unit_stopped_in_its_middle_goes_on_from_there(cli: Cli, tmp_path, mon
     assert codes.index(0) > 5
     assert result_of(tmp_path / "lottery.json") == result_of(tmp_path / "straight/lottery.json")
     assert not list(tmp_path.glob("escapedim-runs/*/checkpoints/*paused*"))
+    times, straight = (summary.read(tmp_path / name).cost.unit_s for name in ("lottery.json", "straight/lottery.json"))
+    assert times.keys() == straight.keys()
+    assert min(times.values()) > 0
 
 
 def test_a_signal_during_the_first_second_stops_like_any_other(tmp_path):

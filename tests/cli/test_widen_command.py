@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 from escapedim.cli import execution
 from escapedim.records import summary
+from escapedim.reporting.restarts import seconds_per_member
 from tests.cli.conftest import Cli, result_of
 from tests.cli.test_train_command import signal_at_step
 
@@ -55,7 +56,8 @@ def test_the_summary_validates_against_the_schema(cli: Cli, tmp_path, task):
         assert sum(entry["endings"].values()) == 4
     files = {path.name: load_file(path) for path in tmp_path.glob("escapedim-runs/widen-*/checkpoints/*")}
     assert {f"checkpoints/{name}" for name in files} == set(document["result"]["checkpoints"])
-    assert sorted(arrays["layer1.weight"].shape[:2] for arrays in files.values()) == [(4, 2), (4, 3)]
+    counted = {name: arrays for name, arrays in files.items() if name.startswith("width-")}
+    assert sorted(arrays["layer1.weight"].shape[:2] for arrays in counted.values()) == [(4, 2), (4, 3)]
 
 
 @pytest.mark.parametrize("task", ["digits", "relu-teacher:k=3"])
@@ -76,7 +78,19 @@ def test_the_same_command_again_finds_everything_done(cli: Cli, tmp_path):
     assert cli("widen", *TINY).code == 0
     after = json.loads((tmp_path / "widen.json").read_text())
     assert (after["result"], after["cost"]["net_steps"]) == before
-    assert before[1] == 2 * 4 * 20
+    # The counted members; 4 failed ones of each width, with and without a unit more; and as many fresh ones at 4.
+    assert before[1] == (2 * 4 + 2 * 4 * 2 + 4) * 20
+
+
+def test_the_time_of_every_stack_is_beside_a_result_that_does_not_depend_on_it(cli: Cli, tmp_path):
+    for name in ("one", "other"):
+        assert cli("widen", *TINY, "--out", f"{name}/widen.json").code == 0
+    one, other = (summary.read(tmp_path / name / "widen.json") for name in ("one", "other"))
+    assert one.result == other.result
+    assert {f"checkpoints/{key}.safetensors" for key in one.cost.unit_s} == set(one.result.checkpoints)
+    seconds = seconds_per_member(one)
+    assert seconds.keys() == {2, 3}
+    assert min(seconds.values()) > 0
 
 
 CHANGED = {
