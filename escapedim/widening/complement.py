@@ -98,8 +98,7 @@ class ComplementPlan:
         fresh = share([member["success"] for member in counted.values()])
         winners, losers = (self._tickets(kind, found) for kind in (WINNERS, LOSERS))
         shares = [
-            (ticket.successes[_name(SCALES[0])] / self.draws, self._again(ticket, WINNERS))
-            for ticket in winners.tickets
+            (ticket.successes[_name(SCALES[0])] / self.draws, self._retested(ticket)) for ticket in winners.tickets
         ]
         index = complement_index(shares, (fresh.count, fresh.of))
         return [
@@ -117,9 +116,14 @@ class ComplementPlan:
             )
         ]
 
+    def _retested(self, ticket: Ticket) -> float | None:
+        """Return the share of its retests that a ticket wins; None where one would only repeat what it did."""
+        return None if ticket.retest is None else ticket.retest / self._retests
+
     def _again(self, ticket: Ticket, kind: str) -> float:
-        """Return the share of its retests that a ticket wins: without one it would repeat what it did."""
-        return float(kind == WINNERS) if ticket.retest is None else ticket.retest / self._retests
+        """Return the same, with what it did where there is no retest."""
+        retested = self._retested(ticket)
+        return float(kind == WINNERS) if retested is None else retested
 
     @property
     def _retests(self) -> int:
