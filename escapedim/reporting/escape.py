@@ -142,7 +142,7 @@ def _which(entries: Sequence[Escape], joint: str) -> list[Column | None]:
     return [
         ("width", [f"{entry.from_width:,}" for entry in entries]),
         None if set(layers) == {"1"} else ("layer", layers),
-        None if set(names) == {endings.FAILED} else ("ending", names),
+        None if set(names) == {endings.FAILED} else ("ending", [name.replace(" ", joint) for name in names]),
         ("embedding", ways) if len(set(ways)) > 1 else None,
         ("by", by) if len(set(by)) > 1 else None,
     ]
