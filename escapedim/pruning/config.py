@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from escapedim.errors import BadInput, nearest
+from escapedim.errors import nearest
 from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import ARMS, CRITERIA, Plan
 from escapedim.training.config import Names, NetworkConfig, choice, field
@@ -111,14 +111,8 @@ class PruneConfig(NetworkConfig):
         Raises
         ------
         BadInput
-            The rewind point is at or after the end of the run, or units are to be pruned whose outgoing weights are
-            fixed.
+            The rewind point is at or after the end of the run.
         """
-        if self.granularity == "unit" and model.output_layer is None:
-            raise BadInput(
-                "granularity unit scores units by their incoming and outgoing weights, and on this task the outgoing "
-                "ones are fixed; use granularity weight."
-            )
         fraction = self.fraction or 0.0
         output = fraction if self.output_fraction is None else self.output_fraction
         fractions = {name: output if name == model.output_layer else fraction for name in model.prunable}

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from escapedim.pruning.plan import Plan, counted, left_in_all, left_in_layer
+from escapedim.pruning.plan import Plan, counted, hidden_layers, left_in_all, left_in_layer
 
 Masks = dict[str, np.ndarray]
 Scores = Mapping[str, np.ndarray]
@@ -42,7 +42,10 @@ def shuffle(plan: Plan, masks: Masks, random: np.random.Generator) -> Masks:
 
 def kept_units(masks: Masks) -> dict[str, np.ndarray]:
     """Say by hidden layer which units `(units,)` have any weight left: those that unit pruning has not removed."""
-    return {name: np.asarray(masks[name].any(1) | masks[after].any(0)) for name, after in pairwise(masks)}
+    kept = {name: np.asarray(masks[name].any(1)) for name in hidden_layers(masks)}
+    for name, after in pairwise(masks):
+        kept[name] |= masks[after].any(0)
+    return kept
 
 
 def living_units(masks: Masks) -> dict[str, np.ndarray]:
@@ -92,9 +95,9 @@ def _keep_highest(mask: np.ndarray, scores: np.ndarray, left: int, safe: Sequenc
 
 def _without_units(masks: Masks, kept: Masks) -> Masks:
     """Remove all weights into and out of the units that are not kept."""
-    names = list(masks)
     pruned = {name: mask.copy() for name, mask in masks.items()}
-    for name, after in pairwise(names):
-        pruned[name] &= kept[name][:, None]
+    for name, units in kept.items():
+        pruned[name] &= units[:, None]
+    for name, after in pairwise(masks):
         pruned[after] &= kept[name][None, :]
     return pruned

@@ -63,7 +63,16 @@ def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]
     """What is counted, by layer, at round 0: weights of all layers, or units of the hidden ones."""
     if plan.granularity == "weight":
         return {name: units * inputs for name, (units, inputs) in shapes.items()}
-    return {name: units for name, (units, _) in list(shapes.items())[:-1]}
+    return {name: shapes[name][0] for name in hidden_layers(shapes)}
+
+
+def hidden_layers(shapes: Mapping[str, object]) -> tuple[str, ...]:
+    """Names of the prunable layers that lead to hidden units: all but the output layer's.
+
+    A lone layer leads to hidden units whose outgoing weights are fixed.
+    """
+    names = tuple(shapes)
+    return names[:-1] or names
 
 
 def expected_counts(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:

@@ -3,7 +3,8 @@
 Weights: `magnitude` |θT|, `movement` |θT - θ0|, `magnitude-increase` |θT| - |θ0|, `magnitude-init` |θ0| (Zhou et al.
 2019), `snip` |∂L/∂θ · θ| at the masked initial weights (Lee et al. 2019), `random`.
 
-Units: the same quantities, a unit's score being the product of the norms of its incoming and outgoing entries.
+Units: the same quantities, a unit's score being the product of the norms of its incoming and outgoing entries; the norm
+of the incoming ones alone where outgoing weights are fixed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
+from escapedim.pruning.plan import hidden_layers
 
 Layers = Mapping[str, np.ndarray]
 Size = Callable[[Layers], dict[str, np.ndarray]]
@@ -36,12 +39,10 @@ def _magnitudes(layers: Layers) -> dict[str, np.ndarray]:
 
 
 def _unit_norms(layers: Layers) -> dict[str, np.ndarray]:
-    names = list(layers)
-    return {
-        name: np.linalg.norm(layers[name].astype(np.float64), axis=1)
-        * np.linalg.norm(layers[after].astype(np.float64), axis=0)
-        for name, after in pairwise(names)
-    }
+    norms = {name: np.linalg.norm(layers[name].astype(np.float64), axis=1) for name in hidden_layers(layers)}
+    for name, after in pairwise(layers):
+        norms[name] *= np.linalg.norm(layers[after].astype(np.float64), axis=0)
+    return norms
 
 
 SIZES: dict[str, Size] = {"weight": _magnitudes, "unit": _unit_norms}

@@ -72,12 +72,6 @@ def test_fresh_samples_have_no_full_batch(setting):
         settings.config.recipe(settings.task)
 
 
-def test_units_with_fixed_outgoing_weights_are_not_pruned():
-    settings = resolve(PruneConfig, Given({**TEACHER, "granularity": "unit"}))
-    with pytest.raises(BadInput, match="the outgoing ones are fixed; use granularity weight"):
-        prune_experiment(settings.config, settings.task)
-
-
 def test_snip_needs_training_samples():
     settings = resolve(PruneConfig, Given({"task": "parity", "criterion": "snip"}))
     with pytest.raises(BadInput, match="criterion snip takes the gradient on the training samples"):

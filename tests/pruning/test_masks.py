@@ -195,3 +195,20 @@ def test_one_shot_pruning_keeps_the_highest_scores(density, scope):
             == left_in_all(plan, 112, 112, len(masks))
             == round(112 * density)
         )
+
+
+LONE = {"layer1.weight": (5, 3)}
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_units_with_fixed_outgoing_weights_are_removed_with_all_that_comes_in(scope):
+    plan = make_plan((3, 5), rounds=2, fraction=0.4, granularity="unit", scope=scope)
+    scores = {"layer1.weight": np.array([3.0, 1.0, 4.0, 1.0, 5.0])}
+    once = prune(plan, full_masks(LONE), scores)
+    twice = prune(plan, once, scores)
+    kept = [[unit for unit in range(5) if masks["layer1.weight"][unit].any()] for masks in (once, twice)]
+    assert kept == [[0, 2, 4], [2, 4]]
+    assert all((mask.all(1) == mask.any(1)).all() for masks in (once, twice) for mask in masks.values())
+    assert [list(counts.values()) for counts in expected_counts(plan, LONE)] == [[5], [3], [2]]
+    assert living_units(twice)["layer1.weight"].sum() == 2
+    assert shuffle(plan, twice, np.random.default_rng(0))["layer1.weight"].any(1).sum() == 2

@@ -136,3 +136,9 @@ def test_the_gradient_for_snip_is_autograds_on_all_training_samples_at_the_maske
         if name in model.prunable:
             np.testing.assert_allclose(weights.gradient()[name], expected, rtol=tolerance, atol=tolerance)
             np.testing.assert_array_equal(weights.initial[name], layout.split(initial)[name] * used[name])
+
+
+def test_units_with_fixed_outgoing_weights_are_scored_by_what_comes_in():
+    values = {"layer1.weight": FINAL["layer1.weight"]}
+    scores = of("magnitude", "unit", Weights({}, values, dict))["layer1.weight"]
+    assert scores == pytest.approx([math.hypot(*row) for row in values["layer1.weight"]], rel=1e-14)
