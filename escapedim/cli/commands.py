@@ -5,28 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from escapedim.cli.execution import Command, Shares
 from escapedim.cli.settings import Layer
 from escapedim.errors import BadInput
+from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import expected_counts
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
+from escapedim.records.results import LotteryResult
 from escapedim.records.strict_json import printable
+from escapedim.rewinding.config import RewindConfig
+from escapedim.rewinding.experiment import rewind_experiment
+from escapedim.rewinding.names import COMPLEMENTS
+from escapedim.rewinding.source import Source
+from escapedim.rewinding.unit import RewindUnit
 from escapedim.tasks.base import Task
-from escapedim.training.config import TrainConfig, TrainingConfig
+from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
 from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
+from escapedim.training.points import rewind_step
 from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
 from escapedim.widening.experiment import members_per_width, widen_experiment
 from escapedim.widening.from_run import finished_members, widen_from_experiment
 from escapedim.widening.keys import covered as widths_covered
 from escapedim.widening.stack import StackUnit
+
+C = TypeVar("C", bound=TrainingConfig)
 
 
 def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
@@ -152,24 +164,77 @@ def widen_from(path: Path) -> tuple[Command[WidenFromConfig], Layer]:
     return Command("widen", WidenFromConfig, experiment, extended, cost, _no_plan), (str(path), base)
 
 
+def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
+    """Return the command that trains a finished prune run's tickets anew, and the settings that it takes from there.
+
+    Raises
+    ------
+    BadInput
+        No finished lottery summary, or one that this version cannot read.
+    """
+    run = FinishedRun.read(path, ("lottery",))
+    origin, lottery = _configured(run, PruneConfig), run.summary.result
+    assert isinstance(lottery, LotteryResult), "the kind says so"
+    last = lottery.rounds[-1].round
+    base = {key: value for key, value in run.summary.config.items() if key in NetworkConfig.model_fields}
+    base = {key: value for key, value in base.items() if key not in _NOT_TAKEN}
+    base |= {"source": run.name, "round": sorted({max(1, last // 2), last}), "to": [origin.rewind_to, "10%"]}
+    base["complement"] = list(COMPLEMENTS)  # by which a task means what widen measures
+
+    @cache
+    def source(model: MLP) -> Source:
+        return Source.of(run, model, origin.dtype, last, len(lottery.rounds[-1].arms["ticket"].success))
+
+    def experiment(config: RewindConfig, task: Task, keys: Iterable[str]) -> Experiment:
+        _check_recipe(run, origin, config, task)
+        step = rewind_step(origin.rewind_to, origin.recipe(task))
+        return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
+
+    def cost(config: RewindConfig, task: Task) -> Estimate:
+        planned = experiment(config, task, ())
+        units = [unit for unit in planned.units if isinstance(unit, RewindUnit)]
+        networks = [len(unit.members) for unit in units]
+        return estimate(config, task, config.hidden, max(networks), sum(networks), planned.net_steps)
+
+    return Command("rewind", RewindConfig, experiment, lambda config, keys: config, cost, _no_plan), (str(path), base)
+
+
+def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, task: Task) -> None:
+    """Refuse other data, networks or recipes than those of the prune run."""
+    if run_id(run.summary.kind, origin, task.identity) != run.summary.id:
+        raise BadInput(
+            f"task: the tickets of {run.path} were trained on {origin.task}, found {config.task} or other data; "
+            "leave --task out, and give the data that they were trained on."
+        )
+    for key in NetworkConfig.model_fields:
+        expected, found = getattr(origin, key), getattr(config, key)
+        if key not in _NOT_TAKEN and expected != found:
+            raise BadInput(f"{key}: the tickets of {run.path} have {expected}, found {found}; leave it out.")
+
+
 _NOT_TAKEN = frozenset({"device", "jobs", "keep", "by", "embedding", "perturbation", "layer", "sources", "transient"})
 
 
 def _origin(run: FinishedRun) -> TrainConfig | WidenConfig:
-    model = TrainConfig if run.summary.kind == "train" else WidenConfig
-    try:
-        found = model.model_validate(run.summary.config)
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"])) or "config"
-        raise BadInput(
-            f"{run.path}: its configuration does not fit ({printable(place)}); repeat the command that wrote it."
-        ) from None
+    found: TrainConfig | WidenConfig
+    found = _configured(run, TrainConfig) if run.summary.kind == "train" else _configured(run, WidenConfig)
     if isinstance(found, WidenConfig) and (found.lazy or found.lr_per_width or not found.widths):
         raise BadInput(
             f"{run.path}: expected members trained with all weights at one learning rate, found lazy or lr_per_width; "
             "repeat that run without."
         )
     return found
+
+
+def _configured(run: FinishedRun, model: type[C]) -> C:
+    """Return the configuration of a finished run."""
+    try:
+        return model.model_validate(run.summary.config)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"])) or "config"
+        raise BadInput(
+            f"{run.path}: its configuration does not fit ({printable(place)}); repeat the command that wrote it."
+        ) from None
 
 
 def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: WidenFromConfig, task: Task) -> None:

@@ -17,6 +17,8 @@ from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.records import provenance
 from escapedim.records.folders import RunPaths, check_out
 from escapedim.records.identity import run_id
+from escapedim.records.results import LotteryResult
+from escapedim.records.rewinding import RewindResult
 from escapedim.records.run import Run
 from escapedim.records.summary import Kind, Summary, encode
 from escapedim.reporting.progress import Progress, open_progress
@@ -115,12 +117,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
 
 def _finish(run: Run) -> Summary:
     """Write the last summary. A mask or a rewind that did not happen is a fault of the tool, and no result."""
-    broken = [
-        f"round {entry.round}: {name}"
-        for entry in getattr(run.result(), "rounds", ())
-        for name, holds in entry.invariants
-        if not holds and name != "no_layer_empty"
-    ]
+    result = run.result()
+    broken = result.violations() if isinstance(result, LotteryResult | RewindResult) else []
     if broken:
         run.write("failed")
         raise EscapedimError(f"invariant violated ({'; '.join(broken)}); do not use {run.paths.summary}.")

@@ -172,7 +172,43 @@ def widen(
     a report of it. The same command again continues, or finds everything done; more --widths or --replicates extend it.
     """
     given = {name: value for name, value in locals().items() if name in _TRAINING | _WIDENING}
-    _execute("WIDEN", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
+    name = "WIDEN" if source is None else "widen_from"
+    _execute(name, given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
+
+
+@command()
+def rewind(
+    source: Annotated[
+        Path, typer.Argument(help="Summary of a finished prune run.", metavar="[FILE]", show_default=True)
+    ] = Path("lottery.json"),
+    to: opt.To = None,
+    retrain: opt.Retrain = None,
+    round: opt.Round = None,
+    weights_from: opt.WeightsFrom = None,
+    schedule_from: opt.ScheduleFrom = None,
+    complement: opt.Around = None,
+    draws: opt.Draws = None,
+    instability: opt.Instability = None,
+    replay: opt.Replay = None,
+    task: opt.Task = None,
+    device: opt.Device = None,
+    jobs: opt.Jobs = None,
+    config: opt.Config = None,
+    override: opt.Override = None,
+    out: opt.Out = None,
+    dry_run: opt.DryRun = False,
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+    force: opt.Force = False,
+) -> None:
+    """Train the tickets of a finished prune run anew: from other points, in other modes, in other surroundings.
+
+    Writes rewind.json and prints a report of it. The same command again continues, or finds everything done.
+    """
+    given = {name: value for name, value in locals().items() if name in _REWINDING}
+    _execute(
+        "rewind_from", given, None, config, override, _output("rewind.json", out, dry_run, json, quiet, force), source
+    )
 
 
 @command()
@@ -264,6 +300,22 @@ _WIDENING = frozenset(
         "transient",
     ]
 )
+_REWINDING = frozenset(
+    [
+        "to",
+        "retrain",
+        "round",
+        "weights_from",
+        "schedule_from",
+        "complement",
+        "draws",
+        "instability",
+        "replay",
+        "task",
+        "device",
+        "jobs",
+    ]
+)
 _PRUNING = frozenset(
     ["rounds", "fraction", "output_fraction", "density", "scope", "granularity", "criterion", "rewind_to", "arms"]
 )
@@ -287,7 +339,7 @@ def _execute(
     from escapedim.cli.settings import Given
 
     flags = {key: value for key, value in given.items() if value is not None}
-    chosen, base = (getattr(commands, name), None) if source is None else commands.widen_from(source)
+    chosen, base = (getattr(commands, name), None) if source is None else getattr(commands, name)(source)
     execute(chosen, Given(flags, override or (), config, preset, base), Output(**output))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 _SHARED, _RECIPE, _PRUNING, _WIDENING, _RUNNING = "Experiment", "Recipe", "Pruning", "Widening", "Running"
-_BESIDE, _ESCAPE = "Isolation, complement, restarts", "Escape"
+_BESIDE, _ESCAPE, _REWINDING = "Isolation, complement, restarts", "Escape", "Rewinding"
 
 Task = Annotated[
     str | None,
@@ -159,6 +159,42 @@ Perturbation = Annotated[
 Transient = Annotated[
     str | None,
     typer.Option(metavar="STEPS", help="Widen for 500it (10%), merge back, train on.", rich_help_panel=_ESCAPE),
+]
+
+To = Annotated[
+    str | None,
+    typer.Option(metavar="POINTS", help="Where to rewind to: init,500it,10%.", rich_help_panel=_REWINDING),
+]
+Retrain = Annotated[
+    str | None,
+    typer.Option(metavar="MODES", help="weights, lr, finetune, reinit, shuffle, or none.", rich_help_panel=_REWINDING),
+]
+Round = Annotated[
+    str | None, typer.Option(metavar="ROUNDS", help="Whose tickets: 5,10 or 1:10.", rich_help_panel=_REWINDING)
+]
+WeightsFrom = Annotated[
+    str | None,
+    typer.Option(metavar="POINTS", help="Further modes: a point, end or fresh.", rich_help_panel=_REWINDING),
+]
+ScheduleFrom = Annotated[
+    str | None,
+    typer.Option(metavar="POINTS", help="Further modes: a point, or end (last rate).", rich_help_panel=_REWINDING),
+]
+Around = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KINDS",
+        help="masked, original, redraw, scale:3, scale:10, frozen, or none.",
+        rich_help_panel=_REWINDING,
+    ),
+]
+Instability = Annotated[
+    bool | None,
+    typer.Option("--instability/--no-instability", help="Barriers between copies.", rich_help_panel=_REWINDING),
+]
+Replay = Annotated[
+    bool | None,
+    typer.Option("--replay", help="Train round 0 again for points that were not kept.", rich_help_panel=_REWINDING),
 ]
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]

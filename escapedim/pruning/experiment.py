@@ -12,7 +12,8 @@ from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.loop import RoundUnit
 from escapedim.pruning.verdict import judge
-from escapedim.records.results import Arm, Invariants, Layer, LotteryResult, Round
+from escapedim.records.parts import Arm
+from escapedim.records.results import Invariants, Layer, LotteryResult, Round
 from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import Experiment, columns, make_model

@@ -38,10 +38,10 @@ def check(plan: Plan, trained: Trained, expected: dict[str, int]) -> dict[str, b
     masks = trained.masks
     return {
         "survivors_equal_rewind_weights": all(
-            _same_bits(trained.started[name][mask], trained.rewound[name][mask]) for name, mask in masks.items()
+            same_bits(trained.started[name][mask], trained.rewound[name][mask]) for name, mask in masks.items()
         ),
         "masked_weights_zero": all(
-            _all_zero(weights[name][~mask])
+            all_zero(weights[name][~mask])
             for name, mask in masks.items()
             for weights in (trained.started, trained.ended)
         ),
@@ -51,12 +51,14 @@ def check(plan: Plan, trained: Trained, expected: dict[str, int]) -> dict[str, b
     }
 
 
-def _all_zero(values: np.ndarray) -> bool:
+def all_zero(values: np.ndarray) -> bool:
+    """Say whether all values are 0, of either sign."""
     # By their bits but for the sign: a worker takes numbers below 1e-38 for 0 when it compares them.
     return not (values.view(f"u{values.itemsize}") << 1).any()
 
 
-def _same_bits(left: np.ndarray, right: np.ndarray) -> bool:
+def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
+    """Say whether two arrays are equal to the last bit."""
     return left.dtype == right.dtype and left.tobytes() == right.tobytes()
 
 

@@ -23,7 +23,7 @@ from escapedim.pruning.plan import Plan, expected_counts
 from escapedim.pruning.scores import Weights
 from escapedim.training.descent import Job, State, descend
 from escapedim.training.gradients import make_gradient
-from escapedim.training.initial import drawn_row, initial_row, order_seed
+from escapedim.training.initial import fresh_row, initial_row, order_seed
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
@@ -140,10 +140,10 @@ class RoundUnit:
         return derive_seed(self.seed, purpose, self.model.name, self.replicate, *more)
 
     def _draws(self) -> Draws:
-        def fresh_row() -> np.ndarray:
-            return drawn_row(self.model, self.recipe.dtype, self._seed("fresh weights", self.round)).numpy()
+        def fresh() -> np.ndarray:
+            return fresh_row(self.model, self.recipe.dtype, self.seed, self.replicate, self.round).numpy()
 
-        return Draws(fresh_row, lambda purpose: np.random.default_rng(self._seed(purpose, self.round)))
+        return Draws(fresh, lambda purpose: np.random.default_rng(self._seed(purpose, self.round)))
 
 
 class _Past:

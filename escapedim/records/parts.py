@@ -35,6 +35,17 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
+class Arm(Model):
+    """One arm of a round; every list has one entry a replicate, null where a member diverged."""
+
+    train_loss: PerReplicate
+    train_accuracy: Accuracies | None = None
+    test_loss: PerReplicate | None = None
+    test_accuracy: Accuracies | None = None
+    test_accuracy_at_best_validation: Accuracies | None = None
+    success: list[bool]
+
+
 def check_rate(rate: float | None, count: int, of: int) -> None:
     """Refuse a rate that is not that of the counts: loosely, since another program may have rounded it."""
     if rate is not None and abs(rate * of - count) > max(1, of) / 1000:

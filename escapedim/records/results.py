@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from escapedim.records.experiments import Complement, Escape, Halving, Isolation, Restarts, Transient
 from escapedim.records.parts import (
     Accuracies,
+    Arm,
     Count,
     Interval,
     MeanCount,
@@ -23,6 +24,7 @@ from escapedim.records.parts import (
     RateInterval,
     check_rate,
 )
+from escapedim.records.rewinding import RewindResult
 
 
 class Layer(Model):
@@ -35,17 +37,6 @@ class Layer(Model):
     surviving: MeanCount
     total: Count
     units_alive: MeanCount | None = None
-
-
-class Arm(Model):
-    """One arm of a round; every list has one entry a replicate, null where a member diverged."""
-
-    train_loss: PerReplicate
-    train_accuracy: Accuracies | None = None
-    test_loss: PerReplicate | None = None
-    test_accuracy: Accuracies | None = None
-    test_accuracy_at_best_validation: Accuracies | None = None
-    success: list[bool]
 
 
 class Invariants(Model):
@@ -111,6 +102,15 @@ class LotteryResult(Model):
     success_criterion: str | None = None
     optimizer_state: Literal["reset", "restored"] = "reset"
     checkpoints: dict[str, str] = Field(default={})
+
+    def violations(self) -> list[str]:
+        """Return which invariants do not hold, in words; an empty layer is a finding, and no fault."""
+        return [
+            f"round {entry.round}: {name}"
+            for entry in self.rounds
+            for name, holds in entry.invariants
+            if not holds and name != "no_layer_empty"
+        ]
 
     @model_validator(mode="after")
     def _counts_agree(self) -> LotteryResult:
@@ -264,5 +264,10 @@ def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:
     return sorted({len(values) for name, values in fields.items() if isinstance(values, list) and name != but})
 
 
-Result = LotteryResult | TrainResult | WidenResult
-RESULTS: dict[str, type[Result]] = {"train": TrainResult, "lottery": LotteryResult, "widen": WidenResult}
+Result = LotteryResult | TrainResult | WidenResult | RewindResult
+RESULTS: dict[str, type[Result]] = {
+    "train": TrainResult,
+    "lottery": LotteryResult,
+    "widen": WidenResult,
+    "rewind": RewindResult,
+}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escapedim.records.results import Arm, LotteryResult, LotteryVerdict, Round
+from escapedim.records.parts import Arm
+from escapedim.records.results import LotteryResult, LotteryVerdict, Round
 from escapedim.reporting import numbers
 from escapedim.reporting.numbers import TIE, Estimate
 

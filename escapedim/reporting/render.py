@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 
 from escapedim.records.summary import Summary
-from escapedim.reporting import lottery, train, widen
+from escapedim.reporting import lottery, rewind, train, widen
 
 FILE_WIDTH = 100
 """Characters of a line in a file or a pipe, unless COLUMNS says otherwise."""
@@ -18,6 +18,7 @@ _REPORTS: dict[str, Callable[[Summary, Console], None]] = {
     "lottery": lottery.render,
     "train": train.render,
     "widen": widen.render,
+    "rewind": rewind.render,
 }
 
 

@@ -56,7 +56,8 @@ Landing = Callable[[Tensor, Tensor, Tensor], Landed]
 class Job:
     """Members of one shape that are trained together.
 
-    `params` and `mask` are `(members, parameters)`; a mask of None trains everything. `order_seeds` has one seed a
+    `params`, `mask` and `frozen` are `(members, parameters)`: outside a mask parameters are 0, and frozen ones stay as
+    they are, unless the optimizer has weight decay; without either everything is trained. `order_seeds` has one seed a
     member. `lr_scale` `(parameters,)` multiplies the learning rate, 0 freezes. `landing` looks for members that are
     done; with `restart` a diverged member starts again with half the step. Training goes from step `start` to the end
     of the recipe; parameters are kept at `start` and at the steps `keep` (the parameters before that step's update, so
@@ -74,6 +75,7 @@ class Job:
     lr_scale: Tensor | None = None
     landing: Landing | None = None
     restart: bool = False
+    frozen: Tensor | None = None
 
     def begin(self) -> State:
         """Return the state before the first step: masked starting weights and no optimizer moments."""
@@ -102,6 +104,12 @@ class Job:
     def origin(self) -> Tensor:
         """Return copies of the masked starting weights `(members, parameters)`."""
         return self.params.clone() if self.mask is None else self.params.masked_fill(~self.mask, 0)
+
+    def trained(self) -> Tensor | None:
+        """Return which parameters `(members, parameters)` are trained; None where all are."""
+        if self.frozen is None:
+            return self.mask
+        return ~self.frozen if self.mask is None else self.mask & ~self.frozen
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,8 @@ class _Stack:
         rows = self.rows.to(state.params.device)
         self.flat = padded(state.params[rows])
         self.gradients = padded(torch.full_like(self.flat, torch.nan) if gradients is None else gradients)
-        self._mask_bits = None if job.mask is None else _bits(job.mask[rows.to(job.mask.device)], self.flat)
+        trained = job.trained()
+        self._mask_bits = None if trained is None else _bits(trained[rows.to(trained.device)], self.flat)
         self._lr_scale = None if job.lr_scale is None else job.lr_scale.to(self.flat)
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)

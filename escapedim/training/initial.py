@@ -23,6 +23,11 @@ def initial_row(model: MLP, dtype: str, root: int, replicate: int) -> Tensor:
     return drawn_row(model, dtype, derive_seed(root, "initial weights", model.name, replicate))
 
 
+def fresh_row(model: MLP, dtype: str, root: int, replicate: int, cycle: int) -> Tensor:
+    """Weights of a replicate drawn anew for one round `(parameters,)`: those of the reinit control."""
+    return drawn_row(model, dtype, derive_seed(root, "fresh weights", model.name, replicate, cycle))
+
+
 def order_seed(model: MLP, root: int, replicate: int, cycle: int) -> int:
     """Seed of the data order of a replicate: a fresh one for every round, shared by the arms of that round."""
     return derive_seed(root, "data order", model.name, replicate, cycle)

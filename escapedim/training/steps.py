@@ -63,5 +63,5 @@ def parse_steps(text: str) -> StepCount:
 
 def parse_point(text: str) -> StepCount:
     """Read a point of a run: `init`, `end`, or a step count from its start."""
-    named = {"init": StepCount(0, "it"), "end": StepCount(100, "%")}
+    named = {"init": StepCount(0.0, "it"), "end": StepCount(100.0, "%")}
     return named.get(text.strip()) or parse_steps(text)

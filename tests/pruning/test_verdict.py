@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from escapedim.pruning.verdict import judge
-from escapedim.records.results import Arm, Invariants, Round
+from escapedim.records.parts import Arm
+from escapedim.records.results import Invariants, Round
 
 HOLD = Invariants(
     survivors_equal_rewind_weights=True,

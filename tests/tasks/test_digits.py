@@ -18,6 +18,16 @@ def stored():
         return arrays["images"].reshape(1797, 64), arrays["labels"]
 
 
+ARCHITECTURE = {
+    "hidden": [300, 100],
+    "widths": "2:12,16,24,32,48,80",
+    "isolate": 7,
+    "complement": 7,
+    "restarts": 7,
+    "at": 8,
+}
+
+
 def test_the_split_never_changes(task):
     parts = (task.test, task.validation, task.train)
     content = b"".join(part.x.tobytes() + part.y.astype("<i8").tobytes() for part in parts)
@@ -67,7 +77,7 @@ def test_the_default_recipe_is_the_documented_one(task):
         "activation": "relu",
         "init": "glorot-normal",
     }
-    assert task.architecture == {"hidden": [300, 100], "widths": "2:12,16,24,32,48,80"}
+    assert task.architecture == ARCHITECTURE
     assert (task.inputs, task.outputs, task.loss) == (64, 10, "cross-entropy")
     assert str(task.criterion) == "train_accuracy >= 0.95"
     assert task.identity == {"name": "digits"}
@@ -77,4 +87,4 @@ def test_one_caller_cannot_change_the_recipe_of_the_next():
     digits.load().recipe["lr"] = 1.0
     digits.load().architecture["hidden"].append(5)
     assert digits.load().recipe["lr"] == 1.2e-3
-    assert digits.load().architecture == {"hidden": [300, 100], "widths": "2:12,16,24,32,48,80"}
+    assert digits.load().architecture == ARCHITECTURE

@@ -1,0 +1,281 @@
+"""From the metrics of finished stacks to the entries of a rewind summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from escapedim.comparison.statistics import paired_difference, standard_error
+from escapedim.comparison.tickets import clustered_rate
+from escapedim.records.experiments import Estimated
+from escapedim.records.parts import Arm
+from escapedim.records.results import LotteryResult
+from escapedim.records.results import Round as RoundEntry
+from escapedim.records.rewinding import (
+    Against,
+    Difference,
+    Kept,
+    Line,
+    Retrained,
+    RewindResult,
+    Surrounded,
+    Surroundings,
+)
+from escapedim.rewinding.lines import ALPHAS, STABLE_BELOW, error_name, has_accuracy
+from escapedim.rewinding.names import END
+from escapedim.rewinding.plan import Mode, Plan
+from escapedim.rewinding.treatments import Treatment
+from escapedim.rewinding.unit import ReplayUnit, RewindUnit, RoundsUnit
+from escapedim.tasks.base import Task
+from escapedim.training.recipe import Recipe
+from escapedim.training.units import Metrics
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One network of a finished stack: whole, with its complement cut away, how far apart, and its invariants."""
+
+    replicate: int
+    whole: Row
+    alone: Row
+    apart: Row
+    invariants: Mapping[str, bool]
+
+
+@dataclass(frozen=True)
+class Work:
+    """All units of a run, and what they are about."""
+
+    task: Task
+    recipe: Recipe
+    plan: Plan
+    lottery: LotteryResult
+    stacks: Sequence[RewindUnit]
+    replays: Sequence[ReplayUnit]
+    rounds: Sequence[RoundsUnit]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is finished so far, by round and treatment."""
+
+    work: Work
+    metrics: Mapping[str, Metrics]
+
+    def describe(self, kept: Sequence[int], rewind_to: int, checkpoints: Mapping[str, str]) -> RewindResult:
+        """Return the result; a round enters it once all its stacks are finished."""
+        exact = [
+            holds
+            for unit in self.work.replays
+            if unit.key in self.metrics
+            for holds in self.metrics[unit.key]["replay_exact"]
+        ]
+        numbers = [number for number in self._numbers if self._done(number)]
+        return RewindResult(
+            replicates=sorted({replicate for unit in self.work.stacks for replicate in unit.replicates}),
+            success_criterion=str(self.work.task.criterion),
+            rewind_to=rewind_to,
+            kept=list(kept),
+            replay_exact=all(exact) if exact else None,
+            modes=[self._retrained(number, mode, rewind_to) for number in numbers for mode in self.work.plan.modes],
+            complements=[
+                self._surroundings(number, name, kinds)
+                for number in numbers
+                for name, kinds in self.work.plan.complements.items()
+            ],
+            instability=[*(line for number in numbers for line in self._copies(number)), *self._successive()],
+            checkpoints=dict(checkpoints),
+        )
+
+    @property
+    def _numbers(self) -> list[int]:
+        return sorted({unit.round.number for unit in self.work.stacks})
+
+    def _done(self, number: int) -> bool:
+        return all(unit.key in self.metrics for unit in self.work.stacks if unit.round.number == number)
+
+    @cached_property
+    def _networks(self) -> dict[tuple[int, Treatment], list[Trained]]:
+        """Networks by round and treatment, in the order of replicates."""
+        found: dict[tuple[int, Treatment], list[Trained]] = {}
+        for unit in self.work.stacks:
+            if unit.key not in self.metrics:
+                continue
+            own = self.metrics[unit.key]
+            columns = zip(*(own[name] for name in ("whole", "alone", "apart", "invariants")), strict=True)
+            for (at, treatment), columns_of_one in zip(unit.members, columns, strict=True):
+                network = Trained(unit.left[at].replicate, *columns_of_one)
+                found.setdefault((unit.round.number, treatment), []).append(network)
+        return {key: sorted(networks, key=lambda one: one.replicate) for key, networks in found.items()}
+
+    def _entry(self, number: int) -> RoundEntry:
+        return next(entry for entry in self.work.lottery.rounds if entry.round == number)
+
+    def _retrained(self, number: int, mode: Mode, rewind_to: int) -> Retrained:
+        networks, treatment = self._networks[number, mode.treatment], mode.treatment
+        arm = _arm(self.work.task, networks)
+        earlier = self.work.plan.modes[: self.work.plan.modes.index(mode)]
+        same = next((one.name for one in earlier if (one.to, one.treatment) == (mode.to, treatment)), None)
+        own = mode.name == "weights" and mode.to == rewind_to
+        return Retrained(
+            round=number,
+            density=self._entry(number).density,
+            mode=mode.name,
+            to=mode.to,
+            mask_from="end, shuffled" if treatment.subnetwork == "shuffle" else END,
+            weights_from=_place(treatment.weights),
+            schedule_from=END if treatment.at_last_rate else _place(treatment.start),
+            steps=self.work.recipe.steps - treatment.start,
+            same_as=same,
+            arm=arm,
+            against_dense=self._against_dense(networks),
+            equals_run=arm == self._entry(number).arms["ticket"] if own else None,
+            invariants=_kept(networks),
+        )
+
+    def _against_dense(self, networks: Sequence[Trained]) -> Difference | None:
+        dense = self._entry(0)
+        accuracies = dense.arms["dense"].test_accuracy
+        if accuracies is None:
+            return None
+        by_replicate = dict(zip(dense.replicates or range(len(accuracies)), accuracies, strict=True))
+        return _difference(
+            [one.whole["test_accuracy"] for one in networks], [by_replicate[one.replicate] for one in networks]
+        )
+
+    def _surroundings(self, number: int, name: str, kinds: Mapping[str, tuple[Treatment, ...]]) -> Surroundings:
+        networks = {kind: [self._networks[number, one] for one in draws] for kind, draws in kinds.items()}
+        found = {kind: self._surrounded(draws) for kind, draws in networks.items()}
+        first = next(iter(kinds.values()))
+        return Surroundings(
+            round=number,
+            density=self._entry(number).density,
+            to=first[0].start,
+            complement=name,
+            draws=len(first),
+            subnetworks=found,
+            against=[_against(kind, found["ticket"], found[kind]) for kind in found if kind != "ticket"],
+            invariants=_kept([one for draws in networks.values() for part in draws for one in part]),
+        )
+
+    def _surrounded(self, draws: Sequence[Sequence[Trained]]) -> Surrounded:
+        by_replicate = list(zip(*draws, strict=True))
+        whole = [float(np.mean([one.whole["success"] for one in group])) for group in by_replicate]
+        alone = [float(np.mean([one.alone["success"] for one in group])) for group in by_replicate]
+        accuracies: dict[str, Any] = {}
+        if has_accuracy(self.work.task):
+            accuracies = {
+                "whole_accuracy": [_mean(one.whole["test_accuracy"] for one in group) for group in by_replicate],
+                "alone_accuracy": [_mean(one.alone["test_accuracy"] for one in group) for group in by_replicate],
+            }
+        return Surrounded(
+            networks=sum(map(len, draws)),
+            whole=_rate(whole),
+            alone=_rate(alone),
+            whole_success=whole,
+            alone_success=alone,
+            cosine=[_mean(one.apart["cosine"] for one in group) for group in by_replicate],
+            distance=[_mean(one.apart["distance"] for one in group) for group in by_replicate],
+            **accuracies,
+        )
+
+    def _copies(self, number: int) -> list[Line]:
+        made = []
+        for step, pairs in self.work.plan.copies.items():
+            units = [
+                unit for unit in self.work.stacks if unit.round.number == number and unit.pairs and unit.start == step
+            ]
+            for at, name in enumerate(pairs):
+                lines = [self.metrics[unit.key]["lines"][at] for unit in units]
+                dense = name.startswith("dense ")
+                density = 1.0 if dense else self._entry(number).density
+                made.append(self._line(name.removeprefix("dense "), number, density, step, lines))
+        return made
+
+    def _successive(self) -> list[Line]:
+        units = [unit for unit in self.work.rounds if unit.key in self.metrics]
+        if not units or len(units) < len(self.work.rounds):
+            return []
+        made = []
+        for at in range(len(units[0].ends) - 1):
+            lines = [
+                {name: values[at : at + 1] for name, values in self.metrics[unit.key]["line"].items()} for unit in units
+            ]
+            made.append(self._line("successive rounds", at + 1, self._entry(at + 1).density, None, lines))
+        return made
+
+    def _line(self, between: str, number: int, density: float, step: int | None, lines: Sequence[Row]) -> Line:
+        errors = np.array([row for one in lines for row in one["errors"]], dtype=np.float64)
+        barriers: list[float | None] = [value for one in lines for value in one["barriers"]]
+        aligned: list[float | None] = [value for one in lines for value in one["aligned"]]
+        mean = _mean(barriers)
+        judged = has_accuracy(self.work.task) and mean is not None
+        return Line(
+            between=between,
+            round=number,
+            density=density,
+            to=step,
+            error=error_name(self.work.task),
+            alphas=list(ALPHAS),
+            errors=[None if np.isnan(value) else float(value) for value in errors.mean(0)],
+            barriers=barriers,
+            mean=mean,
+            standard_error=None if mean is None else standard_error([one for one in barriers if one is not None]),
+            stable=bool(mean < STABLE_BELOW) if judged and mean is not None else None,
+            aligned=aligned,
+            aligned_mean=_mean(aligned),
+        )
+
+
+def _place(origin: int | str) -> str:
+    return origin if isinstance(origin, str) else f"step {origin:,}"
+
+
+def _arm(task: Task, networks: Sequence[Trained]) -> Arm:
+    lists = {name: [one.whole[name] for one in networks] for name in task.measured}
+    return Arm(success=[one.whole["success"] for one in networks], **lists)
+
+
+def _kept(networks: Sequence[Trained]) -> Kept:
+    names = Kept.model_fields
+    return Kept(**{name: all(one.invariants[name] for one in networks) for name in names})
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Mean of the values; None where one is missing, as of a diverged network."""
+    found = list(values)
+    return None if None in found or not found else float(np.mean([value for value in found if value is not None]))
+
+
+def _rate(shares: Sequence[float]) -> Estimated:
+    found = clustered_rate(shares)
+    return Estimated(value=None, interval=None) if found is None else Estimated(value=found[0], interval=found[1])
+
+
+def _difference(left: Sequence[float | None], right: Sequence[float | None]) -> Difference | None:
+    """Paired difference over the replicates that have both; None of none."""
+    pairs = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
+    if not pairs:
+        return None
+    found = paired_difference(*zip(*pairs, strict=True))
+    return Difference(difference=found.mean, standard_error=found.standard_error, interval=found.interval, p=found.p)
+
+
+def _against(control: str, ticket: Surrounded, other: Surrounded) -> Against:
+    whole = _difference(ticket.whole_success, other.whole_success)
+    alone = _difference(ticket.alone_success, other.alone_success)
+    assert whole is not None, "success is known of every network"
+    assert alone is not None, "success is known of every network"
+    return Against(
+        control=control,
+        whole=whole,
+        alone=alone,
+        whole_accuracy=_difference(ticket.whole_accuracy or [], other.whole_accuracy or []),
+        alone_accuracy=_difference(ticket.alone_accuracy or [], other.alone_accuracy or []),
+    )

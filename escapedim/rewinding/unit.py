@@ -1,0 +1,299 @@
+"""The units of `escapedim rewind`: networks of one round that start at one step, trained as one stack.
+
+A unit measures its networks whole and with the complement cut away, how far subnetworks ended from where they end in
+isolation, and the barriers between those that differ in one thing. What was really trained is held against what was
+asked for, as in `pruning.invariants`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from escapedim.models.mlp import MLP
+from escapedim.pruning.invariants import all_zero, same_bits
+from escapedim.rewinding.alignment import aligned
+from escapedim.rewinding.lines import barriers
+from escapedim.rewinding.plan import Pair
+from escapedim.rewinding.source import Left
+from escapedim.rewinding.treatments import Begun, Round, Treatment
+from escapedim.specs import Spec
+from escapedim.training.descent import Job, State, descend
+from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.metrics import measure
+from escapedim.training.recipe import Recipe
+from escapedim.training.schedules import make_schedule
+from escapedim.training.units import Arrays, Context, Metrics, Outcome
+
+
+@dataclass(frozen=True)
+class RewindUnit:
+    """Treatments of one round, all from the same step and with the same clock, of some replicates.
+
+    `pairs` are treatments between which the barrier is measured, `replays` by replicate the key of the unit that has
+    weights of round 0 at other steps than those that were kept.
+    """
+
+    round: Round
+    recipe: Recipe
+    left: tuple[Left, ...]
+    treatments: tuple[Treatment, ...]
+    pairs: tuple[Pair, ...] = ()
+    replays: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def start(self) -> int:
+        """Step from which all of them go on."""
+        return self.treatments[0].start
+
+    @property
+    def replicates(self) -> tuple[int, ...]:
+        """Replicates of the prune run."""
+        return tuple(left.replicate for left in self.left)
+
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        clock = "-last-rate" if self.treatments[0].at_last_rate else ""
+        first, last = self.replicates[0], self.replicates[-1]
+        return f"round-{self.round.number:03d}-replicates-{first:04d}-{last:04d}-step-{self.start:09d}{clock}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The replays of round 0, where there are any."""
+        return tuple(dict.fromkeys(self.replays.values()))
+
+    @property
+    def planned_steps(self) -> int:
+        """Network steps."""
+        return len(self.members) * (self.recipe.steps - self.start)
+
+    @cached_property
+    def members(self) -> list[tuple[int, Treatment]]:
+        """Index of the replicate, and treatment, of each network."""
+        return [(at, treatment) for at in range(len(self.left)) for treatment in self.treatments]
+
+    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+        """Train the networks; keep their ends `(networks, parameters)`, in the order of `members`."""
+        points = self._points(earlier)
+        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self.members]
+        job = self._job(context, begun)
+        state = State.from_arrays(paused, context.device) if paused else job.begin()
+        state = descend(job, context.data, state, context.tick)
+        if state.step < self.recipe.steps:
+            return Outcome(state.arrays(), None)
+        cut = torch.from_numpy(np.stack([one.subnetwork for one in begun])).to(context.device)
+        alone = replace(state, params=torch.where(cut, state.params, 0))
+        started, ended = state.kept[job.start].numpy(), state.params.cpu().numpy()
+        metrics: Metrics = {
+            "whole": measure(job, context.task, context.data, state),
+            "alone": measure(job, context.task, context.data, alone),
+            "apart": self._apart(begun, ended),
+            "invariants": [
+                self._invariants(member, points[member[0]], *one)
+                for member, *one in zip(self.members, begun, started, ended, strict=True)
+            ],
+            "lines": self._lines(context, state),
+            **job.cost(state),
+        }
+        return Outcome({"params": ended}, metrics)
+
+    def _points(self, earlier: Mapping[str, Arrays]) -> list[dict[int, np.ndarray]]:
+        """Return weights of round 0 by step, of each replicate."""
+        return [{**self._replayed(left.replicate, earlier), **left.points} for left in self.left]
+
+    def _replayed(self, replicate: int, earlier: Mapping[str, Arrays]) -> dict[int, np.ndarray]:
+        if replicate not in self.replays:
+            return {}
+        arrays = earlier[self.replays[replicate]]
+        at = arrays["replicates"].tolist().index(replicate)
+        return {int(name.removeprefix("step")): rows[at] for name, rows in arrays.items() if name != "replicates"}
+
+    def _job(self, context: Context, begun: Sequence[Begun]) -> Job:
+        def stacked(rows: Sequence[np.ndarray]) -> Tensor:
+            return torch.from_numpy(np.stack(rows)).to(context.device)
+
+        there, frozen = stacked([one.there for one in begun]), stacked([one.frozen for one in begun])
+        return Job(
+            model=self.round.model,
+            loss=context.task.loss,
+            recipe=at_last_rate(self.recipe) if self.treatments[0].at_last_rate else self.recipe,
+            params=stacked([one.row for one in begun]),
+            mask=there,
+            order_seeds=[self.round.order(self.left[at].replicate, treatment) for at, treatment in self.members],
+            start=self.start,
+            frozen=frozen if bool(frozen.any()) else None,
+        )
+
+    def _apart(self, begun: Sequence[Begun], ended: np.ndarray) -> list[dict[str, float | None]]:
+        """Return how far each subnetwork ended from where it ends in isolation; None where that was not trained."""
+        places = {pair: index for index, pair in enumerate(self.members)}
+        prunable, found = self.round.prunable(), list[dict[str, float | None]]()
+        for index, (at, treatment) in enumerate(self.members):
+            isolated = places.get((at, treatment.alone))
+            inside = begun[index].subnetwork & prunable
+            found.append(
+                {"cosine": None, "distance": None}
+                if isolated is None
+                else apart(ended[index][inside], ended[isolated][inside])
+            )
+        return found
+
+    def _invariants(
+        self,
+        member: tuple[int, Treatment],
+        points: Mapping[int, np.ndarray],
+        begun: Begun,
+        started: np.ndarray,
+        ended: np.ndarray,
+    ) -> dict[str, bool]:
+        """Hold what was trained against the prune run's own arrays, and not against what was meant to be trained."""
+        left, treatment = self.left[member[0]], member[1]
+        inside, prunable = self.round.mask(left, treatment), self.round.prunable()
+        around = ~inside & begun.there
+        used = ((started != 0) | (ended != 0)) & prunable
+        expected = left.surviving if treatment.subnetwork != "dense" else int(prunable.sum())
+        return {
+            "survivors_equal_rewind_weights": same_bits(
+                started[inside], self.round.weights(left, points, treatment)[inside]
+            ),
+            "masked_weights_zero": treatment.rest != "masked"
+            or (all_zero(started[~inside]) and all_zero(ended[~inside])),
+            "density_exact": int((inside & prunable).sum()) == expected
+            and (treatment.rest != "masked" or int(used.sum()) == expected),
+            "complement_as_asked": same_bits(started[around], begun.row[around])
+            and (treatment.rest != "frozen" or same_bits(ended[around], points[self.start][around])),
+        }
+
+    def _lines(self, context: Context, state: State) -> list[dict[str, Any]]:
+        places = {pair: index for index, pair in enumerate(self.members)}
+        ends = [
+            [state.params[[places[at, pair[side]] for at in range(len(self.left))]] for side in (0, 1)]
+            for pair in self.pairs
+        ]
+        return [line(self.round.model, context, *sides) for sides in ends]
+
+
+def line(model: MLP, context: Context, first: Tensor, second: Tensor) -> dict[str, Any]:
+    """Return errors and barriers between rows `(pairs, parameters)`, before and after alignment, as strict JSON."""
+    x = context.data.train.x if len(context.task.train) else first.new_zeros(0, model.sizes[0])
+    found = barriers(model, context.task, context.data, first, second)
+    permuted = torch.stack([aligned(model, one, other, x) for one, other in zip(first, second, strict=True)])
+    again = barriers(model, context.task, context.data, first, permuted)
+    return {"errors": _json(found.errors), "barriers": _json(found.barriers), "aligned": _json(again.barriers)}
+
+
+def _json(values: np.ndarray) -> Any:
+    if values.ndim > 1:
+        return [_json(row) for row in values]
+    return [value if math.isfinite(value) else None for value in values.tolist()]
+
+
+def at_last_rate(recipe: Recipe) -> Recipe:
+    """Return the recipe at the learning rate of its last step."""
+    schedule = make_schedule(recipe.schedule, recipe.steps, recipe.steps_per_epoch)
+    return replace(recipe, lr=recipe.lr * schedule(recipe.steps - 1), schedule=Spec("constant", {}))
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
+    """Return the cosine between two vectors, and their distance over the norm of the other."""
+    left, right = one.astype(np.float64), other.astype(np.float64)
+    norms = float(np.linalg.norm(left)), float(np.linalg.norm(right))
+    if not all(norms) or not all(map(math.isfinite, norms)):
+        return {"cosine": None, "distance": None}
+    return {
+        "cosine": max(-1.0, min(1.0, float(left @ right) / math.prod(norms))),
+        "distance": float(np.linalg.norm(left - right)) / norms[1],
+    }
+
+
+@dataclass(frozen=True)
+class ReplayUnit:
+    """Round 0 of some replicates once more, to keep weights at steps at which the prune run kept none."""
+
+    model: MLP
+    recipe: Recipe
+    seed: int
+    keep: tuple[int, ...]
+    left: tuple[Left, ...]
+
+    @property
+    def replicates(self) -> tuple[int, ...]:
+        """Replicates of the prune run."""
+        return tuple(left.replicate for left in self.left)
+
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"replay-replicates-{self.left[0].replicate:04d}-{self.left[-1].replicate:04d}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    @property
+    def planned_steps(self) -> int:
+        """Network steps."""
+        return len(self.left) * self.recipe.steps
+
+    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+        """Train the dense networks as they were trained; say whether every point that was kept is met to the bit."""
+        known = tuple(step for step in self.left[0].points)
+        rows = [initial_row(self.model, self.recipe.dtype, self.seed, left.replicate) for left in self.left]
+        job = Job(
+            model=self.model,
+            loss=context.task.loss,
+            recipe=self.recipe,
+            params=torch.stack(rows).to(context.device),
+            mask=None,
+            order_seeds=[order_seed(self.model, self.seed, left.replicate, 0) for left in self.left],
+            keep=tuple(sorted({*self.keep, *known})),
+        )
+        state = State.from_arrays(paused, context.device) if paused else job.begin()
+        state = descend(job, context.data, state, context.tick)
+        if state.step < self.recipe.steps:
+            return Outcome(state.arrays(), None)
+        exact = [
+            all(same_bits(state.kept[step][at].numpy(), left.points[step]) for step in known)
+            for at, left in enumerate(self.left)
+        ]
+        arrays = {f"step{step}": state.kept[step].numpy() for step in self.keep}
+        arrays["replicates"] = np.array(self.replicates)
+        return Outcome(arrays, {"replay_exact": exact, **job.cost(state)})
+
+
+@dataclass(frozen=True)
+class RoundsUnit:
+    """Lines between the ends of successive rounds of one replicate `(rounds, parameters)`; nothing is trained."""
+
+    model: MLP
+    replicate: int
+    ends: np.ndarray
+
+    @property
+    def key(self) -> str:
+        """Name of its checkpoint."""
+        return f"rounds-replicate-{self.replicate:04d}"
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    @property
+    def planned_steps(self) -> int:
+        """None."""
+        return 0
+
+    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+        """Measure the lines from each round to the next."""
+        ends = torch.from_numpy(self.ends).to(context.device)
+        return Outcome({}, {"line": line(self.model, context, ends[:-1], ends[1:]), "net_steps": 0, "planned_steps": 0})
