@@ -83,12 +83,12 @@ def estimate(
 
 
 def together(estimates: Sequence[Estimate]) -> Estimate:
-    """Estimate runs that are done one after another in one start."""
+    """Estimate runs that are done one after another in one start; none take what starting takes."""
     return Estimate(
         networks=sum(part.networks for part in estimates),
         net_steps=sum(part.net_steps for part in estimates),
         seconds=START_S + sum(part.seconds - START_S for part in estimates),
-        memory_mb=max(part.memory_mb for part in estimates),
+        memory_mb=max((part.memory_mb for part in estimates), default=0.0),
     )
 
 

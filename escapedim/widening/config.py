@@ -154,10 +154,11 @@ class WidenConfig(EmbeddingConfig):
         odd = [name for name in ("lazy", "lr_per_width") if values.get(name) is True]
         if odd and max(ranks[name] for name in odd) > ranks.get("escape", -1):
             made["escape"] = False
-        asked = max(ranks.get(name, -1) for name in ("widths", *odd))
-        experiments = ("isolate", "complement", "restarts", "at")
-        if asked > max(ranks.get(name, -1) for name in experiments) and (odd or not _fits(values)):
-            made |= {"isolate": (), "complement": None, "restarts": None, "at": ()}
+        for name, none in _EXPERIMENTS.items():
+            others = ("widths", *odd, *(("isolate", "complement") if name == "at" else ()))
+            unasked = ranks.get(name, -1) < max(ranks.get(other, -1) for other in others)
+            if unasked and (odd or not _fits(name, {**values, **made})):
+                made[name] = none
         return made
 
     @model_validator(mode="after")
@@ -205,14 +206,20 @@ class WidenConfig(EmbeddingConfig):
         return tuple(width for width in (self.at or self.widths) if width > units)
 
 
-def _fits(values: Mapping[str, Any]) -> bool:
-    """Say whether the widths that were given have those of the task's own experiments."""
+_EXPERIMENTS: dict[str, Any] = {"isolate": (), "complement": None, "restarts": None, "at": ()}
+"""Settings by which a task has experiments of its own, and what leaves these out."""
+
+
+def _fits(name: str, values: Mapping[str, Any]) -> bool:
+    """Say whether the widths that were given have those that one of the task's own experiments needs."""
     try:
-        widths, needed = set(_widths(values["widths"])), set(_widths_or_none(values.get("at")))
-        needed |= {values[name] for name in ("complement", "restarts") if values.get(name) is not None}
+        widths, own = _widths(values["widths"]), _widths_or_none(values.get(name))
+        if name == "at":
+            narrow = [unit for one in ("isolate", "complement") for unit in _widths_or_none(values.get(one))[:1]]
+            return set(own) <= set(widths) and all(unit < width for unit in narrow for width in own)
+        return not own or (max(widths) > min(own) and (name == "isolate" or set(own) <= set(widths)))
     except (BadInput, ValueError, TypeError):
         return True  # the checks of the fields say what is wrong
-    return needed <= widths
 
 
 class WidenFromConfig(EmbeddingConfig):
