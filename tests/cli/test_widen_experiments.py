@@ -52,13 +52,13 @@ PHASES = ("width", "isolation", "complement", "escape", "transient", "halved")
 
 
 def signal_in(monkeypatch, phase: str) -> None:
-    """Let SIGTERM come in the third step of the stacks of a phase: the first one that has members stops."""
+    """Let SIGTERM come in a step of the stacks of a phase: the first one that has members stops."""
 
     def signalled(unit, context, *more, run):
         steps = itertools.count(1)
 
         def tick(members: int) -> bool:
-            if unit.key.startswith(phase) and next(steps) == 3:
+            if unit.key.startswith(phase) and next(steps) == 4:
                 signal.raise_signal(signal.SIGTERM)
             return context.tick(members)
 
