@@ -112,11 +112,13 @@ class MLPSurface:
         twin, sign = twins_of(units)
         for unit in range(1, twin.shape[1]):
             members = (twin[:, unit] >= 0).nonzero()[:, 0]
-            for output in range(self._model.sizes[-1]):
-                row = torch.zeros_like(flat)
+            first, flip = twin[members, unit], sign[members, unit].unsqueeze(1)
+            # Only what such units put out: shared by others of several outputs, the loss stays and its slope does not.
+            for own in (first, unit):
+                moved, row = units.outgoing[members, own], torch.zeros_like(flat)
                 outgoing = self._layout.views(row)["layer2.weight"]
-                outgoing[members, output, unit] = 1
-                outgoing[members, output, twin[members, unit]] = -sign[members, unit]
+                outgoing[members, :, unit] = moved
+                outgoing[members, :, first] = -flip * moved
                 yield row
 
     def _pre_activations(self, flat: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from escapedim.landscape import surface as surface_module
+from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.spectrum import spectrum
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from tests.landscape.networks import Unbiased, draw, surface
+from escapedim.widening.splits import split_unit
+from tests.landscape.networks import Unbiased, critical_point, draw, surface
 
 ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [Unbiased((3, 4, 1), "tanh"), Unbiased((2, 3, 2), "relu")]
 DEEP = [MLP((3, 4, 3, 2), "tanh"), Unbiased((3, 4, 3, 2), "relu")]
@@ -62,6 +65,26 @@ def test_the_line_of_equal_or_mirrored_units_is_flat(sign):
     assert (directions[0] == 0).all()
     for direction in directions[1].T:
         torch.testing.assert_close(on.loss(flat[1:] + 3 * direction), on.loss(flat[1:]), rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_at_a_critical_point_the_line_of_equal_units_has_no_curvature_and_hides_none(sign, outputs):
+    """Shared in other proportions output by output, the loss stays as it is and the point is critical no more."""
+    model, wide = MLP((3, 2, outputs), "tanh"), MLP((3, 3, outputs), "tanh")
+    point = critical_point(model, seed=5)
+    row = split_unit(model, point.flat, 1, torch.tensor([1]), 0.3)
+    views = Layout(wide.shapes).views(row)
+    for name, index in {"layer1.weight": (0, 2), "layer1.bias": (0, 2), "layer2.weight": (0, slice(None), 2)}.items():
+        views[name][index] *= sign
+    on = MLPSurface(wide, "squared", point.x, point.targets)
+    assert on.gradient(row).norm() < 1e-10
+    hessian, directions = on.hessian(row), on.symmetries(row)
+    assert (hessian @ directions).abs().max() < 1e-10
+    found, values = spectrum(hessian, directions, on.norm(on.gradient(row))), torch.linalg.eigvalsh(hessian[0])
+    assert (found.explained.item(), found.zero.item()) == (1, 0)
+    assert found.negative.item() == (values < -1e-9).sum()
+    assert found.smallest.item() == pytest.approx(values[0].item(), rel=1e-9)
 
 
 def test_a_sample_on_the_kink_of_a_unit_is_found():
