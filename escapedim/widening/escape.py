@@ -199,10 +199,11 @@ class EscapePlan:
     def describe(self, found: Found) -> list[Escape]:
         """Return an entry for each class of sources, once all stacks and the fresh members are finished."""
         narrow = [*found.members(self._width(self.narrow)).values()]
-        if not narrow or not found.done(self.units):
+        counted = [*found.members(self._width(self.wide)).values()] if FRESH not in self.arms else []
+        if not narrow or not (counted or FRESH in self.arms) or not found.done(self.units):
             return []
         arms = {name: found.rows(units) for name, units in self.arms.items()}
-        wide = arms[FRESH] if FRESH in arms else [*found.members(self._width(self.wide)).values()]
+        wide = arms.get(FRESH, counted)
         classes = Counter(member["source_ending"] for member in arms[WIDENED])
         return [
             self._entry(name, Arms.of(name, arms, found.task, narrow, wide), found.task)
