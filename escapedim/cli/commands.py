@@ -206,16 +206,28 @@ def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, t
             f"task: the tickets of {run.path} were trained on {origin.task}, found {config.task} or other data; "
             "leave --task out, and give the data that they were trained on."
         )
+    _check_source(run, config.source)
     for key in NetworkConfig.model_fields:
         expected, found = getattr(origin, key), getattr(config, key)
         if key not in _NOT_TAKEN and expected != found:
             raise BadInput(f"{key}: the tickets of {run.path} have {expected}, found {found}; leave it out.")
 
 
+def _check_source(run: FinishedRun, found: str) -> None:
+    """Refuse another name of the run than its own: identities of what starts from it would not tell two runs apart."""
+    if found != run.name:
+        raise BadInput(f"source: {run.path} is {run.name}, found {printable(found)}; leave it out.")
+
+
 _NOT_TAKEN = frozenset({"device", "jobs", "keep", "by", "embedding", "perturbation", "layer", "sources", "transient"})
 
 
 def _origin(run: FinishedRun) -> TrainConfig | WidenConfig:
+    if "source" in run.summary.config:
+        raise BadInput(
+            f"{run.path}: expected members that were trained from their draws, found those of widen --from; "
+            "name the run that they came from."
+        )
     found: TrainConfig | WidenConfig
     found = _configured(run, TrainConfig) if run.summary.kind == "train" else _configured(run, WidenConfig)
     if isinstance(found, WidenConfig) and (found.lazy or found.lr_per_width or not found.widths):
@@ -244,6 +256,7 @@ def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: Wid
             f"task: the members of {run.path} were trained on {origin.task}, found {config.task} or other data; "
             "leave --task out, and give the data that they were trained on."
         )
+    _check_source(run, config.source)
     for key in ("activation", "init", "hidden", "parametrization", "replicates"):
         expected, found = getattr(origin, key, None), getattr(config, key)
         if expected is not None and expected != found:

@@ -340,7 +340,17 @@ def _execute(
 
     flags = {key: value for key, value in given.items() if value is not None}
     chosen, base = (getattr(commands, name), None) if source is None else getattr(commands, name)(source)
+    if source is not None:
+        _check_apart(source, output["out"])
     execute(chosen, Given(flags, override or (), config, preset, base), Output(**output))
+
+
+def _check_apart(source: Path, out: Path) -> None:
+    """Refuse to put a summary in the place of that from which it starts: the same command could not continue then."""
+    from escapedim.errors import BadInput
+
+    if out.exists() and out.samefile(source):
+        raise BadInput(f"--out {out} is the summary that this run starts from; choose another --out.")
 
 
 TRACEBACK = "ESCAPEDIM_TRACEBACK"
