@@ -96,6 +96,19 @@ def test_more_replicates_continue_to_what_a_fresh_run_gives(cli: Cli, tmp_path, 
     assert extended == without_files(result_of(tmp_path / "fresh" / "widen.json"))
 
 
+def test_more_widths_continue_to_what_a_fresh_run_gives(cli: Cli, tmp_path, monkeypatch):
+    """With a larger width the fresh wide controls become its counted members."""
+    monkeypatch.setattr(execution, "render", lambda summary, console: None)
+    command = ("widen", *DIGITS, "--isolate", "2", "--transient", "10%", "--step-halving")
+    for widths in ("3", "3:4"):
+        ended = cli(*command, "--widths", widths)
+        assert ended.code == 0, ended.err
+    extended = without_files(result_of(tmp_path / "widen.json"))
+    assert cli(*command, "--widths", "3:4", "--out", "fresh/widen.json").code == 0
+    assert extended == without_files(result_of(tmp_path / "fresh" / "widen.json"))
+    assert extended["escape"][0]["controls"]["fresh_wide"]["of"] == 6
+
+
 def test_other_embeddings_by_several_units(cli: Cli, tmp_path):
     options = ("--task", "xor", "--widths", "2,3", "--steps", "50it", "--replicates", "4", "--jobs", "1")
     for embedding in ("split:alpha=0.3", "null:drawn=true", "zero-in"):

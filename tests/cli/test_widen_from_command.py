@@ -94,12 +94,34 @@ def test_with_no_failed_member_there_is_nothing_to_widen(cli: Cli, source):
     assert "There was no failed member to embed" in ended.out
 
 
+def test_what_widen_from_wrote_names_no_members_to_widen(cli: Cli, tmp_path, source):
+    options = ("--success", "train_accuracy>=1", "--jobs", "1")
+    command = ("widen", "--from", "runs/deep/summary.json", *options)
+    assert cli(*command).code == 0
+    ended = cli("widen", "--from", "widen.json", *options, "--out", "again.json")
+    assert (ended.code, ended.out) == (2, "")
+    assert "found those of widen --from; name the run that they came from" in ended.err
+    assert not (tmp_path / "again.json").exists()
+
+
+def test_another_number_of_further_steps_starts_from_the_same_members(cli: Cli, tmp_path, source):
+    losses = []
+    for steps in ("15it", "5it"):
+        options = ("--success", "train_accuracy>=1", "--steps", steps, "--jobs", "1", "--out", f"{steps}/widen.json")
+        ended = cli("widen", "--from", "runs/deep/summary.json", *options)
+        assert ended.code == 0, ended.err
+        (entry,) = result_of(tmp_path / steps / "widen.json")["escape"]
+        losses.append((entry["loss_before"], entry["loss_after"]))
+    assert losses[0][0] == losses[1][0] == result_of(source / "deep" / "summary.json")["train_loss"]
+    assert losses[0][1] != losses[1][1]
+
+
 def checkpoint_of(source: Path, name: str) -> Path:
     return next(iter(sorted((source / name).rglob("*.safetensors"))))
 
 
-def truncated(source: Path) -> None:
-    path = checkpoint_of(source, "train")
+def truncated(source: Path, name: str = "train") -> None:
+    path = checkpoint_of(source, name)
     path.write_bytes(path.read_bytes()[:-9])
 
 
@@ -162,6 +184,26 @@ REFUSED = {
     "alpha": (nothing, FROM, ("--embedding", "split:alpha=1.5"), "expected 0 < alpha < 1"),
     "isolation": (nothing, FROM, ("--isolate", "1"), "isolate"),
     "replicates": (nothing, FROM, ("--replicates", "50"), "have 5, found 50"),
+    "alpha that is no number": (
+        nothing,
+        FROM,
+        ("--embedding", "split:alpha=nan"),
+        "expected a number for 'alpha', found nan",
+    ),
+    "an embedding that is not there": (nothing, FROM, ("--embedding", "splitt"), "did you mean 'split'?"),
+    "null of relu": (nothing, "runs/deep/summary.json", ("--embedding", "null"), "incoming weights 0 is dead"),
+    "lazy": (nothing, FROM, ("--lazy",), "'lazy' is a setting of widen, this is widen --from"),
+    "no escape": (nothing, FROM, ("--no-escape",), "'escape' is a setting of widen, this is widen --from"),
+    "other hidden widths": (nothing, FROM, ("-o", "hidden=3"), "have (2,), found (3,); leave it out"),
+    "a source of another name": (nothing, FROM, ("-o", "source=abc"), "found abc; leave it out"),
+    "its own place": (nothing, FROM, ("--out", FROM), "is the summary that this run starts from"),
+    "a step too long": (nothing, FROM, ("--transient", "200%"), "transient: expected from 1 to 200,000 steps"),
+    "truncated checkpoint of a widen run": (
+        lambda source: truncated(source, "widen"),
+        "runs/widen/summary.json",
+        (),
+        "truncated, damaged or edited",
+    ),
 }
 
 
