@@ -44,7 +44,8 @@ class Choice(Protocol):
 class BySuccess:
     """From the `start`-th to before the `stop`-th member that succeeded (or failed), by replicate.
 
-    `stacks` are keys with their replicates. Diverged members are left out: they have no weights to go on from.
+    `stacks` are keys with their replicates, of which those below `CANDIDATES` count. Diverged members are left out:
+    they have no weights to go on from.
     """
 
     stacks: tuple[tuple[str, tuple[int, ...]], ...]
@@ -57,7 +58,8 @@ class BySuccess:
         arrays = [earlier[key] for key, _ in self.stacks]
         replicates = np.concatenate([np.array(numbers) for _, numbers in self.stacks])
         success, ending, loss = (np.concatenate([part[name] for part in arrays]) for name in _PER_MEMBER)
-        order = np.flatnonzero((success == self.success) & (ending != ENDINGS.index(Ending.DIVERGED)))
+        fit = (success == self.success) & (ending != ENDINGS.index(Ending.DIVERGED))
+        order = np.flatnonzero(fit & (replicates < CANDIDATES))  # whatever else is in the stack of the last of them
         order = order[np.argsort(replicates[order])][self.start : self.stop]
         rows = torch.cat([rows_of(model, part) for part in arrays])[torch.from_numpy(order)]
         return Chosen(
@@ -123,7 +125,7 @@ class Counted:
     @property
     def name(self) -> str:
         """See `Pool`: with more members others may be chosen."""
-        return f"of-{sum(len(unit.replicates) for unit in self._candidates):06d}"
+        return f"of-{sum(n < CANDIDATES for unit in self._candidates for n in unit.replicates):06d}"
 
     def part(self, start: int, stop: int) -> BySuccess:
         """See `Pool`."""

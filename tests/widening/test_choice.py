@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -48,6 +49,27 @@ def test_members_are_chosen_by_success_in_order_however_they_were_stacked(cut, s
         assert found.endings == [ENDED[n] for n in chosen]
         assert found.rows.dtype == torch.float64
         assert found.rows.tolist() == [[float(n)] * Layout(MODEL.shapes).size for n in chosen]
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=str)
+def test_only_the_first_members_are_candidates_however_they_were_stacked(monkeypatch, cut):
+    monkeypatch.setattr("escapedim.widening.choice.CANDIDATES", 5)
+    own = tuple(WidthUnit(units()[0].setting, tuple(part), pilots=False) for part in cut)
+    pool = Counted(own, 8, success=False)
+    earlier = {unit.key: arrays(list(unit.replicates)) for unit in own if unit.key in pool.needs}
+    assert pool.part(0, 8)(MODEL, earlier).replicates == [1, 2, 4]
+    assert pool.name == "of-000005"
+    assert pool.needs == tuple(unit.key for unit in own if min(unit.replicates) < 5)
+
+
+def test_choices_can_be_sent_to_another_process():
+    earlier, chosen = {"all": arrays(list(range(8)))}, BySuccess((("all", tuple(range(8))),), False, 1, 3)
+    handed = Given((4, 7), np.eye(2, 13), (Ending.STALLED, Ending.CHANNEL), (0.1, 0.2))
+    for choice in (chosen, handed):
+        sent = pickle.loads(pickle.dumps(choice))
+        found, again = choice(MODEL, earlier), sent(MODEL, earlier)
+        assert (found.replicates, found.endings, found.losses) == (again.replicates, again.endings, again.losses)
+        assert torch.equal(found.rows, again.rows)
 
 
 def test_rows_are_in_the_order_of_the_layout():
