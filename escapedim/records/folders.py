@@ -89,13 +89,15 @@ class RunPaths:
 
 
 def check_out(out: Path) -> None:
-    """Refuse to overwrite anything but a summary.
+    """Refuse to overwrite anything but a summary, and what is in a run folder: originals and checkpoints are there.
 
     Raises
     ------
     BadInput
-        `out` is a folder, a device, or a file that is not a complete summary of escapedim.
+        `out` is in a run folder, a folder, a device, or a file that is not a complete summary of escapedim.
     """
+    if RUNS in out.absolute().parent.parts:
+        raise BadInput(f"--out {out} is inside a run folder; choose another --out.")
     try:
         mode = out.stat().st_mode
         if stat.S_ISDIR(mode):

@@ -99,8 +99,8 @@ class Line(Model):
 
     `between` is `data orders` (copies of the ticket, or of the dense network at density 1), `ticket and dense` (both
     rewound to the same step) or `successive rounds` (ends of the prune run's tickets of `round` and the one before).
-    `errors` are means over replicates at `alphas`; `stable` is null where errors are losses. `aligned` are the barriers
-    once units are matched.
+    `errors` are means over replicates at `alphas`, and null where one diverged; `mean` is over those that did not.
+    `stable` is about data orders, and null where errors are losses. `aligned` are the barriers once units are matched.
     """
 
     between: str

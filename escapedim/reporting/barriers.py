@@ -15,6 +15,7 @@ from escapedim.reporting.table import Column, fitted
 _PLOT_ROWS = 9
 _PLOT_WIDTH = 100
 _MOST_SUCCESSIVE = 4
+_STABLE = {True: "yes", False: "no", None: shares.MISSING}
 _ORDERS, _DENSE, _SUCCESSIVE = "data orders", "ticket and dense", "successive rounds"
 
 
@@ -66,13 +67,13 @@ def _told(line: Line) -> str:
     estimate = numbers.estimate(line.barriers)
     if estimate.mean is None:
         return shares.MISSING
-    if line.stable is None:
+    if not _in_points(line):
         return numbers.mean_loss(estimate).replace(" ", TIE)
     return f"{numbers.accuracy(estimate)} points".replace(" ", TIE)
 
 
 def _table(lines: Sequence[Line]) -> list[Column | None]:
-    accuracy = any(line.stable is not None for line in lines)
+    accuracy = any(_in_points(line) for line in lines)
     unit = ", points" if accuracy else ""
     return [
         ("between", [_name(line) for line in lines]),
@@ -81,8 +82,13 @@ def _table(lines: Sequence[Line]) -> list[Column | None]:
         ("to step", [shares.MISSING if line.to is None else f"{line.to:,}" for line in lines]),
         (f"barrier{unit}", [_cell(line.barriers, accuracy) for line in lines]),
         ("aligned", [_cell(line.aligned, accuracy) for line in lines]),
-        ("stable", ["yes" if line.stable else "no" for line in lines]) if accuracy else None,
+        ("stable", [_STABLE[line.stable] for line in lines]) if accuracy else None,
     ]
+
+
+def _in_points(line: Line) -> bool:
+    """Say whether barriers are differences of shares of wrong samples."""
+    return line.error == "test error"
 
 
 def _name(line: Line) -> str:
@@ -112,7 +118,7 @@ def _plot(lines: Sequence[Line], width: int) -> list[str]:
     if not last:
         return []
     chosen = [line for line in last if (line.round, line.to) == (last[-1].round, last[-1].to)]
-    accuracy = any(line.stable is not None for line in chosen)
+    accuracy = any(_in_points(line) for line in chosen)
     series = [
         Series(_name(line), _points(line, accuracy), marker)
         for line, marker in zip(chosen, itertools.cycle(MARKERS), strict=False)

@@ -18,6 +18,7 @@ from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 
+LARGEST = 1e150  # squared distance of units: a network that is about to diverge may put out more, or no number; ours
 SAMPLES = 512  # training samples on which units are compared, at most; ours
 
 Named = Mapping[str, np.ndarray]
@@ -30,7 +31,11 @@ def aligned(model: MLP, reference: Tensor, row: Tensor, x: Tensor) -> Tensor:
     ----------
     x
         Samples `(samples, inputs)` on which outputs are compared; without any, weights alone decide.
+
+    A network that diverged, and one beside it, stays as it is: there is nothing to match.
     """
+    if not bool(torch.isfinite(reference).all() and torch.isfinite(row).all()):
+        return row.clone()
     layout = Layout(model.shapes)
     samples = x[:SAMPLES].double().cpu()
     one, other = (_named(layout, flat) for flat in (reference, row))
@@ -73,7 +78,8 @@ def _matching(by_output: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
     """Return for each unit of the reference the unit that is matched to it; both distances count alike."""
     from scipy.optimize import linear_sum_assignment
 
-    cost = sum(distances / (distances.mean() or 1.0) for distances in (by_output, by_weight))
+    finite = (np.nan_to_num(distances).clip(max=LARGEST) for distances in (by_output, by_weight))
+    cost = sum(distances / (distances.mean() or 1.0) for distances in finite)
     return np.asarray(linear_sum_assignment(cost)[1])
 
 

@@ -214,8 +214,9 @@ class Found:
         errors = np.array([row for one in lines for row in one["errors"]], dtype=np.float64)
         barriers: list[float | None] = [value for one in lines for value in one["barriers"]]
         aligned: list[float | None] = [value for one in lines for value in one["aligned"]]
-        mean = _mean(barriers)
-        judged = has_accuracy(self.work.task) and mean is not None
+        known = [value for value in barriers if value is not None]
+        mean = float(np.mean(known)) if known else None
+        judged = between == "data orders" and has_accuracy(self.work.task)
         return Line(
             between=between,
             round=number,
@@ -226,10 +227,10 @@ class Found:
             errors=[None if np.isnan(value) else float(value) for value in errors.mean(0)],
             barriers=barriers,
             mean=mean,
-            standard_error=None if mean is None else standard_error([one for one in barriers if one is not None]),
+            standard_error=standard_error(known),
             stable=bool(mean < STABLE_BELOW) if judged and mean is not None else None,
             aligned=aligned,
-            aligned_mean=_mean(aligned),
+            aligned_mean=float(np.mean(rest)) if (rest := [one for one in aligned if one is not None]) else None,
         )
 
 

@@ -30,7 +30,7 @@ from escapedim.widening.findings import Found, Judge, Member, landings
 from escapedim.widening.names import EMBEDDINGS
 from escapedim.widening.shares import paired, share
 from escapedim.widening.sources import FAILED, Sources, along_the_steepest, noise, opened, sources
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts
+from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts, loss_name
 
 LEFT = 1e-4  # of its loss: a member whose loss differs by more has left its source; ours
 
@@ -167,15 +167,15 @@ def _spread(values: Sequence[float]) -> Spread | None:
     return Spread(min=min(values), median=float(np.median(values)), max=max(values)) if values else None
 
 
-def _loss(member: Member) -> float | None:
+def _loss(member: Member, task: Task) -> float | None:
     """Return where a member came to: the loss at the end of a channel, that of its ending, or what was measured."""
-    level = member["level"]
-    measured: float | None = member["train_loss"] if "train_loss" in member else member["test_loss"]
-    return measured if level is None else float(level)
+    level, measured = member["level"], member[loss_name(task)]
+    found: float | None = measured if level is None else level
+    return found
 
 
-def _left(member: Member) -> bool:
-    before, after = member["source_loss"], _loss(member)
+def _left(member: Member, task: Task) -> bool:
+    before, after = member["source_loss"], _loss(member, task)
     return after is not None and abs(after - before) > LEFT * abs(before)
 
 
@@ -235,7 +235,7 @@ class EscapePlan:
             negative_directions=_spread(negative),
             lambda_min=min(smallest, default=None),
             opened_gradient=max(gradient, default=None),
-            escaped=share([_left(member) for member in widened]) if certified else None,
+            escaped=share([_left(member, task) for member in widened]) if certified else None,
             reached_global=share(arms.judge.all(widened)),
             landings=landings(widened),
             controls=Controls(
@@ -246,8 +246,8 @@ class EscapePlan:
             against_noise=paired(arms.judge.all(widened), arms.judge.all(arms.noise_only)),
             replicates=[member["source"] for member in widened],
             loss_before=[member["source_loss"] for member in widened],
-            loss_after=[_loss(member) for member in widened],
-            loss_noise_only=[_loss(member) for member in arms.noise_only],
+            loss_after=[_loss(member, task) for member in widened],
+            loss_noise_only=[_loss(member, task) for member in arms.noise_only],
             critical=not self._why_not_critical() if certified else None,
             reason=self._reason(certified, task),
         )

@@ -232,3 +232,24 @@ def test_what_cannot_be_rewound_is_refused_in_a_sentence_and_left_as_it_is(cli: 
     assert ended.err.count("\n") == 1
     assert message in ended.err
     assert contents(tmp_path) == before
+
+
+def test_networks_that_diverged_are_results(cli: Cli, tmp_path):
+    steep = ("--hidden", "8", "--rounds", "1", "--steps", "60it", "--replicates", "3", "--jobs", "1")
+    assert cli("prune", *steep, "--optimizer", "sgd", "--lr", "1e3").code == 0
+    ended = cli("rewind", "--jobs", "1")
+    assert ended.code == 0, ended.err
+    result = result_of(tmp_path / "rewind.json")
+    assert any(None in entry["arm"]["test_accuracy"] for entry in result["modes"])
+    assert any(None in line["barriers"] for line in result["instability"])
+    for line in result["instability"]:
+        known = [value for value in line["barriers"] if value is not None]
+        assert line["mean"] == (pytest.approx(np.mean(known)) if known else None)
+
+
+def test_the_originals_of_a_run_are_not_overwritten(cli: Cli, source):
+    (original,) = (source / "plain").glob("escapedim-runs/*/lottery.json")
+    before = original.read_bytes()
+    ended = cli("rewind", FROM, "--jobs", "1", "--out", str(original))
+    assert (ended.code, original.read_bytes()) == (2, before)
+    assert "is inside a run folder" in ended.err

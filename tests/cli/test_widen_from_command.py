@@ -75,17 +75,25 @@ def test_by_several_units_and_another_hidden_layer(cli: Cli, tmp_path, source):
     assert (transient["width"], transient["by"], transient["steps"]) == (3, 2, 5)
 
 
-def test_it_continues_and_finds_everything_done(cli: Cli, tmp_path, source, monkeypatch):
-    command = ("widen", "--from", "runs/deep/summary.json", "--success", "train_accuracy>=1", "--jobs", "1")
+def test_it_continues_however_often_it_is_stopped_and_finds_everything_done(cli: Cli, tmp_path, source, monkeypatch):
+    options = ("--success", "train_accuracy>=1", "--transient", "5it", "--jobs", "1")
+    command = ("widen", "--from", "runs/deep/summary.json", *options)
     assert cli(*command, "--out", "untouched.json").code == 0
-    with monkeypatch.context() as patched:
-        signal_at_step(patched, 20)
-        assert cli(*command, "--out", "x/widen.json").code == 143
-    assert cli(*command, "--out", "x/widen.json").code == 0
+    codes, paused = [143], set()
+    while codes[-1] == 143 and len(codes) < 30:
+        codes.append(stopped_at_step(monkeypatch, 20, cli, *command, "--out", "x/widen.json"))
+        paused |= {path.name.split("-")[0] for path in tmp_path.glob("x/escapedim-runs/*/checkpoints/*paused*")}
+    assert (codes[-1], paused) == (0, {"escape", "transient"})
     assert result_of(tmp_path / "x/widen.json") == result_of(tmp_path / "untouched.json")
     steps = json.loads((tmp_path / "x/widen.json").read_text())["cost"]["net_steps"]
     assert cli(*command, "--out", "x/widen.json").code == 0
     assert json.loads((tmp_path / "x/widen.json").read_text())["cost"]["net_steps"] == steps
+
+
+def stopped_at_step(monkeypatch: pytest.MonkeyPatch, step: int, cli: Cli, *command: str) -> int:
+    with monkeypatch.context() as patched:
+        signal_at_step(patched, step)
+        return cli(*command).code
 
 
 def test_with_no_failed_member_there_is_nothing_to_widen(cli: Cli, source):
@@ -167,8 +175,13 @@ FROM = "runs/train/summary.json"
 REFUSED = {
     "truncated checkpoint": (truncated, FROM, (), "truncated, damaged or edited"),
     "flipped bit": (flipped, FROM, (), "truncated, damaged or edited"),
-    "missing checkpoint": (missing, FROM, (), "safetensors"),
-    "missing run folder": (folder_gone, FROM, (), "safetensors"),
+    "missing checkpoint": (missing, FROM, (), "replicates-000000-000004.safetensors is missing; repeat the command"),
+    "missing run folder": (
+        folder_gone,
+        FROM,
+        (),
+        "replicates-000000-000004.safetensors is missing; repeat the command",
+    ),
     "running": (running, FROM, (), "expected a finished run, found one that is running"),
     "another version": (another_version, FROM, (), "was written by escapedim 0.0.9, this is"),
     "no JSON": (no_json, FROM, (), "not a complete JSON file"),
@@ -180,9 +193,9 @@ REFUSED = {
     "widths that are not there": (nothing, "runs/widen/summary.json", ("--widths", "9"), "no members of width 9"),
     "another activation": (nothing, "runs/deep/summary.json", ("--activation", "tanh"), "have relu, found tanh"),
     "a layer that is not there": (nothing, "runs/deep/summary.json", ("--layer", "3"), "from 1 to 2, found 3"),
-    "no unit": (nothing, FROM, ("--by", "0"), "by"),
+    "no unit": (nothing, FROM, ("--by", "0"), "by: expected a whole number from 1 to 1000"),
     "alpha": (nothing, FROM, ("--embedding", "split:alpha=1.5"), "expected 0 < alpha < 1"),
-    "isolation": (nothing, FROM, ("--isolate", "1"), "isolate"),
+    "isolation": (nothing, FROM, ("--isolate", "1"), "'isolate' is a setting of widen, this is widen --from"),
     "replicates": (nothing, FROM, ("--replicates", "50"), "have 5, found 50"),
     "alpha that is no number": (
         nothing,

@@ -126,3 +126,9 @@ def test_check_out_refuses_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BadInput, match="is not a regular file; choose another --out"):
         check_out(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("name", ["lottery.json", "another.json", "checkpoints/x.json"])
+def test_nothing_is_written_into_a_run_folder(tmp_path, name):
+    with pytest.raises(BadInput, match="is inside a run folder; choose another --out"):
+        check_out(tmp_path / "escapedim-runs" / "lottery-0123456789abcdef" / name)

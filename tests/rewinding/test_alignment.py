@@ -84,3 +84,13 @@ def test_a_permuted_solution_has_a_barrier_before_alignment_and_none_after():
     assert before.errors[0, 0] == before.errors[0, -1]
     assert before.barriers[0] > 0.1
     assert barriers(problem.model, problem.task, problem.data, row, after).barriers.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e200])
+def test_a_network_that_diverged_is_left_as_it_is_or_at_least_permuted(value):
+    model, x = MODELS[1], torch.randn(9, 3, dtype=torch.float64)
+    one, other = drawn(model, 3), drawn(model, 4)
+    other[2] = value
+    found = aligned(model, one, other, x)
+    assert len(found) == len(other)
+    assert torch.equal(found.nan_to_num(7).sort().values, other.nan_to_num(7).sort().values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.specs import parse_spec
-from escapedim.tasks.base import Criterion
+from escapedim.tasks.base import Criterion, Split
 from escapedim.widening.choice import BySuccess, rows_of
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.experiment import widen_experiment
@@ -262,6 +263,31 @@ def test_endings_decide_where_they_are_certified_and_a_global_minimum_is_known()
     ):
         judge = Judge.of(task, certified)
         assert (judge.by, judge.all(members)) == (by, reached)
+
+
+def test_without_a_training_set_losses_are_those_of_the_test():
+    def stream(seeds: Sequence[int], step: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        draws = np.stack([np.random.default_rng((seed, step)).normal(size=(batch, 4)) for seed in seeds])
+        return draws, np.sin(draws[:, :, :3])
+
+    none = Split(np.zeros((0, 4)), np.zeros((0, 3)))
+    hopeless = Criterion("test_loss", "<=", 1e-9)
+    task = replace(toy("squared").task, train=none, validation=none, stream=stream, criterion=hopeless)
+    own = config(**{**DESCENT, "optimizer": "sgd", "batch_size": 8, "widths": (2,), "replicates": 3, "steps": "20it"})
+    found = ran(widen_experiment(own, task), task)
+    (entry,) = found.result.escape
+    before = found.arrays["width-000002-members-000000-000002"]
+    stages = {
+        "loss_before": before,
+        "loss_after": found.arrays[arm(found, "widened").key],
+        "loss_noise_only": found.arrays[arm(found, "noise-only").key],
+    }
+    x, y = torch.from_numpy(task.test.x), torch.from_numpy(task.test.y)
+    for name, arrays in stages.items():
+        sizes = (4, arrays["layer1.weight"].shape[1], 3)
+        parts = [arrays[part].reshape(3, -1) for part in MLP(sizes, "tanh").shapes]
+        nets = [network(sizes, own.activation, torch.from_numpy(row)) for row in np.concatenate(parts, 1)]
+        assert getattr(entry, name) == pytest.approx([LOSSES["squared"](net(x), y).item() for net in nets])
 
 
 def test_each_class_of_sources_has_an_entry_of_its_own():

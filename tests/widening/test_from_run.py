@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -227,6 +227,19 @@ def test_the_experiment_says_how_many_are_widened_by_the_criterion_that_was_aske
         "train_loss<=1e-9": "3 failed networks, widened",
         "train_loss<=1000": "0 failed networks, widened",
     }
+
+
+def test_without_a_training_set_sources_have_the_loss_of_the_test():
+    online = replace(DEEP.task, stream=lambda seeds, step, batch: (np.zeros(()), np.zeros(())))
+    found = finished_members(trained((0, 1)), {(5, 3): DEEP.model}, 30)[(5, 3)]
+    measured = [
+        {**one, "train_loss": None, "test_loss": loss} for one, loss in zip(found.measured, (2, 3), strict=True)
+    ]
+    networks = {(5, 3): replace(found, measured=measured)}
+    experiment = widen_from_experiment(config((5, 3), success="test_loss<=2.5"), online, networks)
+    begin = next(unit for unit in experiment.units if "-widened-" in unit.key).begin
+    chosen = begin.choice(DEEP.model, {})
+    assert (chosen.replicates, chosen.losses) == ([1], [3])
 
 
 def test_networks_of_a_widen_run_have_an_entry_each():

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from escapedim.landscape.vocabulary import Ending
+from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.tasks import erf_channel
 from escapedim.training.certification import make_surface
 from escapedim.widening.choice import Chosen
 from escapedim.widening.sources import FAILED, Sources, along_the_steepest, noise, opened, sources
-from tests.landscape.networks import ErfBed, Unbiased, limit_losses
+from tests.landscape.networks import ErfBed, limit_losses
 from tests.landscape.test_channels import ON_THE_WAY
 
 from .runs import THREE, student_gradient, student_hessian, student_loss
@@ -56,7 +57,7 @@ def chosen(flat: Tensor, *endings: Ending, losses: list[float] | None = None) ->
     return Chosen(list(range(len(flat))), flat, list(endings), losses or [7.0] * len(flat))
 
 
-def steepest_eigenvalues(w: np.ndarray) -> tuple[int, float, np.ndarray]:
+def curvature(w: np.ndarray) -> tuple[int, float, np.ndarray]:
     values, vectors = np.linalg.eigh(student_hessian(w))
     return int((values < -GAP).sum()), float(values[0]), vectors[:, 0]
 
@@ -100,7 +101,7 @@ def test_what_cannot_be_certified_again_is_a_failed_member():
 
 def test_without_a_surface_nothing_is_certified():
     online = replace(THREE, loss="squared", stream=lambda seeds, step, batch: (np.zeros(()), np.zeros(())))
-    model = Unbiased((3, 2, 1), "tanh")
+    model = MLP((3, 2, 1), "tanh", bias=False)
     given = torch.ones(2, 9, dtype=torch.float64)
     found = sources(model, chosen(given, Ending.BAD_MINIMUM, Ending.SADDLE), online)
     assert found.classes == [FAILED] * 2
@@ -117,16 +118,16 @@ def test_a_saddle_has_its_negative_directions(unit):
     w = split(minimum(), unit)
     found = sources(WIDE, chosen(rows(w), Ending.SADDLE), THREE)
     assert found.classes == ["saddle"]
-    assert found.negative == [steepest_eigenvalues(w)[0]]
+    assert found.negative == [curvature(w)[0]]
     assert found.negative[0] > 0
     assert found.losses == [pytest.approx(student_loss(minimum()), rel=1e-12)]
 
 
 def test_the_loss_of_a_channel_is_that_at_infinity():
     bed = ErfBed()
-    settled = bed.descend(torch.tensor(ON_THE_WAY, dtype=torch.float64), steps=5000, rate=0.1)
+    settled = bed.descend(torch.tensor(ON_THE_WAY, dtype=torch.float64), steps=3000, rate=0.1)
     given = chosen(settled, Ending.CHANNEL, Ending.CHANNEL)
-    found = sources(Unbiased((1, 2, 1), "erf", bias=False), given, erf_channel.load())
+    found = sources(MLP((1, 2, 1), "erf", bias=False), given, erf_channel.load())
     assert found.classes == ["channel"] * 2
     assert found.losses == pytest.approx(limit_losses(), rel=1e-6)
     assert torch.equal(found.rows, settled)  # there is no critical point to polish them to
@@ -140,7 +141,7 @@ def test_what_opened_is_what_the_wide_network_has_beyond_its_source():
     w, off = split(minimum(), 1), split(minimum() + 0.1, 0)
     surface = make_surface(WIDE, THREE)
     wide = rows(w, off, w, w)
-    count, least, _ = steepest_eigenvalues(w)
+    count, least, _ = curvature(w)
     found = opened(surface, wide, made(wide, ["saddle", FAILED, "saddle", "saddle"], [0, None, 1, count + 1]), True)
     assert count >= 1
     assert found.negative == [count, None, count - 1, 0]
@@ -186,7 +187,7 @@ def test_the_steepest_direction_is_an_eigenvector_of_either_sign():
     w = split(minimum(), 0)
     flat = rows(*[w] * 12)
     moved = along_the_steepest(make_surface(WIDE, THREE), flat, 0.02, list(range(12))).numpy()
-    _, _, steepest = steepest_eigenvalues(w)
+    _, _, steepest = curvature(w)
     along = moved @ steepest
     assert np.abs(along) == pytest.approx(0.02 * np.linalg.norm(w), rel=1e-6)
     assert np.linalg.norm(moved, axis=1) == pytest.approx(0.02 * np.linalg.norm(w), rel=1e-9)
