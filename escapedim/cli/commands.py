@@ -22,7 +22,7 @@ from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
 from escapedim.records.results import LotteryResult
 from escapedim.records.strict_json import printable
-from escapedim.rewinding.config import RewindConfig
+from escapedim.rewinding.config import RewindConfig, decays
 from escapedim.rewinding.experiment import rewind_experiment
 from escapedim.rewinding.names import COMPLEMENTS
 from escapedim.rewinding.source import Source
@@ -179,7 +179,8 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
     base = {key: value for key, value in run.summary.config.items() if key in NetworkConfig.model_fields}
     base = {key: value for key, value in base.items() if key not in _NOT_TAKEN}
     base |= {"source": run.name, "round": sorted({max(1, last // 2), last}), "to": [origin.rewind_to, "10%"]}
-    base["complement"] = list(COMPLEMENTS)  # by which a task means what widen measures
+    # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
+    base["complement"] = [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]
 
     @cache
     def source(model: MLP) -> Source:
@@ -207,6 +208,8 @@ def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, t
             "leave --task out, and give the data that they were trained on."
         )
     _check_source(run, config.source)
+    if config.keep:
+        raise BadInput(f"keep: rewind keeps the ends of its networks, found {','.join(config.keep)}; leave it out.")
     for key in NetworkConfig.model_fields:
         expected, found = getattr(origin, key), getattr(config, key)
         if key not in _NOT_TAKEN and expected != found:

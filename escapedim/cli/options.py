@@ -123,7 +123,7 @@ Complement = Annotated[
     ),
 ]
 Tickets = Annotated[int | None, typer.Option(help="Winners, and losers, at most.", rich_help_panel=_BESIDE)]
-Draws = Annotated[int | None, typer.Option(help="Surroundings, and retests, of each ticket.", rich_help_panel=_BESIDE)]
+Draws = Annotated[int | None, typer.Option(help="Fresh surroundings of each ticket (widen: retests too).", rich_help_panel=_BESIDE)]
 At = Annotated[
     str | None,
     typer.Option(metavar="WIDTHS", help="Where isolation and complement are measured.", rich_help_panel=_BESIDE),

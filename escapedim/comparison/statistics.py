@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,19 @@ def paired_difference(left: Sequence[float], right: Sequence[float]) -> PairedDi
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, freedom))
     return PairedDifference(mean, error, (mean - half, mean + half), p)
+
+
+def paired_shares(left: Sequence[float], right: Sequence[float]) -> PairedDifference:
+    """Paired difference of shares between 0 and 1, with its interval inside -1 and 1 (at least one pair).
+
+    Where all pairs differ by the same, how many of them would not is unknown: the interval is Wilson's of none of them.
+    """
+    found = paired_difference(left, right)
+    if found.interval is None:
+        rare = wilson(0, len(left))
+        assert rare is not None, "there is at least one pair"
+        return replace(found, interval=(max(-1.0, found.mean - rare[1]), min(1.0, found.mean + rare[1])))
+    return replace(found, interval=(max(-1.0, found.interval[0]), min(1.0, found.interval[1])))
 
 
 def standard_error(values: Sequence[float]) -> float | None:

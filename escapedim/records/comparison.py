@@ -1,6 +1,6 @@
 """What `escapedim compare` found: the pydantic models of its result.
 
-`sources` are the results that were compared, whole, so that a report and every figure can be made of compare.json alone.
+`sources` are the results that were compared, whole, so that a report and every figure need compare.json alone.
 A directional row has two p-values, one for each explanation's prediction, and `direction` is the prediction that is not
 rejected when the other is. A descriptive row has an estimate and its interval, and no part in the verdict.
 """

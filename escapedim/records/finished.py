@@ -63,7 +63,10 @@ class FinishedRun:
 
     def _checkpoint(self, key: str, expected: str) -> tuple[Arrays, dict[str, Any]]:
         path = self._folder / "checkpoints" / f"{key}.safetensors"
-        arrays, metadata = checkpoint.read(path, expected)
+        try:
+            arrays, metadata = checkpoint.read(path, expected)
+        except BadInput as error:
+            raise BadInput(str(error).replace("the command", f"the command that wrote {self.path}")) from None
         if metadata.get("run") != self.summary.id or metadata.get("key") != key:
             raise BadInput(f"the checkpoint {path} belongs to another run; {checkpoint.REMEDY}.")
         return arrays, metadata["metrics"]

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from escapedim.records.experiments import Estimated
+from escapedim.records.experiments import Estimated, Paired
 from escapedim.records.parts import Accuracies, Arm, Count, Interval, Model, PerReplicate, Rate
 
 
 class Kept(Model):
-    """Subnetwork equal to the weights it was rewound to, 0 outside where masked, exact counts, complement as asked."""
+    """Subnetwork equal to the weights it was rewound to, 0 outside where masked, exact counts, all else as asked."""
 
     survivors_equal_rewind_weights: bool
     masked_weights_zero: bool
     density_exact: bool
     complement_as_asked: bool
+    data_order_as_asked: bool
 
 
 class Difference(Model):
-    """Mean of paired differences over replicates, with its standard error, t interval and two-sided p-value."""
+    """Mean of paired differences over replicates, with its standard error, t interval and two-sided p-value.
+
+    Where all pairs of shares differ by the same, the interval is that of a share of pairs none of which differs.
+    """
 
     difference: float
     standard_error: float | None = None
@@ -35,7 +39,7 @@ class Retrained(Model):
 
     `to` is the step to which it rewinds, `steps` are those that were trained. `same_as` names a mode of the same round
     and point that is the same training. `against_dense` is in accuracy against round 0 of the prune run, and
-    `equals_run` says whether all numbers are those of the prune run's own ticket arm: null for another training.
+    `equals_run` says whether all numbers are those of the prune run's own arm: null for another training.
     """
 
     round: Count
@@ -57,7 +61,9 @@ class Surrounded(Model):
     """A subnetwork in one complement: trained with it (`whole`), and then with the complement cut away (`alone`).
 
     Rates of success are over replicates, which are clusters of `networks`. `cosine` and `distance` say how far the
-    subnetwork's weights ended from where they end in isolation (distance over the norm of the latter).
+    subnetwork's weights ended from where they end in isolation (distance over the norm of the latter). Of `winners`,
+    the replicates whose subnetwork succeeds in isolation, `whole_of_winners` and `alone_of_winners` still do here;
+    `against_isolation` pairs isolation (first) with the whole network of the first draw (second) over all replicates.
     """
 
     networks: Count
@@ -67,12 +73,16 @@ class Surrounded(Model):
     alone_success: list[Rate]
     whole_accuracy: Accuracies | None = None
     alone_accuracy: Accuracies | None = None
+    winners: Count
+    whole_of_winners: Estimated
+    alone_of_winners: Estimated
+    against_isolation: Paired
     cosine: PerReplicate
     distance: PerReplicate
 
 
 class Against(Model):
-    """The ticket minus a losing subnetwork of the same density in the same complement, paired over replicates."""
+    """The ticket minus a control subnetwork of the same density in the same complement, paired over replicates."""
 
     control: str
     whole: Difference
@@ -97,8 +107,9 @@ class Surroundings(Model):
 class Line(Model):
     """Barriers between two networks of each replicate.
 
-    `between` is `data orders` (copies of the ticket, or of the dense network at density 1), `ticket and dense` (both
-    rewound to the same step) or `successive rounds` (ends of the prune run's tickets of `round` and the one before).
+    `between` is `data orders` (copies of the ticket), `dense data orders` (of the dense network, trained from the same
+    step), `ticket and dense` (both rewound to it) or `successive rounds` (ends of the prune run's tickets of
+    `round` and the one before, where nothing is trained and `invariants` is null).
     `errors` are means over replicates at `alphas`, and null where one diverged; `mean` is over those that did not.
     `stable` is about data orders, and null where errors are losses. `aligned` are the barriers once units are matched.
     """
@@ -116,6 +127,7 @@ class Line(Model):
     stable: bool | None
     aligned: PerReplicate
     aligned_mean: float | None
+    invariants: Kept | None = None
 
     @model_validator(mode="after")
     def _lists_agree(self) -> Line:
@@ -142,6 +154,7 @@ class RewindResult(Model):
         named = [
             *((f"round {one.round}, {one.mode} to {one.to}", one.invariants) for one in self.modes),
             *((f"round {one.round}, complement {one.complement}", one.invariants) for one in self.complements),
+            *((f"round {one.round}, {one.between}", one.invariants) for one in self.instability if one.invariants),
         ]
         broken = [f"{where}: {name}" for where, invariants in named for name, holds in invariants if not holds]
         return broken + (["replay: weights of round 0"] if self.replay_exact is False else [])

@@ -15,8 +15,10 @@ from escapedim.reporting.table import Column, fitted
 _PLOT_ROWS = 9
 _PLOT_WIDTH = 100
 _MOST_SUCCESSIVE = 4
+_NO_ORDERS = "There are no copies under two orders of the data: a full batch has one order only."
 _STABLE = {True: "yes", False: "no", None: shares.MISSING}
-_ORDERS, _DENSE, _SUCCESSIVE = "data orders", "ticket and dense", "successive rounds"
+_ORDERS, _SUCCESSIVE = "data orders", "successive rounds"
+_NAMES = {_ORDERS: "orders, ticket", "dense data orders": "orders, dense"}
 
 
 def section(lines: Sequence[Line], width: int) -> Section:
@@ -39,7 +41,7 @@ def _shown(lines: Sequence[Line]) -> list[Line]:
 
 
 def _sentence(lines: Sequence[Line]) -> str:
-    tickets = [line for line in lines if line.between == _ORDERS and line.density < 1]
+    tickets = [line for line in lines if line.between == _ORDERS]
     if not tickets:
         line = max(lines, key=lambda one: one.mean or 0.0)
         return f"the highest barrier, between {line.between} at round{TIE}{line.round}, is {_told(line)}."
@@ -92,9 +94,7 @@ def _in_points(line: Line) -> bool:
 
 
 def _name(line: Line) -> str:
-    if line.between == _ORDERS:
-        return f"orders, {'dense' if line.density == 1 else 'ticket'}"
-    return line.between
+    return _NAMES.get(line.between, line.between)
 
 
 def _cell(barriers: Sequence[float | None], accuracy: bool) -> str:
@@ -107,10 +107,19 @@ def _notes(lines: Sequence[Line], hidden: int) -> str:
         f"Barrier: the highest {lines[0].error} on the line between two networks, over the mean of its ends "
         f"({len(lines[0].alphas)} points, Frankle et al. 2020), mean ± standard error over replicates.",
         "Aligned: once the units of one are matched to those of the other.",
-        "Successive rounds: the ends of the prune run's tickets, each trained on its own order of the data.",
+        "Orders, dense: the whole network, trained from the same step." if _has_orders(lines) else _NO_ORDERS,
+        "Successive rounds: the ends of the prune run's tickets, each trained on its own order of the data."
+        if _has_orders(lines)
+        else "Successive rounds: the ends of the prune run's tickets.",
         shares.more(hidden, "entries"),
     ]
     return " ".join(text for text in texts if text)
+
+
+def _has_orders(lines: Sequence[Line]) -> bool:
+    """Say whether copies were trained under two orders; full batches have one only."""
+    trained = [line for line in lines if line.to is not None]
+    return not trained or any(line.between == _ORDERS for line in trained)
 
 
 def _plot(lines: Sequence[Line], width: int) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
-from escapedim.records.rewinding import RewindResult
+from escapedim.records.rewinding import Retrained, RewindResult
 from escapedim.records.summary import Summary
 from escapedim.reporting import barriers, modes, numbers, settings, surroundings
 from escapedim.reporting.numbers import TIE
@@ -27,7 +29,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         barriers.section(result.instability, width) if result.instability else None,
     ]
     found = [section for section in sections if section is not None]
-    sentences = [block(prose(section.sentence, width), "bold") for section in found[:1]]
+    sentences = [block(prose(_capital(section.sentence), width), "bold") for section in found[:1]]
     return [
         block(_heading(summary, width)),
         block(_alarm(result, width), "bold red"),
@@ -53,8 +55,14 @@ def _heading(summary: Summary, width: int) -> list[str]:
 
 
 def _done(result: object) -> str:
-    done = sorted({entry.round for entry in result.modes}) if isinstance(result, RewindResult) else []
+    done = _done_rounds(result) if isinstance(result, RewindResult) else []
     return f"after {numbers.rounds(done)}" if done else "before the end of the first round"
+
+
+def _done_rounds(result: RewindResult) -> list[int]:
+    """Return the rounds of which something was trained."""
+    modes, surrounded = {entry.round for entry in result.modes}, {entry.round for entry in result.complements}
+    return sorted(modes | surrounded | {line.round for line in result.instability if line.to is not None})
 
 
 def _alarm(result: RewindResult, width: int) -> list[str]:
@@ -65,28 +73,37 @@ def _alarm(result: RewindResult, width: int) -> list[str]:
 
 
 def _invariants(result: RewindResult, width: int) -> list[str]:
-    if result.violations() or not (result.modes or result.complements):
+    if result.violations() or not _done_rounds(result):
         return []
     equal = [entry for entry in result.modes if entry.equals_run is not None]
-    same = [entry.round for entry in equal if entry.equals_run]
+    other = sorted({entry.round for entry in equal if not entry.equals_run})
+    same = sorted({entry.round for entry in equal} - set(other))
     texts = [
-        "Invariants hold everywhere: survivors equal rewind weights, masked weights zero, density exact, complement as "
-        "asked."
+        "Invariants hold everywhere: survivors equal rewind weights, masked weights zero, density exact, complement "
+        "and data order as asked."
     ]
     if same:
         texts.append(
-            f"Rewound to its own point, step{TIE}{result.rewind_to:,}, the prune run's ticket arm came out again "
-            f"number for number ({numbers.rounds(same)})."
+            f"Rewound to its own point, step{TIE}{result.rewind_to:,}, the prune run's own arms came out again number "
+            f"for number ({numbers.listed(_arms(equal))}; {numbers.rounds(same)})."
         )
-    if len(same) < len(equal):
-        other = [entry.round for entry in equal if not entry.equals_run]
+    if other:
         texts.append(
-            f"The prune run's ticket arm did not come out again to the last digit in {numbers.rounds(other)}: another "
+            f"The prune run's own arms did not come out again to the last digit in {numbers.rounds(other)}: another "
             "machine, or another torch."
         )
     if result.replay_exact:
         texts.append("The replay of round 0 met every point that was kept.")
     return prose(" ".join(texts), width)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _arms(entries: Sequence[Retrained]) -> list[str]:
+    """Return the arms of the prune run that were trained again, as it calls them."""
+    return list(dict.fromkeys({"weights": "ticket"}.get(entry.mode, entry.mode) for entry in entries))
 
 
 def _foot(summary: Summary, width: int) -> list[str]:

@@ -42,6 +42,12 @@ def _point(text: str, named: Sequence[str] = ()) -> str:
     return {"0it": "init", "0%": "init", "0ep": "init", "100%": "end"}.get(canonical, canonical)
 
 
+def decays(text: str) -> bool:
+    """Say whether an optimizer moves weights that have no gradient."""
+    optimizer = parse_spec(text)
+    return bool(take_params(optimizer, OPTIMIZERS[optimizer.name]).get("weight_decay"))
+
+
 class RewindConfig(NetworkConfig):
     """What a rewind run takes of a prune run beside its network and recipe."""
 
@@ -112,8 +118,6 @@ class RewindConfig(NetworkConfig):
 
     @model_validator(mode="after")
     def _frozen_weights_do_not_decay(self) -> RewindConfig:
-        optimizer = parse_spec(self.optimizer)
-        decay = take_params(optimizer, OPTIMIZERS[optimizer.name]).get("weight_decay")
-        if decay and "frozen" in self.complement:
+        if "frozen" in self.complement and decays(self.optimizer):
             raise ValueError("weight decay moves frozen weights; give --complement without frozen")
         return self

@@ -14,5 +14,9 @@ SCALES = {"redraw": 1.0, "scale:3": 3.0, "scale:10": 10.0}
 SUBNETWORKS = ("ticket", "reinit", "random")
 """What is surrounded: the ticket, and losing subnetworks of the same density."""
 
+ORDERS, DENSE_ORDERS = "data orders", "dense data orders"
+TICKET_AND_DENSE, SUCCESSIVE = "ticket and dense", "successive rounds"
+"""What lines are between: copies of the ticket and of the dense network under two orders, and the rest."""
+
 NONE = "none"
 END, FRESH = "end", "fresh"

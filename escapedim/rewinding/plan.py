@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from escapedim.errors import BadInput
 from escapedim.rewinding.config import RewindConfig
-from escapedim.rewinding.names import END, FRESH, SCALES, SUBNETWORKS
+from escapedim.rewinding.names import DENSE_ORDERS, END, FRESH, ORDERS, SCALES, SUBNETWORKS, TICKET_AND_DENSE
 from escapedim.rewinding.treatments import Treatment
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
@@ -62,13 +62,8 @@ def make_plan(config: RewindConfig, recipe: Recipe, arms: Sequence[str]) -> Plan
     return Plan(
         modes=tuple(modes),
         complements={name: _complement(name, to[0], config.draws, arms) for name in config.complement},
-        copies={step: _copies(step) for step in dict.fromkeys(to)} if _has_orders(config, recipe) else {},
+        copies={step: _copies(step, recipe) for step in dict.fromkeys(to)} if config.instability else {},
     )
-
-
-def _has_orders(config: RewindConfig, recipe: Recipe) -> bool:
-    """Say whether copies are asked for, and whether there is an order of the data in which they can differ."""
-    return config.instability and recipe.batch_size != recipe.samples
 
 
 def _retrained(name: str, step: int, recipe: Recipe) -> Treatment:
@@ -117,10 +112,13 @@ def _around(name: str, kind: str, step: int, draw: int) -> Treatment:
     return Treatment(kind, weights, step, rest="frozen" if name == "frozen" else "masked")
 
 
-def _copies(step: int) -> dict[str, Pair]:
+def _copies(step: int, recipe: Recipe) -> dict[str, Pair]:
+    """Return pairs by what is between them: full batches have no order in which copies could differ."""
     ticket, dense = Treatment("ticket", step, step), Treatment("dense", step, step)
+    if recipe.batch_size == recipe.samples:
+        return {TICKET_AND_DENSE: (ticket, dense)}
     return {
-        "data orders": (ticket, Treatment("ticket", step, step, second_order=True)),
-        "dense data orders": (dense, Treatment("dense", step, step, second_order=True)),
-        "ticket and dense": (ticket, dense),
+        ORDERS: (ticket, Treatment("ticket", step, step, second_order=True)),
+        DENSE_ORDERS: (dense, Treatment("dense", step, step, second_order=True)),
+        TICKET_AND_DENSE: (ticket, dense),
     }

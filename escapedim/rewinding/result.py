@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from escapedim.comparison.statistics import paired_difference, standard_error
+from escapedim.comparison.statistics import (
+    PairedDifference,
+    mcnemar,
+    paired_difference,
+    paired_shares,
+    standard_error,
+)
 from escapedim.comparison.tickets import clustered_rate
-from escapedim.records.experiments import Estimated
+from escapedim.records.experiments import Estimated, Paired
 from escapedim.records.parts import Arm
 from escapedim.records.results import LotteryResult
 from escapedim.records.results import Round as RoundEntry
@@ -26,7 +33,7 @@ from escapedim.records.rewinding import (
     Surroundings,
 )
 from escapedim.rewinding.lines import ALPHAS, STABLE_BELOW, error_name, has_accuracy
-from escapedim.rewinding.names import END
+from escapedim.rewinding.names import DENSE_ORDERS, END, ORDERS, SUCCESSIVE
 from escapedim.rewinding.plan import Mode, Plan
 from escapedim.rewinding.treatments import Treatment
 from escapedim.rewinding.unit import ReplayUnit, RewindUnit, RoundsUnit
@@ -35,6 +42,7 @@ from escapedim.training.recipe import Recipe
 from escapedim.training.units import Metrics
 
 Row = Mapping[str, Any]
+_ARMS = {"weights": "ticket", "reinit": "reinit", "shuffle": "shuffle"}  # modes that are arms of the prune run
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class Found:
         arm = _arm(self.work.task, networks)
         earlier = self.work.plan.modes[: self.work.plan.modes.index(mode)]
         same = next((one.name for one in earlier if (one.to, one.treatment) == (mode.to, treatment)), None)
-        own = mode.name == "weights" and mode.to == rewind_to
+        own = self._entry(number).arms.get(_ARMS.get(mode.name, "")) if mode.to == rewind_to else None
         return Retrained(
             round=number,
             density=self._entry(number).density,
@@ -135,7 +143,7 @@ class Found:
             same_as=same,
             arm=arm,
             against_dense=self._against_dense(networks),
-            equals_run=arm == self._entry(number).arms["ticket"] if own else None,
+            equals_run=None if own is None else arm == own,
             invariants=_kept(networks),
         )
 
@@ -151,7 +159,8 @@ class Found:
 
     def _surroundings(self, number: int, name: str, kinds: Mapping[str, tuple[Treatment, ...]]) -> Surroundings:
         networks = {kind: [self._networks[number, one] for one in draws] for kind, draws in kinds.items()}
-        found = {kind: self._surrounded(draws) for kind, draws in networks.items()}
+        isolated = {kind: self._networks[number, draws[0].alone] for kind, draws in kinds.items()}
+        found = {kind: self._surrounded(draws, isolated[kind]) for kind, draws in networks.items()}
         first = next(iter(kinds.values()))
         return Surroundings(
             round=number,
@@ -164,7 +173,7 @@ class Found:
             invariants=_kept([one for draws in networks.values() for part in draws for one in part]),
         )
 
-    def _surrounded(self, draws: Sequence[Sequence[Trained]]) -> Surrounded:
+    def _surrounded(self, draws: Sequence[Sequence[Trained]], isolated: Sequence[Trained]) -> Surrounded:
         by_replicate = list(zip(*draws, strict=True))
         whole = [float(np.mean([one.whole["success"] for one in group])) for group in by_replicate]
         alone = [float(np.mean([one.alone["success"] for one in group])) for group in by_replicate]
@@ -180,6 +189,10 @@ class Found:
             alone=_rate(alone),
             whole_success=whole,
             alone_success=alone,
+            winners=sum(one.whole["success"] for one in isolated),
+            whole_of_winners=_rate(_of_winners(whole, isolated)),
+            alone_of_winners=_rate(_of_winners(alone, isolated)),
+            against_isolation=_paired(isolated, draws[0]),
             cosine=[_mean(one.apart["cosine"] for one in group) for group in by_replicate],
             distance=[_mean(one.apart["distance"] for one in group) for group in by_replicate],
             **accuracies,
@@ -193,9 +206,9 @@ class Found:
             ]
             for at, name in enumerate(pairs):
                 lines = [self.metrics[unit.key]["lines"][at] for unit in units]
-                dense = name.startswith("dense ")
-                density = 1.0 if dense else self._entry(number).density
-                made.append(self._line(name.removeprefix("dense "), number, density, step, lines))
+                density = 1.0 if name == DENSE_ORDERS else self._entry(number).density
+                networks = [one for side in pairs[name] for one in self._networks[number, side]]
+                made.append(self._line(name, number, density, step, lines, _kept(networks)))
         return made
 
     def _successive(self) -> list[Line]:
@@ -207,16 +220,24 @@ class Found:
             lines = [
                 {name: values[at : at + 1] for name, values in self.metrics[unit.key]["line"].items()} for unit in units
             ]
-            made.append(self._line("successive rounds", at + 1, self._entry(at + 1).density, None, lines))
+            made.append(self._line(SUCCESSIVE, at + 1, self._entry(at + 1).density, None, lines))
         return made
 
-    def _line(self, between: str, number: int, density: float, step: int | None, lines: Sequence[Row]) -> Line:
+    def _line(
+        self,
+        between: str,
+        number: int,
+        density: float,
+        step: int | None,
+        lines: Sequence[Row],
+        invariants: Kept | None = None,
+    ) -> Line:
         errors = np.array([row for one in lines for row in one["errors"]], dtype=np.float64)
         barriers: list[float | None] = [value for one in lines for value in one["barriers"]]
         aligned: list[float | None] = [value for one in lines for value in one["aligned"]]
         known = [value for value in barriers if value is not None]
         mean = float(np.mean(known)) if known else None
-        judged = between == "data orders" and has_accuracy(self.work.task)
+        judged = between in (ORDERS, DENSE_ORDERS) and has_accuracy(self.work.task)
         return Line(
             between=between,
             round=number,
@@ -231,6 +252,7 @@ class Found:
             stable=bool(mean < STABLE_BELOW) if judged and mean is not None else None,
             aligned=aligned,
             aligned_mean=float(np.mean(rest)) if (rest := [one for one in aligned if one is not None]) else None,
+            invariants=invariants,
         )
 
 
@@ -259,18 +281,38 @@ def _rate(shares: Sequence[float]) -> Estimated:
     return Estimated(value=None, interval=None) if found is None else Estimated(value=found[0], interval=found[1])
 
 
-def _difference(left: Sequence[float | None], right: Sequence[float | None]) -> Difference | None:
+def _difference(
+    left: Sequence[float | None],
+    right: Sequence[float | None],
+    paired: Callable[[Sequence[float], Sequence[float]], PairedDifference] = paired_difference,
+) -> Difference | None:
     """Paired difference over the replicates that have both; None of none."""
     pairs = [(a, b) for a, b in zip(left, right, strict=True) if a is not None and b is not None]
     if not pairs:
         return None
-    found = paired_difference(*zip(*pairs, strict=True))
+    found = paired(*zip(*pairs, strict=True))
     return Difference(difference=found.mean, standard_error=found.standard_error, interval=found.interval, p=found.p)
 
 
+def _of_winners(shares: Sequence[float], isolated: Sequence[Trained]) -> list[float]:
+    return [share for share, one in zip(shares, isolated, strict=True) if one.whole["success"]]
+
+
+def _paired(first: Sequence[Trained], second: Sequence[Trained]) -> Paired:
+    """Success of the same replicates under two treatments."""
+    counts = Counter((bool(a.whole["success"]), bool(b.whole["success"])) for a, b in zip(first, second, strict=True))
+    return Paired(
+        both=counts[True, True],
+        first_only=counts[True, False],
+        second_only=counts[False, True],
+        neither=counts[False, False],
+        p=mcnemar(counts[True, False], counts[False, True]),
+    )
+
+
 def _against(control: str, ticket: Surrounded, other: Surrounded) -> Against:
-    whole = _difference(ticket.whole_success, other.whole_success)
-    alone = _difference(ticket.alone_success, other.alone_success)
+    whole = _difference(ticket.whole_success, other.whole_success, paired_shares)
+    alone = _difference(ticket.alone_success, other.alone_success, paired_shares)
     assert whole is not None, "success is known of every network"
     assert alone is not None, "success is known of every network"
     return Against(

@@ -61,6 +61,13 @@ class Treatment:
         return "ticket" if self.subnetwork == "reinit" else self.subnetwork
 
     @property
+    def training(self) -> Treatment:
+        """The treatment that is trained: a kept subnetwork in its own surroundings is the dense network, whichever."""
+        if self.rest == "original" and self.weights == self.start:
+            return Treatment("dense", self.start, self.start, self.at_last_rate, second_order=self.second_order)
+        return self
+
+    @property
     def alone(self) -> Treatment:
         """The same subnetwork in isolation."""
         return Treatment(self.subnetwork, self.weights, self.start, self.at_last_rate, second_order=self.second_order)

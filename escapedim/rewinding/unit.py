@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from escapedim.models.mlp import MLP
-from escapedim.pruning.invariants import all_zero, same_bits
+from escapedim.pruning.invariants import same_bits
 from escapedim.rewinding.alignment import aligned
+from escapedim.rewinding.invariants import Network, check
 from escapedim.rewinding.lines import barriers
 from escapedim.rewinding.plan import Pair
 from escapedim.rewinding.source import Left
@@ -73,22 +74,30 @@ class RewindUnit:
     @property
     def planned_steps(self) -> int:
         """Network steps."""
-        return len(self.members) * (self.recipe.steps - self.start)
+        return len(self._trained) * (self.recipe.steps - self.start)
 
     @cached_property
     def members(self) -> list[tuple[int, Treatment]]:
         """Index of the replicate, and treatment, of each network."""
         return [(at, treatment) for at in range(len(self.left)) for treatment in self.treatments]
 
+    @cached_property
+    def _trained(self) -> list[tuple[int, Treatment]]:
+        """What is trained: members that are the same training once."""
+        return list(dict.fromkeys((at, treatment.training) for at, treatment in self.members))
+
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """Train the networks; keep their ends `(networks, parameters)`, in the order of `members`."""
         points = self._points(earlier)
-        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self.members]
-        job = self._job(context, begun)
+        job = self._job(context, points)
         state = State.from_arrays(paused, context.device) if paused else job.begin()
         state = descend(job, context.data, state, context.tick)
         if state.step < self.recipe.steps:
             return Outcome(state.arrays(), None)
+        cost, places = job.cost(state), {one: place for place, one in enumerate(self._trained)}
+        chosen = [places[at, treatment.training] for at, treatment in self.members]
+        state, orders = state.at(chosen), [job.order_seeds[place] for place in chosen]
+        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self.members]
         cut = torch.from_numpy(np.stack([one.subnetwork for one in begun])).to(context.device)
         alone = replace(state, params=torch.where(cut, state.params, 0))
         started, ended = state.kept[job.start].numpy(), state.params.cpu().numpy()
@@ -96,12 +105,9 @@ class RewindUnit:
             "whole": measure(job, context.task, context.data, state),
             "alone": measure(job, context.task, context.data, alone),
             "apart": self._apart(begun, ended),
-            "invariants": [
-                self._invariants(member, points[member[0]], *one)
-                for member, *one in zip(self.members, begun, started, ended, strict=True)
-            ],
+            "invariants": self._invariants(points, orders, begun, started, ended),
             "lines": self._lines(context, state),
-            **job.cost(state),
+            **cost,
         }
         return Outcome({"params": ended}, metrics)
 
@@ -116,7 +122,9 @@ class RewindUnit:
         at = arrays["replicates"].tolist().index(replicate)
         return {int(name.removeprefix("step")): rows[at] for name, rows in arrays.items() if name != "replicates"}
 
-    def _job(self, context: Context, begun: Sequence[Begun]) -> Job:
+    def _job(self, context: Context, points: Sequence[Mapping[int, np.ndarray]]) -> Job:
+        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self._trained]
+
         def stacked(rows: Sequence[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.stack(rows)).to(context.device)
 
@@ -127,7 +135,7 @@ class RewindUnit:
             recipe=at_last_rate(self.recipe) if self.treatments[0].at_last_rate else self.recipe,
             params=stacked([one.row for one in begun]),
             mask=there,
-            order_seeds=[self.round.order(self.left[at].replicate, treatment) for at, treatment in self.members],
+            order_seeds=[self.round.order(self.left[at].replicate, treatment) for at, treatment in self._trained],
             start=self.start,
             frozen=frozen if bool(frozen.any()) else None,
         )
@@ -148,29 +156,28 @@ class RewindUnit:
 
     def _invariants(
         self,
-        member: tuple[int, Treatment],
-        points: Mapping[int, np.ndarray],
-        begun: Begun,
+        points: Sequence[Mapping[int, np.ndarray]],
+        orders: Sequence[int],
+        begun: Sequence[Begun],
         started: np.ndarray,
         ended: np.ndarray,
-    ) -> dict[str, bool]:
-        """Hold what was trained against the prune run's own arrays, and not against what was meant to be trained."""
-        left, treatment = self.left[member[0]], member[1]
-        inside, prunable = self.round.mask(left, treatment), self.round.prunable()
-        around = ~inside & begun.there
-        used = ((started != 0) | (ended != 0)) & prunable
-        expected = left.surviving if treatment.subnetwork != "dense" else int(prunable.sum())
-        return {
-            "survivors_equal_rewind_weights": same_bits(
-                started[inside], self.round.weights(left, points, treatment)[inside]
-            ),
-            "masked_weights_zero": treatment.rest != "masked"
-            or (all_zero(started[~inside]) and all_zero(ended[~inside])),
-            "density_exact": int((inside & prunable).sum()) == expected
-            and (treatment.rest != "masked" or int(used.sum()) == expected),
-            "complement_as_asked": same_bits(started[around], begun.row[around])
-            and (treatment.rest != "frozen" or same_bits(ended[around], points[self.start][around])),
-        }
+    ) -> list[dict[str, bool]]:
+        made = [
+            Network(
+                left=self.left[at],
+                points=points[at],
+                treatment=treatment,
+                there=one.there,
+                started=first,
+                ended=last,
+                order=order,
+                own_order=order_seed(self.round.model, self.round.root, self.left[at].replicate, self.round.number),
+            )
+            for (at, treatment), one, first, last, order in zip(
+                self.members, begun, started, ended, orders, strict=True
+            )
+        ]
+        return check(made, self.round.prunable())
 
     def _lines(self, context: Context, state: State) -> list[dict[str, Any]]:
         places = {pair: index for index, pair in enumerate(self.members)}

@@ -150,6 +150,13 @@ class State:
         ended = torch.where(self.diverged_at >= 0, self.diverged_at, torch.full_like(self.diverged_at, self.step))
         return torch.where(self.landed_at >= 0, self.landed_at, ended)
 
+    def at(self, places: Sequence[int]) -> State:
+        """Return the state of the members at `places`, each as often as it is named; its training is over."""
+        chosen = torch.tensor(places, dtype=torch.int64)
+        per_member = {name: getattr(self, name)[chosen] for name in _PER_MEMBER}
+        kept = {step: rows[chosen] for step, rows in self.kept.items()}
+        return replace(self, params=self.params[chosen.to(self.params.device)], kept=kept, moments={}, **per_member)
+
     def arrays(self) -> Arrays:
         """Return the state as named arrays, as checkpoints store it."""
         named: dict[str, Tensor] = {

@@ -9,6 +9,7 @@ KEPT = {
     "masked_weights_zero": True,
     "density_exact": True,
     "complement_as_asked": True,
+    "data_order_as_asked": True,
 }
 
 
@@ -38,6 +39,10 @@ def surrounded(whole: float, alone: float, accuracy: bool = True) -> dict[str, A
         "alone": {"value": alone, "interval": [max(0, alone - 0.1), min(1, alone + 0.1)]},
         "whole_success": [whole, whole],
         "alone_success": [alone, alone],
+        "winners": 2,
+        "whole_of_winners": {"value": whole, "interval": [max(0, whole - 0.2), min(1, whole + 0.2)]},
+        "alone_of_winners": {"value": alone, "interval": [max(0, alone - 0.2), min(1, alone + 0.2)]},
+        "against_isolation": {"both": 1, "first_only": 1, "second_only": 0, "neither": 0, "p": 1.0},
         "cosine": [0.8, 0.9],
         "distance": [0.3, 0.5],
         **own,
@@ -96,7 +101,7 @@ RESULT: dict[str, Any] = {
     "complements": [surroundings("masked", 1), *(surroundings(name) for name in ("masked", "redraw", "frozen"))],
     "instability": [
         line("data orders"),
-        line("data orders", density=1.0, height=0.05),
+        line("dense data orders", density=1.0, height=0.05),
         line("ticket and dense", height=0.2),
         *(line("successive rounds", number, height=number / 100, to=None) for number in range(1, 8)),
     ],

@@ -35,13 +35,30 @@ def test_the_report_fits_and_says_everything(width):
         "75.0 % (95 % interval 65.0 to 85.0) of networks with a ticket succeed",
         "50.0 % (40.0 to 60.0) of the tickets when the rest is cut away afterwards",
         "against reinit the difference is +25.0 (10.0 to 40.0) points whole and +50.0 points alone",
+        "Of 2 tickets that succeed in isolation, 1 fails with the rest around; of the others 0 succeed (McNemar: p = 1.00)",
+        "controls of the same density",
+        "Orders, dense: the whole network",
         "copies of the ticket under two orders of the data are stable (barrier below 2 points) in 1 of 1 combinations",
         "the barrier is 1.00 ± 0.00 points",
         "Invariants hold everywhere",
-        "came out again number for number (rounds 1 and 2)",
+        "own arms came out again number for number (ticket; rounds 1 and 2)",
         "Cost: 1,000 network steps",
     ):
         assert words in flat(text), words
+
+
+def test_what_is_one_network_by_construction_is_said_to_be():
+    complements = [surroundings(name) for name in ("masked", "original")]
+    assert "one and the same dense network, trained once" in flat(shown(complements=complements))
+    assert "one and the same dense network" not in flat(shown())
+
+
+def test_full_batches_have_no_orders_and_the_first_sentence_begins_with_a_capital():
+    text = flat(shown(modes=[], complements=[], instability=[line("ticket and dense", stable=None)]))
+    assert "The highest barrier, between ticket and dense at round 2" in text
+    assert "a full batch has one order only" in text
+    assert "own order of the data" not in text
+    assert "Invariants hold everywhere" in text
 
 
 def test_the_rounds_that_are_not_shown_are_counted():

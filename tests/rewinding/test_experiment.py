@@ -76,12 +76,14 @@ def test_modes_are_against_the_dense_network_of_the_same_replicate(folder, resul
 
 
 def test_barriers_are_means_over_replicates(result):
-    assert {line.between for line in result.instability} == {"data orders", "ticket and dense", "successive rounds"}
+    orders, others = {"data orders", "dense data orders"}, {"ticket and dense", "successive rounds"}
+    assert {line.between for line in result.instability} == orders | others
     for line in result.instability:
         assert len(line.barriers) == len(line.aligned) == 4
         assert line.mean == pytest.approx(np.mean(line.barriers))
         assert line.standard_error == pytest.approx(np.std(line.barriers, ddof=1) / 2)
-        assert line.stable == (line.mean < 0.02 if line.between == "data orders" else None)
+        assert line.stable == (line.mean < 0.02 if line.between in orders else None)
+        assert (line.invariants is None) == (line.between == "successive rounds")
         assert len(line.alphas) == len(line.errors) == 30
 
 

@@ -76,7 +76,9 @@ def test_every_training_is_there_once_with_what_it_is_held_against():
 
 def test_without_an_order_of_the_data_there_are_no_copies():
     assert set(plan(to="init,10%").copies) == {0, 10}
-    assert plan(replace(RECIPE, batch_size=RECIPE.samples)).copies == {}
+    assert set(plan(to="init").copies[0]) == {"data orders", "dense data orders", "ticket and dense"}
+    whole = plan(replace(RECIPE, batch_size=RECIPE.samples), to="init").copies
+    assert [set(pairs) for pairs in whole.values()] == [{"ticket and dense"}]
     assert plan(instability=False).copies == {}
 
 

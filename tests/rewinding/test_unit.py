@@ -82,7 +82,8 @@ def test_networks_are_measured_whole_and_with_the_complement_cut_away(outcome):
         for name, row in (("whole", rows[at]), ("alone", torch.where(kept, rows[at], 0.0))):
             net = network(PROBLEM.model.sizes, PROBLEM.model.activation, row)
             assert found.metrics[name][at]["test_accuracy"] == pytest.approx(accuracy(net, x, np.array(task.test.y)))
-    assert found.metrics["net_steps"] == len(TREATMENTS) * (24 - 6)
+    once = len(TREATMENTS) - 1  # the ticket in its original surroundings is the dense network
+    assert found.metrics["net_steps"] == once * (24 - 6)
     assert unit.planned_steps == found.metrics["net_steps"]
 
 
@@ -131,6 +132,20 @@ FAULTS = {
         Treatment("ticket", 6, 6, rest="frozen"), "row", lambda b: np.where(b.there & ~b.subnetwork, 9.0, b.row),
         "complement_as_asked",
     ),
+    "nothing is redrawn": (
+        Treatment("ticket", 6, 6, rest="redraw"), "row", lambda b: np.where(b.subnetwork, b.row, left().points[6]),
+        "complement_as_asked",
+    ),
+    "original surroundings of another step": (
+        Treatment("reinit", "fresh", 6, rest="original"), "row",
+        lambda b: np.where(b.subnetwork, b.row, left().points[0]), "complement_as_asked",
+    ),
+    "a complement that does not train": (
+        Treatment("random", 6, 6, rest="redraw"), "frozen", lambda b: ~b.subnetwork, "complement_as_asked"
+    ),
+    "fresh weights that are the old ones": (
+        Treatment("reinit", "fresh", 6), "row", lambda b: left().points[0] * b.there, "survivors"
+    ),
     "nothing frozen": (
         Treatment("ticket", 6, 6, rest="frozen"), "frozen", lambda b: np.zeros_like(b.frozen), "complement_as_asked"
     ),
@@ -150,6 +165,22 @@ def test_what_silently_did_not_happen_breaks_an_invariant(monkeypatch, case):
     _, found = trained([treatment])
     (invariants,) = found.metrics["invariants"]
     assert [key for key, holds in invariants.items() if not holds and key.startswith(name)]
+
+
+def test_a_complement_that_is_not_scaled_and_one_order_for_two_break_an_invariant(monkeypatch):
+    kinds = [Treatment("ticket", 6, 6, rest="redraw", scale=scale) for scale in (1.0, 3.0)]
+    copies = [Treatment("ticket", 6, 6), Treatment("ticket", 6, 6, second_order=True)]
+    assert all(all(found.values()) for found in trained([*kinds, *copies])[1].metrics["invariants"])
+    redrawn, order = rewinding.Round._redrawn, rewinding.Round.order
+    monkeypatch.setattr(
+        rewinding.Round, "_redrawn", lambda self, left, one: redrawn(self, left, replace(one, scale=1.0))
+    )
+    monkeypatch.setattr(
+        rewinding.Round, "order", lambda self, at, one: order(self, at, replace(one, second_order=False))
+    )
+    found = trained([*kinds, *copies])[1].metrics["invariants"]
+    assert [one["complement_as_asked"] for one in found] == [True, False, True, True]
+    assert [one["data_order_as_asked"] for one in found] == [True, True, True, False]
 
 
 def test_another_mask_of_another_size_breaks_the_density():
