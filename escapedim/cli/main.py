@@ -212,6 +212,33 @@ def rewind(
 
 
 @command()
+def compare(
+    files: Annotated[
+        list[Path], typer.Argument(help="Summaries of one task and recipe, in any order.", metavar="FILE...")
+    ],
+    allow: opt.Allow = None,
+    fail_if: opt.FailIf = None,
+    base_width: opt.BaseWidth = None,
+    minimal: opt.Minimal = None,
+    margin: opt.Margin = 0.05,
+    level: opt.Level = 0.005,
+    seed: opt.CompareSeed = 0,
+    out: Annotated[Path, typer.Option(help="Where the summary goes.")] = Path("compare.json"),
+    json: opt.Json = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Hold what was measured against what lottery tickets and escape dimensions predict, row by row.
+
+    Writes compare.json and prints a report of it. Exit code 3 says that a --fail-if condition is true.
+    """
+    from escapedim.cli import comparing
+    from escapedim.comparison.compare import Settings
+
+    settings = Settings(tuple(allow or ()), base_width, minimal, margin, level, seed)
+    raise typer.Exit(comparing.run(files, settings, fail_if or (), out, json, quiet))
+
+
+@command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Summaries such as lottery.json.", metavar="FILE...")],
     json: opt.Json = False,

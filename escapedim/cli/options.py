@@ -9,6 +9,7 @@ import typer
 
 _SHARED, _RECIPE, _PRUNING, _WIDENING, _RUNNING = "Experiment", "Recipe", "Pruning", "Widening", "Running"
 _BESIDE, _ESCAPE, _REWINDING = "Isolation, complement, restarts", "Escape", "Rewinding"
+_EVIDENCE = "Evidence"
 
 Task = Annotated[
     str | None,
@@ -123,7 +124,9 @@ Complement = Annotated[
     ),
 ]
 Tickets = Annotated[int | None, typer.Option(help="Winners, and losers, at most.", rich_help_panel=_BESIDE)]
-Draws = Annotated[int | None, typer.Option(help="Fresh surroundings of each ticket (widen: retests too).", rich_help_panel=_BESIDE)]
+Draws = Annotated[
+    int | None, typer.Option(help="Fresh surroundings of each ticket (widen: retests too).", rich_help_panel=_BESIDE)
+]
 At = Annotated[
     str | None,
     typer.Option(metavar="WIDTHS", help="Where isolation and complement are measured.", rich_help_panel=_BESIDE),
@@ -196,6 +199,33 @@ Replay = Annotated[
     bool | None,
     typer.Option("--replay", help="Train round 0 again for points that were not kept.", rich_help_panel=_REWINDING),
 ]
+
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY", help="Permit that summaries differ in this setting, such as lr.", rich_help_panel=_EVIDENCE
+    ),
+]
+FailIf = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COND", help="Exit with 3 if true: 'effective_tickets>5'.", rich_help_panel=_EVIDENCE),
+]
+BaseWidth = Annotated[
+    int | None,
+    typer.Option(min=1, help="Width r of effective tickets; the smallest by default.", rich_help_panel=_EVIDENCE),
+]
+Minimal = Annotated[
+    int | None,
+    typer.Option(min=1, help="Smallest width that solves the task, for the counts.", rich_help_panel=_EVIDENCE),
+]
+Margin = Annotated[
+    float,
+    typer.Option(min=0.0, max=0.5, help="How far from 0 or equal still counts as that.", rich_help_panel=_EVIDENCE),
+]
+Level = Annotated[
+    float, typer.Option(min=1e-6, max=0.5, help="Family-wise level of directions and laws.", rich_help_panel=_EVIDENCE)
+]
+CompareSeed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.", rich_help_panel=_EVIDENCE)]
 
 Device = Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_RUNNING)]
 Jobs = Annotated[int | None, typer.Option(help="Processes of one thread each.", rich_help_panel=_RUNNING)]

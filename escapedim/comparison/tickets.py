@@ -68,6 +68,21 @@ def complement_index(tickets: Sequence[tuple[float, float | None]], fresh: tuple
     return Index(above / alone, interval)
 
 
+def index_p(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
+    """Two-sided p-value of A = `value`: a t test of the contrast numerator - value · denominator over tickets.
+
+    The values that it does not reject at 5 % are those of the interval of `complement_index`.
+    """
+    from scipy import stats
+
+    winner, retest, covariance = _moments(tickets)
+    rate, variance = fresh[0] / fresh[1], adjusted_variance(fresh[0], fresh[1])
+    contrast = np.array([1.0, -value])
+    spread = float(contrast @ (covariance + variance) @ contrast)
+    score = abs(winner - rate - value * (retest - rate)) / math.sqrt(spread)
+    return float(2 * stats.t.sf(score, len(tickets) - 1))
+
+
 def _undecidable(tickets: int, fresh: tuple[int, int]) -> str:
     """Return what is missing before anything is computed, or nothing."""
     successes, members = fresh

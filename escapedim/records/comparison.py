@@ -145,7 +145,7 @@ class Compared(Model):
 
     name: str
     files: list[str]
-    kind: Literal["train", "lottery", "widen", "rewind"]
+    kind: Literal["train", "lottery", "widen", "rewind", "compare"]
     status: Literal["running", "interrupted", "complete", "failed"]
     ids: list[str]
     version: str
@@ -170,7 +170,10 @@ class Verdict(Model):
 
 
 class CompareResult(Model):
-    """Result of `escapedim compare`. `margin` is how far from a point prediction still counts as meeting it."""
+    """Result of `escapedim compare`. `margin` is how far from a point prediction still counts as meeting it.
+
+    There are no checkpoints: nothing is trained.
+    """
 
     task: str
     margin: Rate
@@ -179,3 +182,4 @@ class CompareResult(Model):
     rows: list[Row]
     laws: Laws | None = None
     verdict: Verdict
+    checkpoints: dict[str, str] = Field(default={})

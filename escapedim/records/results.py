@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from escapedim.records.comparison import CompareResult
 from escapedim.records.experiments import Complement, Escape, Halving, Isolation, Restarts, Transient
 from escapedim.records.parts import (
     Accuracies,
@@ -264,10 +265,11 @@ def _lengths(fields: dict[str, Any], but: str = "") -> list[int]:
     return sorted({len(values) for name, values in fields.items() if isinstance(values, list) and name != but})
 
 
-Result = LotteryResult | TrainResult | WidenResult | RewindResult
+Result = LotteryResult | TrainResult | WidenResult | RewindResult | CompareResult
 RESULTS: dict[str, type[Result]] = {
     "train": TrainResult,
     "lottery": LotteryResult,
     "widen": WidenResult,
     "rewind": RewindResult,
+    "compare": CompareResult,
 }

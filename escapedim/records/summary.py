@@ -21,7 +21,7 @@ from escapedim.records.strict_json import canonical, parse_object, printable
 SCHEMA: Final = "escapedim.summary/1"
 REPEAT: Final = "write it again by repeating its command"
 
-Kind = Literal["train", "lottery", "widen", "rewind"]
+Kind = Literal["train", "lottery", "widen", "rewind", "compare"]
 Status = Literal["running", "interrupted", "complete", "failed"]
 
 

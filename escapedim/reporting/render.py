@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 
 from escapedim.records.summary import Summary
-from escapedim.reporting import lottery, rewind, train, widen
+from escapedim.reporting import compare, lottery, rewind, train, widen
 
 FILE_WIDTH = 100
 """Characters of a line in a file or a pipe, unless COLUMNS says otherwise."""
@@ -19,6 +19,7 @@ _REPORTS: dict[str, Callable[[Summary, Console], None]] = {
     "train": train.render,
     "widen": widen.render,
     "rewind": rewind.render,
+    "compare": compare.render,
 }
 
 

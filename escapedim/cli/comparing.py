@@ -1,0 +1,83 @@
+"""`escapedim compare`: from files to compare.json, its report, and the gates of scripts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from escapedim.cli.streams import standard_output
+from escapedim.comparison.compare import Named, Settings, compare, compare_id
+from escapedim.comparison.gates import Gate, parse_gate
+from escapedim.errors import BadInput
+from escapedim.records import provenance, summary
+from escapedim.records.atomic import write_atomic
+from escapedim.records.comparison import CompareResult
+from escapedim.records.folders import check_out
+from escapedim.records.summary import Cost, Summary
+from escapedim.reporting.render import make_console, render
+
+GATE = 3
+"""Exit code where a gate tripped (design)."""
+
+
+def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: Path, json: bool, quiet: bool) -> int:
+    """Compare summaries, write and show the result, and return the exit code.
+
+    Raises
+    ------
+    BadInput
+        A file that is no summary, files that do not fit together, a gate or an output path that cannot be.
+    """
+    gates = [parse_gate(text) for text in fail_if]
+    _check_files(files, out)
+    check_out(out)
+    began = time.monotonic()
+    origin = provenance.collect(sys.argv, None, None, None, {"root": settings.seed}, None)
+    named = [(str(path), summary.read(path)) for path in files]
+    result = compare(named, settings)
+    found = Summary(
+        schema=summary.SCHEMA,
+        kind="compare",
+        status="complete",
+        id=compare_id(named, settings),
+        config={**vars(settings), "allow": list(settings.allow), "runs": _runs(named)},
+        provenance=origin.model_copy(update={"finished": provenance.now()}),
+        cost=Cost(wall_s=time.monotonic() - began, peak_rss_mb=provenance.peak_rss_mb()),
+        result=result,
+    )
+    raw = summary.encode(found)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(out, raw)
+    with standard_output(f"the summary is saved in {out}"):
+        if json:
+            sys.stdout.write(raw.decode())
+        if not quiet:
+            render(found, make_console(sys.stderr if json else sys.stdout))
+    return _judge(gates, result)
+
+
+def _check_files(files: Sequence[Path], out: Path) -> None:
+    seen: dict[Path, Path] = {}
+    for path in files:
+        other = seen.setdefault(path.resolve(), path)
+        if other is not path:
+            raise BadInput(f"{path} is named twice; name each summary once.")
+    if out.resolve() in seen:
+        raise BadInput(f"--out {out} is one of the summaries that are compared; choose another --out.")
+
+
+def _runs(named: Sequence[Named]) -> list[str]:
+    return sorted(f"{found.kind}-{found.id}" for _, found in named)
+
+
+def _judge(gates: Sequence[Gate], found: CompareResult) -> int:
+    code = 0
+    for gate in gates:
+        if gate.trips(found.rows):
+            sys.stderr.write(f"escapedim: --fail-if {gate.text!r} is true.\n")
+            code = GATE
+        elif not gate.estimated(found.rows):
+            sys.stderr.write(f"escapedim: --fail-if {gate.text!r} cannot be told: {gate.key} has no estimate.\n")
+    return code

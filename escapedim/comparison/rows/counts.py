@@ -1,0 +1,60 @@
+"""`counts`: bad critical subspaces over subspaces of global minima, by width. A theorem about numbers, not volumes.
+
+Şimşek et al. 2021 (arXiv 2105.12221). It needs the smallest width that solves the task, which a task with a teacher
+gives and others do not.
+"""
+
+from __future__ import annotations
+
+import re
+
+from escapedim.comparison.rows.parts import not_measured
+from escapedim.comparison.study import Study
+from escapedim.comparison.widths import failures
+from escapedim.landscape.counting import MAX_WIDTH, counts
+from escapedim.records.comparison import Measured, Row
+
+_MOST = 1e300
+
+
+def row(study: Study) -> Row:
+    """Return the row; its estimate is the ratio at the largest width."""
+    minimal = study.minimal or _teachers(study.task)
+    widths = [one.width for one in failures(study)]
+    if minimal is None or not widths:
+        needs = "the smallest width that solves the task is not known" if widths else "no width was scaled"
+        wide = f"4:{max(widths, default=12)}" if max(widths, default=12) > 4 else "4:12"
+        return not_measured("counts", False, "ratio", needs, f"escapedim count --minimal 4 --widths {wide}")
+    measured = [_measured(minimal, width) for width in widths if minimal <= width <= MAX_WIDTH]
+    known = [one for one in measured if one.estimate is not None]
+    if not known:
+        needs = f"no width lies between the minimal width {minimal} and {MAX_WIDTH:,}"
+        wanted = f"escapedim count --minimal {minimal} --widths {minimal}:{minimal + 8}"
+        return not_measured("counts", False, "ratio", needs, wanted)
+    first, last = known[0], known[-1]
+    return Row(
+        key="counts",
+        kind="descriptive",
+        estimate=last.estimate,
+        interval=None,
+        unit="ratio",
+        observations=0,
+        sentence=(
+            f"Subspaces of bad critical points over those of global minima (minimal width {minimal}): "
+            f"{first.estimate:.3g} at {first.what}, {last.estimate:.3g} at {last.what}; they are numbers, not volumes"
+        ),
+        method="closed form (Şimşek et al. 2021)",
+        measured=measured,
+    )
+
+
+def _teachers(task: str) -> int | None:
+    """Return the number of units of a task's teacher, where its name says so."""
+    found = re.fullmatch(r"relu-teacher(?::(?:.*,)?k=(\d+).*)?", task)
+    return None if found is None else int(found[1] or 6)
+
+
+def _measured(minimal: int, width: int) -> Measured:
+    ratio = counts(minimal, width).ratio
+    value = float(ratio) if ratio < _MOST else None
+    return Measured(what=f"width {width}", x=width, estimate=value, interval=None, observations=0)

@@ -1,0 +1,112 @@
+"""`equal_parameters`: tickets and their controls against dense narrow networks with as many weights. A description.
+
+A dense network of one hidden layer of n units has n (inputs + outputs) weights; the partner of a round is the width
+whose number is nearest, if it is within a tenth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from escapedim.comparison.commands import command
+from escapedim.comparison.margins import combined_interval
+from escapedim.comparison.rows.parts import not_measured, percent, share
+from escapedim.comparison.study import Source, Study
+from escapedim.records.comparison import Measured, Row
+from escapedim.records.experiments import Share
+from escapedim.records.results import LotteryResult, Round, Width
+
+WITHIN = 0.1  # of the weights of a ticket; ours
+
+
+@dataclass(frozen=True)
+class _Pair:
+    round: Round
+    width: Width
+    weights: int
+    dense: Share
+
+
+def row(study: Study) -> Row:
+    """Return the row; its estimate is that of the last round that has a partner."""
+    lotteries = [(source, result) for source, result in study.of(LotteryResult) if len(result.rounds) > 1]
+    if not lotteries:
+        wanted = command(study, "prune", {})
+        return not_measured("equal_parameters", False, "share", "no tickets were trained", wanted)
+    pairs = [pair for source, result in lotteries for pair in _pairs(study, source, result)]
+    if not pairs:
+        needs = "no width has as many weights as a ticket (within a tenth)"
+        return not_measured("equal_parameters", False, "share", needs, _wanted(study, lotteries))
+    measured = [one for pair in pairs for one in _measured(pair)]
+    last = next(one for one in measured if one.what.startswith(f"round {pairs[-1].round.round}: ticket"))
+    pair = pairs[-1]
+    bounds = "" if last.interval is None else f" ({100 * last.interval[0]:+.1f} to {100 * last.interval[1]:+.1f})"
+    difference = "-" if last.estimate is None else f"{100 * last.estimate:+.1f}"
+    return Row(
+        key="equal_parameters",
+        kind="descriptive",
+        estimate=last.estimate,
+        interval=last.interval,
+        unit="share",
+        observations=last.observations,
+        sentence=(
+            f"With {pair.round.surviving:,.0f} weights (round {pair.round.round}) tickets succeed in "
+            f"{percent(last.predictions.get('pruned'))}, dense networks of width {pair.width.width} with "
+            f"{pair.weights:,} weights in {percent(pair.dense.rate)}: {difference}{bounds} points"
+        ),
+        method="difference of independent rates (MOVER of Wilson intervals)",
+        inputs=[source.name for source, _ in (*lotteries, *study.widths())],
+        measured=measured,
+    )
+
+
+def _pairs(study: Study, source: Source, result: LotteryResult) -> list[_Pair]:
+    per_unit = _weights_per_unit(source, result)
+    widths = [entry for _, widen in study.widths() for entry in widen.widths]
+    if per_unit is None or not widths:
+        return []
+    found = []
+    for entry in result.rounds[1:]:
+        nearest = min(widths, key=lambda width: abs(width.width * per_unit - entry.surviving))
+        weights = nearest.width * per_unit
+        if abs(weights - entry.surviving) <= WITHIN * entry.surviving and nearest.members:
+            found.append(_Pair(entry, nearest, weights, share(nearest.successes, nearest.members)))
+    return found
+
+
+def _weights_per_unit(source: Source, result: LotteryResult) -> int | None:
+    """Inputs and outputs of the task, from the dense layers of a pruned network; None where they cannot be told."""
+    hidden, layers = source.config.get("hidden"), result.rounds[0].layers
+    if not (isinstance(hidden, list) and hidden and len(layers) >= 2 and all(hidden)):
+        return None
+    return layers[0].total // int(hidden[0]) + layers[-1].total // int(hidden[-1])
+
+
+def _wanted(study: Study, lotteries: Sequence[tuple[Source, LotteryResult]]) -> str:
+    source, result = lotteries[0]
+    per_unit = _weights_per_unit(source, result) or max(1, result.rounds[0].total)
+    width = max(1, round(result.rounds[-1].surviving / per_unit))
+    known = [str(entry.width) for _, widen in study.widths() for entry in widen.widths]
+    widths = ",".join(sorted({*known, str(width)}, key=int))
+    return command(study, "widen", {"--widths": widths})
+
+
+def _measured(pair: _Pair) -> list[Measured]:
+    found = []
+    for name, arm in pair.round.arms.items():
+        own = share(sum(arm.success), len(arm.success))
+        known = own.rate is not None and own.interval and pair.dense.rate is not None and pair.dense.interval
+        found.append(
+            Measured(
+                what=f"round {pair.round.round}: {name} against width {pair.width.width}",
+                x=pair.round.density,
+                estimate=(own.rate or 0.0) - (pair.dense.rate or 0.0) if known else None,
+                interval=combined_interval((own.rate, own.interval), (pair.dense.rate, pair.dense.interval))
+                if own.rate is not None and own.interval and pair.dense.rate is not None and pair.dense.interval
+                else None,
+                observations=own.of + pair.dense.of,
+                predictions={} if own.rate is None else {"pruned": own.rate, "dense": pair.dense.rate or 0.0},
+            )
+        )
+    return found

@@ -1,0 +1,65 @@
+"""What evidence rows share: how they read when nothing was measured, and shares that are added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from escapedim.comparison.statistics import wilson
+from escapedim.records.comparison import Key, Row
+from escapedim.records.experiments import Paired, Share
+
+
+def not_measured(key: Key, directional: bool, unit: str, needs: str, command: str) -> Row:
+    """Return a row that the files do not allow; `needs` is a clause on what is missing."""
+    return Row(
+        key=key,
+        kind="directional" if directional else "descriptive",
+        estimate=None,
+        interval=None,
+        unit=unit,
+        observations=0,
+        direction="not measured",
+        sentence=f"Not measured: {needs}.",
+        command=command,
+    )
+
+
+def share(count: int, of: int) -> Share:
+    """Return a share with its Wilson interval."""
+    return Share(count=count, of=of, rate=count / of if of else None, interval=wilson(count, of))
+
+
+def pooled(shares: Iterable[Share | None]) -> Share:
+    """Return the share of all members together; what is not known adds none."""
+    known = [one for one in shares if one is not None]
+    return share(sum(one.count for one in known), sum(one.of for one in known))
+
+
+def pooled_pairs(tables: Iterable[Paired]) -> tuple[int, int, int]:
+    """Return pairs that succeed under the first treatment only, under the second only, and all pairs.
+
+    A prediction about the difference that holds of every table holds of their sum.
+    """
+    first = second = of = 0
+    for table in tables:
+        first, second = first + table.first_only, second + table.second_only
+        of += table.both + table.first_only + table.second_only + table.neither
+    return first, second, of
+
+
+def either(*p_values: float) -> float:
+    """P-value of a prediction that fails if any of its parts does (Bonferroni)."""
+    return min(1.0, len(p_values) * min(p_values))
+
+
+def percent(value: float | None) -> str:
+    """Return "12.3 %" for a sentence."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def told(found: Share) -> str:
+    """Return "3 of 40, 7.5 % (2.6 to 19.9)"."""
+    if found.rate is None or found.interval is None:
+        return "0 of 0"
+    low, high = (100 * bound for bound in found.interval)
+    return f"{found.count:,} of {found.of:,}, {100 * found.rate:.1f} % ({low:.1f} to {high:.1f})"

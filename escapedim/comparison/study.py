@@ -1,0 +1,57 @@
+"""What a comparison is made of: the results of one task, by kind, and the settings that were fixed in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from escapedim.records.parts import Model
+from escapedim.records.results import LotteryResult, TrainResult, WidenResult
+from escapedim.records.rewinding import RewindResult
+
+R = TypeVar("R", LotteryResult, WidenResult, RewindResult, TrainResult)
+E = TypeVar("E", bound=Model)
+
+LEVEL = 0.005
+"""Family-wise level of directions: at 0.05 one undecided study in twenty would claim one (science, section 6)."""
+
+MARGIN = 0.05
+"""How far from 0, or from a control, still counts as 0 or equal: five points; ours."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A result and where it came from: its name in the comparison, its configuration and its command line."""
+
+    name: str
+    config: Mapping[str, Any]
+    result: LotteryResult | WidenResult | RewindResult | TrainResult
+    argv: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """Sources of one task and recipe; `base_width` is the r of effective tickets, `minimal` that of the counts."""
+
+    sources: Sequence[Source]
+    base_width: int | None = None
+    minimal: int | None = None
+    margin: float = MARGIN
+    level: float = LEVEL
+    seed: int = 0
+    task: str = field(default="")
+
+    def of(self, kind: type[R]) -> Iterator[tuple[Source, R]]:
+        """Return the sources of one kind with their results."""
+        for source in self.sources:
+            if isinstance(source.result, kind):
+                yield source, source.result
+
+    def widths(self) -> list[tuple[Source, WidenResult]]:
+        """Return the sources that trained widths from scratch."""
+        return [(source, result) for source, result in self.of(WidenResult) if result.widths]
+
+    def entries(self, name: str) -> list[tuple[Source, Any]]:
+        """Return the entries of one experiment of `widen`, such as `isolation`, of all sources."""
+        return [(source, entry) for source, result in self.of(WidenResult) for entry in getattr(result, name)]

@@ -1,0 +1,51 @@
+"""Failure rates by width of a study, and what laws take from its experiments."""
+
+from __future__ import annotations
+
+from escapedim.comparison.rows.parts import pooled, share
+from escapedim.comparison.study import Study
+from escapedim.records.comparison import Failures
+from escapedim.records.experiments import Escape, Isolation, Share
+from escapedim.records.results import WidenResult
+
+
+def failures(study: Study) -> list[Failures]:
+    """Return the failures of every width, over all sources that have it."""
+    counts: dict[int, list[int]] = {}
+    for _, result in study.of(WidenResult):
+        for entry in result.widths:
+            found = counts.setdefault(entry.width, [0, 0])
+            found[0] += entry.members - entry.successes
+            found[1] += entry.members
+    made = []
+    for width, (failed, members) in sorted(counts.items()):
+        found_share = share(failed, members)
+        if found_share.rate is not None and found_share.interval is not None:
+            made.append(
+                Failures(width=width, failed=failed, members=members, rate=found_share.rate,
+                         interval=found_share.interval)
+            )  # fmt: skip
+    return made
+
+
+def exhaustive(study: Study) -> dict[int, list[Isolation]]:
+    """Return isolation entries by width where all subnetworks of a size were trained, so that q_lit is known."""
+    found: dict[int, list[Isolation]] = {}
+    for _, entry in study.entries("isolation"):
+        if not entry.sampled and entry.members:
+            found.setdefault(entry.width, []).append(entry)
+    return found
+
+
+def stays(study: Study) -> dict[int, Share]:
+    """Return the share of failed networks that fail again after one unit is added by the default split, by width."""
+    entries: dict[int, list[Share]] = {}
+    for _, entry in study.entries("escape"):
+        if _counts(entry):
+            stayed = share(entry.reached_global.of - entry.reached_global.count, entry.reached_global.of)
+            entries.setdefault(entry.from_width, []).append(stayed)
+    return {width: pooled(shares) for width, shares in sorted(entries.items())}
+
+
+def _counts(entry: Escape) -> bool:
+    return entry.by == 1 and entry.embedding == "split" and entry.sources > 0 and entry.alpha == 0.5

@@ -1,0 +1,208 @@
+"""Rows against counts by hand: what is measured, predicted and tested, and what is said where nothing can be."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from scipy import stats
+
+from escapedim.comparison.rows import (
+    complement,
+    counts,
+    equal_parameters,
+    escape,
+    instability,
+    isolation,
+    literal_tickets,
+    restarts,
+)
+from escapedim.comparison.study import Source, Study
+from escapedim.comparison.tickets import index_p
+
+from . import cases
+
+
+def study(*summaries, **more) -> Study:
+    sources = [
+        Source(f"{made.kind}{at}", made.config, made.result, made.provenance.argv) for at, made in enumerate(summaries)
+    ]
+    return Study(sources, task="relu-teacher:k=6", **{"base_width": 6, **more})
+
+
+def test_isolation_tests_both_rates_against_the_margin():
+    entries = [cases.isolation(7, 60, 6, 2, 32), cases.isolation(8, 80, 4, 1, 15)]
+    row = isolation.row(study(cases.widen(isolation=entries)))
+    wins, fails = (10, 57), (3, 143)
+    assert row.estimate == (10 + 3) / 200
+    assert row.observations == 200
+    tickets = [stats.binom.sf(count - 1, of, 0.05) for count, of in (wins, fails)]
+    against_escape = [stats.binom.cdf(count, of, 0.05) for count, of in (wins, fails)]
+    assert row.p_tickets == pytest.approx(min(1, 2 * min(tickets)))
+    assert row.p_escape == pytest.approx(min(1, 2 * min(against_escape)))
+    assert "10 of 57, 17.5 % (9.8 to 29.4) succeed" in row.sentence
+    assert "3 of 143, 2.1 % (0.7 to 6.0) fail" in row.sentence
+    assert [one.what for one in row.measured][:2] == [
+        "width 7: succeed although none wins", "width 7: fail although some win",
+    ]  # fmt: skip
+
+
+def test_with_sampled_subsets_only_failures_count():
+    row = isolation.row(study(cases.widen(isolation=[cases.isolation(9, 90, 5, 5, 0, sampled=True)])))
+    assert row.observations == 95
+    assert "none of whose" not in row.sentence
+
+
+def test_where_no_wide_network_fails_none_can_fail_in_spite_of_a_winner():
+    row = isolation.row(study(cases.widen(isolation=[cases.isolation(7, 1000, 0, 0, 0)])))
+    assert (row.p_tickets, row.p_escape) == (1, None)
+    assert "only 0.0 % fail at all" in row.sentence
+
+
+def test_literally_no_network_contradicts_its_subnetworks():
+    row = isolation.row(study(cases.widen(isolation=[cases.isolation(7, 400, 0, 0, 400)])))
+    assert row.p_tickets == 1
+    assert row.p_escape < 1e-8
+    literal = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 400, 0, 0, 400)])))
+    assert literal.estimate == 0
+    assert literal.p_tickets == 1
+    assert literal.p_escape < 1e-5
+
+
+def test_literal_tickets_pairs_wide_networks_with_their_subnetworks():
+    row = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 500, 300, 10, 190)])))
+    assert row.estimate == pytest.approx(0.29)
+    assert row.interval[0] < 0.29 < row.interval[1]
+    assert row.p_tickets < 1e-6
+    assert row.p_escape > 0.99
+    (measured,) = row.measured
+    assert measured.predictions == {"q": 0.2, "q_lit": 0.49}
+
+
+def test_where_q_lit_is_0_nothing_can_be_below_it():
+    row = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 996, 2, 2, 0)])))
+    assert row.p_escape is None
+    assert "nothing can be below it" in row.sentence
+    above = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 700, 0, 300, 0)])))
+    assert max(above.p_tickets, above.p_escape) < 1e-6
+
+
+def test_sampled_subsets_bound_q_lit_and_equality_cannot_fail_below():
+    row = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(9, 500, 300, 10, 190, sampled=True)])))
+    assert row.p_tickets == 1
+    assert "at most 49.0 %" in row.sentence
+
+
+def test_escape_is_held_against_noise_and_fresh_networks():
+    entries = [cases.escape(6, 36, 0, 40), cases.escape(7, 30, 2, 40, source_ending="saddle")]
+    row = escape.row(study(cases.widen(escape=entries)))
+    assert row.estimate == 66 / 80
+    assert row.p_tickets < 1e-6
+    assert row.p_escape > 0.5
+    assert "exact McNemar test: p = " in row.sentence
+    assert row.prediction_tickets.low == 0
+    assert row.prediction_tickets.high == pytest.approx(2 / 80 + 0.05)
+
+
+def test_no_more_than_fresh_narrow_networks_is_no_escape():
+    row = escape.row(study(cases.widen(escape=[cases.escape(6, 120, 0, 400, narrow=(800, 1000))])))
+    assert max(row.p_tickets, row.p_escape) < 1e-6
+
+
+def test_where_noise_alone_always_succeeds_nothing_is_above_it():
+    row = escape.row(study(cases.widen(escape=[cases.escape(6, 40, 40, 40)])))
+    assert row.p_escape is None
+    assert "nothing can be above it" in row.sentence
+
+
+def test_new_random_weights_are_no_test_of_directions():
+    entries = [cases.escape(6, 36, 0, 40, embedding="null:drawn=true", alpha=None)]
+    row = escape.row(study(cases.widen(escape=entries)))
+    assert row.direction == "not measured"
+
+
+@pytest.mark.parametrize(("count", "rejected"), [(4, "escape"), (2, "tickets")])
+def test_complement_tests_both_points(count, rejected):
+    """Tickets of which all networks succeed, and those of which as many do as of fresh ones."""
+    successes = [count] * 40 if count == 4 else [1, 2, 3, 2] * 10
+    row = complement.row(study(cases.widen(complement=[cases.complement(7, successes)])))
+    p = {"tickets": row.p_tickets, "escape": row.p_escape}
+    assert p.pop(rejected) < 1e-4
+    assert min(p.values()) > 0.05
+
+
+def test_the_p_values_of_a_invert_its_interval():
+    entry = cases.complement(7, [1, 2, 3, 4] * 10)
+    low, high = entry["index"]["interval"]
+    shares = [(count / 4, None) for count in [1, 2, 3, 4] * 10]
+    for bound in (low, high):
+        assert index_p(shares, (500, 1000), bound) == pytest.approx(0.05, abs=1e-9)
+    assert index_p(shares, (500, 1000), entry["index"]["value"]) == pytest.approx(1)
+
+
+def test_an_index_that_cannot_be_had_decides_nothing():
+    row = complement.row(study(cases.widen(complement=[cases.complement(7, [4, 4, 4], fresh=(990, 1000))])))
+    assert (row.estimate, row.p_tickets, row.p_escape) == (None, None, None)
+    assert "nothing for a ticket to add" in row.sentence
+
+
+def test_restarts_are_a_difference_of_independent_estimates():
+    row = restarts.row(study(cases.widen(restarts=[cases.restarts(8), cases.restarts(9, 950, 0.9)])))
+    assert row.estimate == pytest.approx(0.05)
+    low, high = row.interval
+    wilson = stats.binomtest(950, 1000).proportion_ci(0.95, "wilson")
+    assert low == pytest.approx(0.05 - math.hypot(0.95 - wilson.low, 0.02))
+    assert high == pytest.approx(0.05 + math.hypot(wilson.high - 0.95, 0.02))
+
+
+def test_equal_parameters_pairs_a_round_with_the_width_of_as_many_weights():
+    """6 inputs and 1 output: 63 weights are 9 units."""
+    row = equal_parameters.row(study(cases.lottery(), cases.widen()))
+    assert row.estimate == pytest.approx(18 / 20 - 0.97)
+    assert "width 9 with 63 weights" in row.sentence
+    assert {one.what for one in row.measured} == {
+        f"round 1: {arm} against width 9" for arm in ("ticket", "reinit", "random")
+    }
+    missing = equal_parameters.row(study(cases.lottery(surviving=(140, 100)), cases.widen()))
+    assert missing.direction == "not measured"
+    assert missing.command == "escapedim widen --task relu-teacher:k=6 --widths 6,7,8,9,14"
+
+
+def test_instability_is_a_mean_over_replicates():
+    row = instability.row(study(cases.rewind((0.01, 0.03, 0.02, None))))
+    assert row.estimate == pytest.approx(0.02)
+    half = stats.t.ppf(0.975, 2) * 0.01 / math.sqrt(3)
+    assert row.interval == pytest.approx((0.02 - half, 0.02 + half))
+    assert "2.00 (-0.48 to 4.48) points" in row.sentence
+
+
+def test_counts_come_from_the_teacher_or_from_the_user():
+    row = counts.row(study(cases.widen()))
+    assert row.measured[0].what == "width 6"
+    assert row.measured[0].estimate == pytest.approx(sum(_surjections(r, 6) for r in range(1, 6)) / math.factorial(6))
+    unknown = Study(study(cases.widen()).sources, task="digits")
+    assert counts.row(unknown).direction == "not measured"
+    assert counts.row(Study(unknown.sources, task="digits", minimal=4)).estimate is not None
+
+
+def _surjections(r: int, m: int) -> int:
+    return sum((-1) ** (r - k) * math.comb(r, k) * k**m for k in range(r + 1))
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        (isolation, "widen --task relu-teacher:k=6 --isolate 6"),
+        (literal_tickets, "widen --task relu-teacher:k=6 --isolate 6"),
+        (complement, "widen --task relu-teacher:k=6 --complement 6"),
+        (escape, "widen --task relu-teacher:k=6 --escape --replicates 10000"),
+        (restarts, "widen --task relu-teacher:k=6 --restarts 6"),
+        (equal_parameters, "prune --task relu-teacher:k=6"),
+        (instability, "rewind --task relu-teacher:k=6 --instability"),
+    ],
+)
+def test_what_was_not_measured_names_the_command_that_would(module, command):
+    row = module.row(study(cases.widen()))
+    assert row.direction == "not measured"
+    assert row.estimate is None
+    assert row.command == f"escapedim {command}"
