@@ -71,8 +71,8 @@ def fit_laws(
         base_width=base_width,
         observed=list(observed),
         taken={
-            "q_lit": {width: pooled(one.q_lit for one in entries) for width, entries in isolation.items()},
-            "stay": dict(stays),
+            "q_lit": {str(width): pooled(one.q_lit for one in entries) for width, entries in isolation.items()},
+            "stay": {str(width): found for width, found in stays.items()},
         },
         laws=laws,
         level=level,

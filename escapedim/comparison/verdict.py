@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from escapedim.comparison.power import needed
 from escapedim.comparison.statistics import holm
 from escapedim.records.comparison import Direction, Row, Verdict
 
@@ -29,7 +30,7 @@ def directed(rows: Sequence[Row], level: float) -> list[Row]:
     found: dict[int, dict[str, float]] = {}
     for (at, name), p in zip(places, corrected, strict=True):
         found.setdefault(at, {})[f"{name}_holm"] = p
-    return [_directed(row, found.get(at, {}), level) for at, row in enumerate(rows)]
+    return [_directed(row, found.get(at, {}), level, len(places)) for at, row in enumerate(rows)]
 
 
 def _p(row: Row, name: str) -> float | None:
@@ -37,7 +38,7 @@ def _p(row: Row, name: str) -> float | None:
     return value
 
 
-def _directed(row: Row, corrected: dict[str, float], level: float) -> Row:
+def _directed(row: Row, corrected: dict[str, float], level: float, tests: int) -> Row:
     if row.kind == "descriptive" or row.direction == "not measured":
         return row
     tickets, escape = (corrected.get(f"p_{name}_holm") for name in ("tickets", "escape"))
@@ -52,9 +53,9 @@ def _directed(row: Row, corrected: dict[str, float], level: float) -> Row:
     else:
         direction = "escape" if against[0] else "tickets"
     ending = _ending(direction, tickets, escape)
-    return row.model_copy(
-        update={**corrected, "direction": direction, "sentence": f"{row.sentence.removesuffix('.')}. {ending}"}
-    )
+    more = needed(row.observations, (row.p_tickets, row.p_escape), level, tests) if direction == "undecided" else None
+    sentence = f"{row.sentence.removesuffix('.')}. {ending}"
+    return row.model_copy(update={**corrected, "direction": direction, "sentence": sentence, "needed": more})
 
 
 def _ending(direction: Direction, tickets: float | None, escape: float | None) -> str:

@@ -133,7 +133,7 @@ class Laws(Model):
 
     base_width: Count | None
     observed: list[Failures]
-    taken: dict[str, dict[int, Share]] = Field(default={})
+    taken: dict[str, dict[str, Share]] = Field(default={})
     laws: list[Law]
     level: Rate
     preferred: str | None = None
