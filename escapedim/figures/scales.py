@@ -1,0 +1,83 @@
+"""Axes of a kind: percent, density, width and loss, with ticks that a reader expects there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LOG_SPAN = 8  # Widths that differ by a larger factor crowd at the left of a linear axis.
+_MOST_TICKS = 7
+_APART = 1.25
+_LETTERS = 52  # Letters that have room below a single column.
+
+
+def percent(axes: Axes, label: str, whole: bool = True) -> None:
+    """Make the y axis one of percentages, from 0 to 100 with a little room where `whole`."""
+    axes.set_ylabel(label)
+    if whole:
+        axes.set_ylim(-4, 104)
+        axes.set_yticks([0, 25, 50, 75, 100])
+
+
+def density(axes: Axes, values: Sequence[float]) -> None:
+    """Make the x axis one of densities in percent, dense on the left; `values` are those that were drawn."""
+    axes.set_xlabel("density (%)")
+    if len(set(values)) > 1 and max(values) > 2 * min(values):
+        axes.set_xscale("log")
+        _plain_ticks(axes, _decades(min(values), max(values)))
+    axes.set_xlim(max(values) * 1.08, min(values) / 1.08)
+
+
+def width(axes: Axes, widths: Sequence[int], label: str = "width (units)") -> None:
+    """Make the x axis one of widths: logarithmic where they span much, ticks at widths that were measured."""
+    axes.set_xlabel(label)
+    found = sorted(set(widths))
+    logarithmic = found[0] > 0 and found[-1] > _LOG_SPAN * found[0]
+    if logarithmic:
+        axes.set_xscale("log")
+    _plain_ticks(axes, apart(found, logarithmic))
+
+
+def apart(values: Sequence[int], logarithmic: bool) -> list[int]:
+    """Return those of the sorted values whose labels have room beside each other on an axis."""
+    if not logarithmic:
+        step = -(-len(values) // _MOST_TICKS)
+        return list(values[::step])
+    kept: list[int] = []
+    for value in values:
+        if not kept or value >= kept[-1] * _APART * (1 + len(values) / 60):
+            kept.append(value)
+    return kept
+
+
+def loss(axes: Axes, values: Iterable[float], label: str) -> None:
+    """Make the y axis one of losses, logarithmic where all are positive and they span a decade."""
+    axes.set_ylabel(label)
+    found = list(values)
+    if found and min(found) > 0 and max(found) > 10 * min(found):
+        axes.set_yscale("log")
+
+
+def _decades(low: float, high: float) -> list[float]:
+    steps = [digit * 10.0**power for power in range(-6, 3) for digit in (1, 2, 5)]
+    return [step for step in steps if low * 0.99 <= step <= high * 1.01]
+
+
+def _plain_ticks(axes: Axes, values: Sequence[float]) -> None:
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    axes.set_xticks(list(values), [f"{value:g}" if value < 1e5 else f"{value:,.0f}" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
+    """Make the x axis one of categories at 0, 1, 2, ...; some labels are left out where all have no room."""
+    axes.set_xlabel(label)
+    longest = max((len(line) for text in labels for line in text.split("\n")), default=1)
+    step = -(-len(labels) * (longest + 1) // _LETTERS)
+    axes.set_xticks(range(0, len(labels), max(1, step)), labels[:: max(1, step)])
+    axes.set_xlim(-0.6, len(labels) - 0.4)

@@ -1,0 +1,147 @@
+"""How figures look: sizes, colours with markers and hatches that are told apart in grey too, and how they are saved.
+
+Colours are those of Okabe and Ito (2008), which people of every colour vision tell apart. Nothing of the user's own
+matplotlib settings enters, nor dates or versions: the same result gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMN = 3.5
+"""Width of a single column in inches (common to journals of two columns)."""
+WIDE = 7.2
+"""Width of a page's text in inches."""
+HEIGHT = 2.6
+DPI = 300
+FORMATS = ("png", "pdf", "svg")
+
+_LEGEND_LINE = 9.0  # Points: the legend's font size with its spacing.
+
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+GREY, PALE = "#6E6E6E", "#D9D9D9"
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour, marker, line style and hatch of one thing, the same in every figure."""
+
+    color: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]] = "-"
+    hatch: str = ""
+
+
+LOOKS = (
+    Look(BLUE, "o", "-", ""),
+    Look(VERMILLION, "s", "--", "///"),
+    Look(GREEN, "^", "-.", "..."),
+    Look(PURPLE, "v", ":", "\\\\\\"),
+    Look(ORANGE, "D", (0, (5, 1, 1, 1, 1, 1)), "xxx"),
+    Look(SKY, "P", (0, (3, 1)), "++"),
+    Look(BLACK, "X", (0, (1, 1)), "oo"),
+)
+
+
+def look(number: int) -> Look:
+    """Return the look of the n-th of several things."""
+    return LOOKS[number % len(LOOKS)]
+
+
+SETTINGS: Mapping[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "axes.titlelocation": "left",
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "legend.columnspacing": 1.2,
+    "legend.labelspacing": 0.3,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "hatch.linewidth": 0.5,
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "escapedim",
+    "savefig.dpi": DPI,
+    "figure.dpi": 100,
+    "axes.unicode_minus": True,
+}
+_METADATA: Mapping[str, Mapping[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": "escapedim", "Producer": None, "CreationDate": None},
+    "svg": {"Creator": "escapedim", "Date": None},
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw and save in these settings alone, whatever the user's own are."""
+    import matplotlib
+
+    own = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "savefig.directory"}
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
+    with matplotlib.rc_context({**defaults, **SETTINGS}):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of this size in inches; its parts make room for each other."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def saved(figure: Figure, form: str) -> bytes:
+    """Return the bytes of the figure in one of `FORMATS`."""
+    stream = io.BytesIO()
+    with styled():
+        figure.savefig(stream, format=form, metadata=dict(_METADATA[form]))
+    return stream.getvalue()
+
+
+def legend_above(axes: Axes, columns: int = 2) -> None:
+    """Put the legend above the axes, where it covers no data."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+
+
+def title_above(axes: Axes, text: str, **more: Any) -> None:
+    """Put a title above the legend, if there is one, and the axes."""
+    legend = axes.get_legend()
+    rows = 0 if legend is None else -(-len(legend.get_texts()) // legend._ncols)
+    axes.set_title(text, pad=4 + rows * _LEGEND_LINE + (4 if rows else 0), **more)
