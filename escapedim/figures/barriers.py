@@ -30,6 +30,12 @@ def panels(result: RewindResult) -> list[list[Line]]:
     return [*list(grouped.values())[-room:], *([successive] if successive else [])]
 
 
+def lead(result: RewindResult) -> int:
+    """Return which panel stands for all: the last round, rewound to the prune run's own point if it is there."""
+    drawn = [(number, lines[0]) for number, lines in enumerate(panels(result)) if lines[0].to is not None]
+    return max(drawn, key=lambda pair: (pair[1].to == result.rewind_to, pair[1].round), default=(0, None))[0]
+
+
 def draw(axes: Axes, lines: Sequence[Line]) -> None:
     """Draw the mean error along each line, from its first network to its second."""
     scale = 100 if _in_percent(lines) else 1
@@ -48,7 +54,7 @@ def draw(axes: Axes, lines: Sequence[Line]) -> None:
     axes.set_xlabel("share of the second network")
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_ylabel(f"{lines[0].error} (%)" if scale == 100 else lines[0].error)
-    legend_above(axes, 3 if lines[0].to is None else 1)
+    legend_above(axes, 3 if lines[0].to is None else 2)
     title_above(axes, title(lines))
 
 

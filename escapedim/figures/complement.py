@@ -57,8 +57,8 @@ def caption(entry: Complement) -> str:
         bounds = f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval is not None else ""
         index = f" A = {value:.2f}{bounds}: 1 where the ticket decides, 0 where its surroundings do."
     return (
-        f"Success of networks of width {entry.width:,} around narrow ones of {entry.units:,} units, by the scale of the "
-        f"other units; band: fresh networks of that width. Intervals of 95 %, clustered by ticket.{index}"
+        f"Success of networks of width {entry.width:,} around narrow ones of {entry.units:,} units, by the scale of "
+        f"the other units; band: fresh networks of that width. Intervals of 95 %, clustered by ticket.{index}"
     )
 
 

@@ -55,7 +55,7 @@ def draw(axes: Axes, result: LotteryResult) -> None:
     for number, curve in enumerate(found):
         _draw_curve(axes, curve, _LOOKS.get(curve.arm) or look(4 + number % 3))
     _reference(axes, result)
-    scales.density(axes, [100 * entry.density for entry in result.rounds if 0 < entry.density])
+    scales.density(axes, [100 * entry.density for entry in result.rounds if entry.density > 0])
     if arms.has_accuracy(result):
         scales.percent(axes, "test accuracy (%)", whole=False)
     else:
@@ -87,7 +87,13 @@ def _curve(result: LotteryResult, name: str) -> Curve:
 
 def _draw_curve(axes: Axes, curve: Curve, style: Look) -> None:
     axes.plot(
-        curve.density, curve.mean, color=style.color, marker=style.marker, linestyle=style.line, label=curve.arm, zorder=3
+        curve.density,
+        curve.mean,
+        color=style.color,
+        marker=style.marker,
+        linestyle=style.line,
+        label=curve.arm,
+        zorder=3,
     )
     banded = [
         (x, mean - error, mean + error)
@@ -98,8 +104,7 @@ def _draw_curve(axes: Axes, curve: Curve, style: Look) -> None:
         x, low, high = zip(*banded, strict=True)
         axes.fill_between(x, low, high, color=style.color, alpha=0.2, linewidth=0, zorder=2)
     elif banded:
-        x, low, high = banded[0]
-        axes.vlines(x, low, high, color=style.color, linewidth=0.8, zorder=2)
+        axes.vlines(*banded[0], color=style.color, linewidth=0.8, zorder=2)
 
 
 def _reference(axes: Axes, result: LotteryResult) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from escapedim.figures import overview
 from escapedim.figures.plans import Plan, Skipped, file_names, planned
-from escapedim.figures.style import COLUMN, HEIGHT, WIDE, new_figure, styled
+from escapedim.figures.style import COLUMN, HEIGHT, WIDE, laid_out, new_figure, styled
 from escapedim.reporting.material import Material
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ OVERVIEW = "overview"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure: the name of its files, its title and caption, from which source, and the matplotlib figure."""
+    """A figure: the name of its files, its title and caption, its source, and the matplotlib figure.
+
+    The source is "compare/lottery" inside a comparison, and that of an overview the comparison's name or "".
+    """
 
     name: str
     title: str
@@ -47,8 +50,8 @@ def figures(materials: Sequence[Material]) -> Iterator[Drawn]:
     plans = [(plan, material) for material in materials for plan in _planned(material)[0]]
     taken: set[str] = set()
     names = file_names([plan for plan, _ in plans], taken)
-    for (plan, _), name in zip(plans, names, strict=True):
-        yield Drawn(name, plan.title, plan.caption, plan.source, figure_of(plan))
+    for (plan, material), name in zip(plans, names, strict=True):
+        yield Drawn(name, plan.title, plan.caption, _source(plan, material), figure_of(plan))
     yield from _overviews(materials, taken)
 
 
@@ -60,7 +63,12 @@ def figure_of(plan: Plan) -> Figure:
         figure = new_figure(COLUMN if count == 1 else WIDE, HEIGHT * rows)
         for number, panel in enumerate(plan.panels):
             panel(figure.add_subplot(rows, columns, number + 1))
-    return figure
+        return laid_out(figure)
+
+
+def _source(plan: Plan, material: Material) -> str:
+    """Return the name of the plan's source, after that of the comparison that holds it."""
+    return plan.source if plan.source == material.name or not material.name else f"{material.name}/{plan.source}"
 
 
 def _planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
@@ -77,5 +85,5 @@ def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[Drawn
         prefixed = f"{material.name}-{OVERVIEW}" if material.name and len(pages) > 1 else OVERVIEW
         (name,) = file_names([Plan(prefixed, "", "", "", ())], taken)
         with styled():
-            page = overview.draw(plans, material)
+            page = laid_out(overview.draw(plans, material))
         yield Drawn(name, plan.title, plan.caption, material.name, page)

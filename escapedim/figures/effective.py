@@ -54,11 +54,11 @@ def caption(found: Row) -> str:
 
 
 def _measured(axes: Axes, measured: Sequence[Measured]) -> None:
-    kept = [one for one in measured if one.estimate is not None]
+    kept = [(one.x, one.estimate) for one in measured if one.x is not None and one.estimate is not None]
     for one in measured:
         if one.interval is not None:
             axes.vlines(one.x or 0, *one.interval, color=BLACK, linewidth=0.8, zorder=3)
-    axes.plot([one.x for one in kept], [one.estimate for one in kept], "o-", color=BLACK, label="measured", zorder=4)
+    axes.plot([x for x, _ in kept], [estimate for _, estimate in kept], "o-", color=BLACK, label="measured", zorder=4)
 
 
 def _positive(measured: Sequence[Measured]) -> bool:

@@ -43,6 +43,14 @@ def entries(result: WidenResult) -> list[Width]:
     return sorted((entry for entry in result.widths if entry.members), key=lambda entry: entry.width)
 
 
+def missing(result: WidenResult) -> str:
+    """Say why there is nothing to draw, or nothing: bars of one ending alone say no more than a sentence."""
+    names = endings.present(entry.endings for entry in entries(result))
+    if len(names) > 1:
+        return ""
+    return f"the ending of every member is '{names[0]}'" if names else "no width has members"
+
+
 def shares(found: Sequence[Width]) -> dict[str, list[float]]:
     """Return the percentage of members with each ending, one entry a width, in the order of the report."""
     names = endings.present(entry.endings for entry in found)
@@ -67,7 +75,7 @@ def draw(axes: Axes, result: WidenResult) -> None:
             label=name,
         )
         below = [low + height for low, height in zip(below, heights, strict=True)]
-    scales.categories(axes, [f"{entry.width:,}" for entry in found], "width (units)")
+    scales.widths_apart(axes, [entry.width for entry in found])
     scales.percent(axes, "members (%)", whole=False)
     axes.set_ylim(0, 100)
     legend_above(axes, 3)

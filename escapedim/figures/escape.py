@@ -18,7 +18,7 @@ from escapedim.reporting import endings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BEFORE = Look(GREY, "_")
+_BEFORE = Look(GREY, "d")
 _WIDENED = Look(BLUE, "o")
 _NOISE = Look(VERMILLION, "x")
 _NARROW = Look(ORANGE, "v")

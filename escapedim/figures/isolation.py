@@ -43,9 +43,9 @@ def caption(found: Sequence[Isolation]) -> str:
     """Return what both panels show."""
     sampled = " Subnetworks are a sample, so that q_lit is an upper bound." if any(one.sampled for one in found) else ""
     return (
-        "Wide networks against their own subnetworks, trained alone from the same initial weights and data order; bars: "
-        "95 % Wilson intervals. Left: wide networks that succeed though no subnetwork wins, and that fail though some "
-        f"do. Right: failure rate q, and the share q_lit without a winning subnetwork.{sampled}"
+        "Wide networks against their own subnetworks, trained alone from the same initial weights and data order; "
+        "bars: 95 % Wilson intervals. Left: wide networks that succeed though no subnetwork wins, and that fail though "
+        f"some do. Right: failure rate q, and the share q_lit without a winning subnetwork.{sampled}"
     )
 
 
@@ -55,6 +55,6 @@ def _pair(axes: Axes, found: Sequence[Share | None], style: Look, label: str, si
 
 
 def _axes(axes: Axes, found: Sequence[Isolation], label: str) -> None:
-    scales.categories(axes, [f"{entry.width:,}" for entry in found], "width (units)")
+    scales.widths_apart(axes, [entry.width for entry in found])
     scales.percent(axes, label)
     legend_above(axes, 1)

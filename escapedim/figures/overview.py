@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from escapedim.figures.plans import Plan
-from escapedim.figures.style import WIDE, new_figure, title_above
+from escapedim.figures.style import WIDE, legend_height, new_figure, title_above
 from escapedim.reporting import settings
 from escapedim.reporting.material import Material
 from escapedim.reporting.numbers import TIE
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ROW, _LINE, _HEAD = 2.15, 0.125, 0.35  # Inches.
 _LETTERS = 128  # Characters of a line across the page.
 _MOST = 8
-_PREFERRED = {"escape": 1}
-"""The panel of a figure that goes on the page, where it is not its first."""
 
 
 def chosen(plans: Sequence[Plan]) -> list[Plan]:
@@ -42,17 +41,20 @@ def draw(plans: Sequence[Plan], material: Material) -> Figure:
     shown, lines = chosen(plans), findings(material)
     rows = -(-len(shown) // 2)
     below = [_LINE * len(lines) + 0.1] if lines else []
-    figure = new_figure(WIDE, _HEAD + rows * _ROW + sum(below))
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
+    figure = new_figure(WIDE, _HEAD + rows * _ROW + sum(below), pad=0.08)
     figure.suptitle(heading(material), x=0.01, ha="left", fontsize=8, fontweight="bold")
     grid = figure.add_gridspec(rows + len(below), 4, height_ratios=[*([_ROW] * rows), *below])
+    panels: list[Axes] = []
     for number, plan in enumerate(shown):
         row, side = divmod(number, 2)
         alone = number == len(shown) - 1 and side == 0
-        axes = figure.add_subplot(grid[row, 1:3] if alone else grid[row, 2 * side : 2 * side + 2])
-        plan.panels[_PREFERRED.get(plan.figure, 0)](axes)
+        panels.append(figure.add_subplot(grid[row, 1:3] if alone else grid[row, 2 * side : 2 * side + 2]))
+        plan.panels[plan.lead](panels[-1])
+    for number, (plan, axes) in enumerate(zip(shown, panels, strict=True)):
         own = axes.get_title(loc="left")
-        title_above(axes, f"{'abcdefgh'[number]}  {plan.title}{f': {own}' if own else ''}", fontweight="bold")
+        title = f"{'abcdefgh'[number]}  {plan.title}{f': {own}' if own else ''}"
+        pair = panels[number // 2 * 2 : number // 2 * 2 + 2]
+        title_above(axes, title, max(map(legend_height, pair)), fontweight="bold")
     if lines:
         text = figure.add_subplot(grid[rows, :])
         text.set_axis_off()
@@ -81,8 +83,4 @@ def findings(material: Material) -> list[str]:
         return []
     rows = [f"{row.key.replace('_', ' ')}: {row.sentence}" for row in material.rows if row.direction != "not measured"]
     texts = [material.comparison.verdict.sentence, *rows]
-    return [
-        line
-        for text in texts
-        for line in textwrap.wrap(text.replace(TIE, " "), _LETTERS, subsequent_indent="   ")
-    ]
+    return [line for text in texts for line in textwrap.wrap(text.replace(TIE, " "), _LETTERS, subsequent_indent="   ")]

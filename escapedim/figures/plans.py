@@ -6,14 +6,14 @@ Nothing is drawn here, and matplotlib is not needed to know what there is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from escapedim.figures import barriers, complement, density, effective, endings, escape, isolation, success
 from escapedim.records.results import LotteryResult, WidenResult
 from escapedim.records.rewinding import RewindResult
-from escapedim.reporting.material import Material
+from escapedim.reporting.material import Material, unique
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,10 @@ Panel = Callable[["Axes"], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """A figure that can be drawn: which one, from which source ("" of a comparison), its title, panels and caption."""
+    """A figure that can be drawn: which one, from which source ("" of a comparison), its title, panels and caption.
+
+    `part` tells several figures of one source apart, and panel number `lead` stands for all of them on the overview.
+    """
 
     figure: str
     source: str
@@ -31,6 +34,7 @@ class Plan:
     caption: str
     panels: tuple[Panel, ...]
     part: str = ""
+    lead: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
     skipped: list[Skipped] = []
     for figure, plan in FIGURES.items():
         found, reason = plan(material)
-        plans += found
+        plans += [replace(one, caption=one.caption + _caution(material, one.source)) for one in found]
         if not found:
             skipped.append(Skipped(figure, reason))
     return plans, skipped
@@ -65,7 +69,13 @@ def _density(material: Material) -> Found:
         return [], _none("pruning", "`escapedim prune`")
     reasons = {name: density.missing(result) for name, result in found}
     plans = [
-        Plan("density", name, "Accuracy against density", density.caption(result), (partial(density.draw, result=result),))
+        Plan(
+            "density",
+            name,
+            "Accuracy against density",
+            density.caption(result),
+            (partial(density.draw, result=result),),
+        )
         for name, result in found
         if not reasons[name]
     ]
@@ -104,11 +114,15 @@ def _effective(material: Material) -> Found:
 
 def _endings(material: Material) -> Found:
     found = [(name, result) for name, result in material.results(WidenResult) if endings.entries(result)]
+    if not found:
+        return [], _none("width scaling", "`escapedim widen`")
+    reasons = {name: endings.missing(result) for name, result in found}
     plans = [
         Plan("endings", name, "Endings by width", endings.caption(result), (partial(endings.draw, result=result),))
         for name, result in found
+        if not reasons[name]
     ]
-    return plans, _none("width scaling", "`escapedim widen`")
+    return plans, _each(reasons)
 
 
 def _escape(material: Material) -> Found:
@@ -116,7 +130,7 @@ def _escape(material: Material) -> Found:
     for name, result in material.results(WidenResult):
         if entries := escape.entries(result):
             panels = (partial(escape.draw_losses, found=entries), partial(escape.draw_shares, found=entries))
-            plans.append(Plan("escape", name, "Escape", escape.caption(entries, result), panels))
+            plans.append(Plan("escape", name, "Escape", escape.caption(entries, result), panels, lead=1))
     if any(result.escape for _, result in material.results(WidenResult)):
         return plans, "there was no failed member to embed"
     return plans, _none("widened members", "`escapedim widen` or `escapedim widen --from FILE`")
@@ -126,7 +140,10 @@ def _isolation(material: Material) -> Found:
     plans = []
     for name, result in material.results(WidenResult):
         if entries := isolation.entries(result):
-            panels = (partial(isolation.draw_exceptions, found=entries), partial(isolation.draw_failures, found=entries))
+            panels = (
+                partial(isolation.draw_exceptions, found=entries),
+                partial(isolation.draw_failures, found=entries),
+            )
             plans.append(Plan("isolation", name, "Isolation", isolation.caption(entries), panels))
     return plans, _none("isolation", "`escapedim widen --isolate UNITS`")
 
@@ -152,7 +169,9 @@ def _barriers(material: Material) -> Found:
     for name, result in material.results(RewindResult):
         if drawn := barriers.panels(result):
             panels = tuple(partial(barriers.draw, lines=lines) for lines in drawn)
-            plans.append(Plan("barriers", name, "Barriers", barriers.caption(result), panels))
+            plans.append(
+                Plan("barriers", name, "Barriers", barriers.caption(result), panels, lead=barriers.lead(result))
+            )
     return plans, _none("barrier", "`escapedim rewind lottery.json`")
 
 
@@ -169,6 +188,17 @@ FIGURES: dict[str, Callable[[Material], Found]] = {
 """The figures in the order of the overview."""
 
 
+def _caution(material: Material, name: str) -> str:
+    """Return what a reader of one source's figure has to know: it is unfinished, or its invariants are violated."""
+    source = next((source for source in material.sources if source.name == name), None)
+    if source is None:
+        return ""
+    status = source.summary.status
+    unfinished = "" if status == "complete" else f" The run is unfinished ({status})."
+    violated = isinstance(source.result, LotteryResult | RewindResult) and source.result.violations()
+    return unfinished + (" Invariants are violated, so that the numbers are unusable." if violated else "")
+
+
 def _none(what: str, command: str) -> str:
     return _NONE.format(what=what, command=command)
 
@@ -180,8 +210,6 @@ def _each(reasons: dict[str, str]) -> str:
 
 def file_names(plans: Sequence[Plan], taken: set[str]) -> list[str]:
     """Return a file name for each plan: the figure's, after the source's name where several draw the same figure."""
-    from escapedim.reporting.material import unique
-
     sources: dict[str, set[str]] = {}
     for plan in plans:
         sources.setdefault(plan.figure, set()).add(plan.source)

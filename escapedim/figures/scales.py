@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _LOG_SPAN = 8  # Widths that differ by a larger factor crowd at the left of a linear axis.
 _MOST_TICKS = 7
 _APART = 1.25
+_FEWEST = 3  # So many categories have room; fewer stand in the middle.
 _LETTERS = 52  # Letters that have room below a single column.
 
 
@@ -62,7 +63,8 @@ def loss(axes: Axes, values: Iterable[float], label: str) -> None:
 
 
 def _decades(low: float, high: float) -> list[float]:
-    steps = [digit * 10.0**power for power in range(-6, 3) for digit in (1, 2, 5)]
+    digits = (1, 2, 3, 5, 7) if high < 20 * low else (1, 2, 5) if high < 200 * low else (1,)
+    steps = [digit * 10.0**power for power in range(-6, 3) for digit in digits]
     return [step for step in steps if low * 0.99 <= step <= high * 1.01]
 
 
@@ -74,10 +76,31 @@ def _plain_ticks(axes: Axes, values: Sequence[float]) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
-    """Make the x axis one of categories at 0, 1, 2, ...; some labels are left out where all have no room."""
+def widths_apart(axes: Axes, widths: Sequence[int], label: str = "width (units)") -> None:
+    """Make the x axis one of widths at 0, 1, 2, ...; some labels are left out where all have no room."""
+    labels = [f"{width:,}" for width in widths]
+    step = max(1, -(-_letters(labels) // _LETTERS))
     axes.set_xlabel(label)
+    axes.set_xticks(range(0, len(labels), step), labels[::step])
+    _room(axes, len(labels))
+
+
+def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
+    """Make the x axis one of named things at 0, 1, 2, ...; names that have no room beside each other are slanted."""
+    axes.set_xlabel(label)
+    axes.set_xticks(range(len(labels)), labels)
+    if _letters(labels) > _LETTERS:
+        axes.tick_params(axis="x", rotation=30)
+        for text in axes.get_xticklabels():
+            text.set(ha="right", rotation_mode="anchor")
+    _room(axes, len(labels))
+
+
+def _letters(labels: Sequence[str]) -> int:
     longest = max((len(line) for text in labels for line in text.split("\n")), default=1)
-    step = -(-len(labels) * (longest + 1) // _LETTERS)
-    axes.set_xticks(range(0, len(labels), max(1, step)), labels[:: max(1, step)])
-    axes.set_xlim(-0.6, len(labels) - 0.4)
+    return len(labels) * (longest + 1)
+
+
+def _room(axes: Axes, count: int) -> None:
+    side = max(0.6, (_FEWEST - count) / 2 + 0.5)
+    axes.set_xlim(-side, count - 1 + side)

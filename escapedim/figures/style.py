@@ -24,8 +24,6 @@ HEIGHT = 2.6
 DPI = 300
 FORMATS = ("png", "pdf", "svg")
 
-_LEGEND_LINE = 9.0  # Points: the legend's font size with its spacing.
-
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#000000",
     "#E69F00",
@@ -110,18 +108,26 @@ def styled() -> Iterator[None]:
     import matplotlib
 
     own = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "savefig.directory"}
-    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
-    with matplotlib.rc_context({**defaults, **SETTINGS}):
+    defaults: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
+    with matplotlib.rc_context({**defaults, **dict(SETTINGS)}):
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of this size in inches; its parts make room for each other."""
+def new_figure(width: float, height: float, pad: float = 0.05) -> Figure:
+    """Return an empty figure of this size in inches; its parts make room for each other, `pad` inches at least."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad))
     FigureCanvasAgg(figure)
+    return figure
+
+
+def laid_out(figure: Figure) -> Figure:
+    """Arrange the parts of a figure once and for all, so that every format has the same arrangement."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     return figure
 
 
@@ -140,8 +146,14 @@ def legend_above(axes: Axes, columns: int = 2) -> None:
         axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
 
 
-def title_above(axes: Axes, text: str, **more: Any) -> None:
-    """Put a title above the legend, if there is one, and the axes."""
-    legend = axes.get_legend()
-    rows = 0 if legend is None else -(-len(legend.get_texts()) // legend._ncols)
-    axes.set_title(text, pad=4 + rows * _LEGEND_LINE + (4 if rows else 0), **more)
+def legend_height(axes: Axes) -> float:
+    """Return how much room the legend takes above the axes, in points."""
+    legend, figure = axes.get_legend(), axes.get_figure(root=True)
+    if legend is None or figure is None:
+        return 0.0
+    return float(legend.get_window_extent().height) * 72 / figure.dpi
+
+
+def title_above(axes: Axes, text: str, height: float | None = None, **more: Any) -> None:
+    """Put a title above the axes and a legend of this height in points (its own)."""
+    axes.set_title(text, pad=4 + (legend_height(axes) if height is None else height), **more)

@@ -57,7 +57,9 @@ def draw(axes: Axes, found: Sequence[Rate], laws: Laws | None = None) -> None:
 def caption(found: Sequence[Rate], criterion: str, laws: Laws | None = None) -> str:
     """Return what the figure shows, with what its bars and bands are."""
     members = sorted({rate.members for rate in found})
-    each = f"{members[0]:,} members a width" if len(members) == 1 else f"{members[0]:,} to {members[-1]:,} members a width"
+    each = (
+        f"{members[0]:,} members a width" if len(members) == 1 else f"{members[0]:,} to {members[-1]:,} members a width"
+    )
     bands = f" Bands: 95 % of each law's prediction. {laws.sentence}" if laws is not None else ""
     met = f" ({criterion})" if criterion else ""
     return f"Success rate against width{met}, {each}; bars: 95 % Wilson intervals.{bands}"

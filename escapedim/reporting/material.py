@@ -1,4 +1,4 @@
-"""What figures and exported tables are made of: results by name, and the rows and laws of a comparison where there is one.
+"""What figures and exported tables are made of: results by name, and the rows and laws of a comparison.
 
 It comes from several summaries, or from one compare.json alone, which holds the results that it compared.
 """

@@ -1,0 +1,56 @@
+"""A report as GitHub Markdown: sentences, tables with their captions, and links to figures that were written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from escapedim.reporting.export.document import Chapter, Picture, heading, shown, text, too_long
+from escapedim.reporting.tables.plain import Cell, Table
+
+MARK = "<!-- escapedim report -->"
+"""The first line, by which a file is known to be one of ours."""
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
+
+
+def page(chapters: Sequence[Chapter], links: Mapping[str, str]) -> str:
+    """Return the page; `links` are the paths of figures by name, and those without one are left out."""
+    parts = [MARK, "# escapedim report"]
+    for chapter in chapters:
+        parts += [f"## {escaped(chapter.title)}", escaped(chapter.about)]
+        parts += [f"**{escaped(name)}.** {escaped(sentence)}" for name, sentence in chapter.told]
+        parts += [_picture(picture, links[picture.name]) for picture in chapter.pictures if picture.name in links]
+        parts += [part for table in chapter.tables for part in _table(table)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escaped(value: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
+
+
+def _picture(picture: Picture, link: str) -> str:
+    return f"![{escaped(picture.title)}](<{link}>)\n\n*{escaped(picture.caption)}*"
+
+
+def _table(table: Table) -> list[str]:
+    caption = f"**{escaped(heading(table.name)).capitalize()}.** {escaped(table.caption)}"
+    if rest := too_long(table):
+        return [f"{caption} {rest}"]
+    found = shown(table)
+    numeric = [all(_number(row[k]) for row in found.rows) for k in range(len(found.columns))]
+    lines = [
+        _row([heading(column) for column in found.columns]),
+        f"|{'|'.join('---:' if one else '---' for one in numeric)}|",
+        *(_row([text(cell) for cell in row]) for row in found.rows),
+    ]
+    return [caption, "\n".join(lines)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(escaped(cell) for cell in cells)} |"
+
+
+def _number(cell: Cell) -> bool:
+    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
