@@ -46,13 +46,13 @@ def skipped(materials: Sequence[Material]) -> list[Skipped]:
 
 
 def figures(materials: Sequence[Material]) -> Iterator[Drawn]:
-    """Draw all figures of the materials, one at a time; no two have one name."""
+    """Draw all figures of the materials, one at a time and overviews first; no two have one name."""
     plans = [(plan, material) for material in materials for plan in _planned(material)[0]]
     taken: set[str] = set()
+    yield from _overviews(materials, taken)
     names = file_names([plan for plan, _ in plans], taken)
     for (plan, material), name in zip(plans, names, strict=True):
         yield Drawn(name, plan.title, plan.caption, _source(plan, material), figure_of(plan))
-    yield from _overviews(materials, taken)
 
 
 def figure_of(plan: Plan) -> Figure:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW, _LINE, _HEAD = 2.15, 0.125, 0.35  # Inches.
-_LETTERS = 128  # Characters of a line across the page.
+_LETTERS = 118  # Characters of a line across the page.
 _MOST = 8
 
 

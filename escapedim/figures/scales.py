@@ -12,7 +12,7 @@ _LOG_SPAN = 8  # Widths that differ by a larger factor crowd at the left of a li
 _MOST_TICKS = 7
 _APART = 1.25
 _FEWEST = 3  # So many categories have room; fewer stand in the middle.
-_LETTERS = 52  # Letters that have room below a single column.
+_LETTERS = 44  # Letters that have room below a single column.
 
 
 def percent(axes: Axes, label: str, whole: bool = True) -> None:
@@ -90,9 +90,9 @@ def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
     axes.set_xlabel(label)
     axes.set_xticks(range(len(labels)), labels)
     if _letters(labels) > _LETTERS:
-        axes.tick_params(axis="x", rotation=30)
+        axes.set_xticks(range(len(labels)), [text.replace("\n", ", ") for text in labels])
         for text in axes.get_xticklabels():
-            text.set(ha="right", rotation_mode="anchor")
+            text.set(rotation=30, ha="right", rotation_mode="anchor")
     _room(axes, len(labels))
 
 

@@ -22,6 +22,7 @@ WIDE = 7.2
 """Width of a page's text in inches."""
 HEIGHT = 2.6
 DPI = 300
+_LEGEND_WIDTH = 205  # Points: the axes of a single column.
 FORMATS = ("png", "pdf", "svg")
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
@@ -108,8 +109,9 @@ def styled() -> Iterator[None]:
     import matplotlib
 
     own = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "savefig.directory"}
-    defaults: dict[Any, Any] = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
-    with matplotlib.rc_context({**defaults, **dict(SETTINGS)}):
+    chosen: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
+    chosen.update(SETTINGS)
+    with matplotlib.rc_context(chosen):
         yield
 
 
@@ -140,18 +142,27 @@ def saved(figure: Figure, form: str) -> bytes:
 
 
 def legend_above(axes: Axes, columns: int = 2) -> None:
-    """Put the legend above the axes, where it covers no data."""
+    """Put the legend above the axes, where it covers no data: in fewer columns where so many have no room."""
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=columns, borderaxespad=0.2)
+    if not handles:
+        return
+    for number in range(columns, 0, -1):
+        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=number, borderaxespad=0.2)
+        if _legend_size(axes)[0] < _LEGEND_WIDTH:
+            return
 
 
 def legend_height(axes: Axes) -> float:
     """Return how much room the legend takes above the axes, in points."""
+    return _legend_size(axes)[1]
+
+
+def _legend_size(axes: Axes) -> tuple[float, float]:
     legend, figure = axes.get_legend(), axes.get_figure(root=True)
     if legend is None or figure is None:
-        return 0.0
-    return float(legend.get_window_extent().height) * 72 / figure.dpi
+        return 0.0, 0.0
+    extent = legend.get_window_extent()
+    return float(extent.width) * 72 / figure.dpi, float(extent.height) * 72 / figure.dpi
 
 
 def title_above(axes: Axes, text: str, height: float | None = None, **more: Any) -> None:

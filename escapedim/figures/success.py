@@ -60,9 +60,14 @@ def caption(found: Sequence[Rate], criterion: str, laws: Laws | None = None) -> 
     each = (
         f"{members[0]:,} members a width" if len(members) == 1 else f"{members[0]:,} to {members[-1]:,} members a width"
     )
-    bands = f" Bands: 95 % of each law's prediction. {laws.sentence}" if laws is not None else ""
+    bands = f" Bands: 95 % of each law's prediction.{_hidden(laws)} {laws.sentence}" if laws is not None else ""
     met = f" ({criterion})" if criterion else ""
     return f"Success rate against width{met}, {each}; bars: 95 % Wilson intervals.{bands}"
+
+
+def _hidden(laws: Laws) -> str:
+    more = len(_predicting(laws)) - _MOST_LAWS
+    return f" {more} more laws are not drawn." if more > 0 else ""
 
 
 def _counts(found: Sequence[Rate]) -> list[tuple[int, int, int]]:
@@ -70,7 +75,13 @@ def _counts(found: Sequence[Rate]) -> list[tuple[int, int, int]]:
 
 
 def _drawn(laws: Laws | None) -> list[Law]:
-    return [law for law in laws.laws if law.predicted][:_MOST_LAWS] if laws is not None else []
+    return _predicting(laws)[:_MOST_LAWS] if laws is not None else []
+
+
+def _predicting(laws: Laws) -> list[Law]:
+    """Return the laws that predict anything: the preferred one first, then those that are not rejected."""
+    found = [law for law in laws.laws if law.predicted]
+    return sorted(found, key=lambda law: (law.name != laws.preferred, bool(law.rejected)))
 
 
 def _band(axes: Axes, law: Law, number: int) -> None:

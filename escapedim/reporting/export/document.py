@@ -9,7 +9,7 @@ from escapedim.reporting import settings, story
 from escapedim.reporting.material import Material, Source
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.tables import collect, comparing
-from escapedim.reporting.tables.plain import Cell, Table
+from escapedim.reporting.tables.plain import Table
 
 LONGEST = 60
 """Rows of a table on a page; longer ones, such as that of all members, are for CSV."""
@@ -44,29 +44,6 @@ def chapters(materials: Sequence[Material], pictures: Sequence[Picture]) -> list
         found.append(_whole(material, pictures))
         found += [_of_source(source, material, pictures) for source in material.sources]
     return [chapter for chapter in found if chapter.told or chapter.pictures or chapter.tables]
-
-
-def text(cell: Cell) -> str:
-    """Return a cell as a reader wants it: four significant digits, and nothing for what was not measured."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, float):
-        return f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.4g}"
-    return str(cell)
-
-
-def heading(column: str) -> str:
-    """Return a column's name in words."""
-    return column.replace("_", " ")
-
-
-def shown(table: Table) -> Table:
-    """Return the table without the columns in which nothing was measured."""
-    kept = [k for k in range(len(table.columns)) if any(row[k] is not None for row in table.rows)]
-    rows = tuple(tuple(row[k] for k in kept) for row in table.rows)
-    return Table(table.name, table.caption, tuple(table.columns[k] for k in kept), rows)
 
 
 def too_long(table: Table) -> str:

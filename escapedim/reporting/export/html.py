@@ -6,8 +6,9 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from escapedim.reporting.export.document import Chapter, Picture, heading, shown, text, too_long
-from escapedim.reporting.tables.plain import Cell, Table
+from escapedim.reporting.export.document import Chapter, Picture, too_long
+from escapedim.reporting.tables.brief import brief, numeric
+from escapedim.reporting.tables.plain import Table
 
 MARK = '<meta name="generator" content="escapedim">'
 """The line by which a file is known to be one of ours."""
@@ -19,8 +20,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-top
 .about { opacity: .75; font-size: .9rem; overflow-wrap: anywhere; }
 figure { margin: 1.5rem 0; }
 figure img { background: #fff; padding: .5rem; max-width: 100%; height: auto; box-sizing: border-box; }
-figcaption, caption { font-size: .85rem; opacity: .85; text-align: left; padding: .4rem 0; max-width: 60rem; }
-.table { overflow-x: auto; margin: 1.5rem 0; }
+figcaption, .caption { font-size: .85rem; opacity: .85; text-align: left; padding: .4rem 0; max-width: 60rem; }
+.caption { margin: 1.5rem 0 0; }
+.table { overflow-x: auto; margin: 0 0 1.5rem; }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid #8884; text-align: left; white-space: nowrap; }
 td.long { white-space: normal; min-width: 22rem; }
@@ -67,33 +69,26 @@ def _picture(picture: Picture) -> str:
 
 
 def _table(table: Table) -> str:
-    caption = f"<b>{escape(heading(table.name).capitalize())}.</b> {escape(table.caption)}"
+    caption = f"<b>{escape(table.name.replace('_', ' ').capitalize())}.</b> {escape(table.caption)}"
     if rest := too_long(table):
-        return f"<p>{caption} {escape(rest)}</p>"
-    found = shown(table)
-    numeric = [all(_number(row[k]) for row in found.rows) for k in range(len(found.columns))]
-    head = "".join(
-        f"<th{_class(one)}>{escape(heading(name))}</th>" for name, one in zip(found.columns, numeric, strict=True)
-    )
+        return f'<p class="caption">{caption} {escape(rest)}</p>'
+    found = brief(table)
+    right = [numeric(found, k) for k in range(len(found.columns))]
+    head = "".join(f"<th{_class(one)}>{escape(name)}</th>" for name, one in zip(found.columns, right, strict=True))
     rows = "\n".join(
-        "<tr>" + "".join(_cell(cell, one) for cell, one in zip(row, numeric, strict=True)) + "</tr>"
+        "<tr>" + "".join(_cell(str(cell), one) for cell, one in zip(row, right, strict=True)) + "</tr>"
         for row in found.rows
     )
     return (
-        f'<figcaption>{caption}</figcaption>\n<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<p class="caption">{caption}</p>\n<div class="table"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
 
-def _cell(cell: Cell, numeric: bool) -> str:
-    shown_as = text(cell)
-    long = ' class="long"' if len(shown_as) > _LONG else ""
-    return f"<td{long or _class(numeric)}>{escape(shown_as)}</td>"
+def _cell(text: str, right: bool) -> str:
+    long = ' class="long"' if len(text) > _LONG else ""
+    return f"<td{long or _class(right)}>{escape(text)}</td>"
 
 
-def _class(numeric: bool) -> str:
-    return ' class="number"' if numeric else ""
-
-
-def _number(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
+def _class(right: bool) -> str:
+    return ' class="number"' if right else ""

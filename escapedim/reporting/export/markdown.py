@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from escapedim.reporting.export.document import Chapter, Picture, heading, shown, text, too_long
-from escapedim.reporting.tables.plain import Cell, Table
+from escapedim.reporting.export.document import Chapter, Picture, too_long
+from escapedim.reporting.tables.brief import brief, numeric
+from escapedim.reporting.tables.plain import Table
 
 MARK = "<!-- escapedim report -->"
 """The first line, by which a file is known to be one of ours."""
@@ -35,22 +36,17 @@ def _picture(picture: Picture, link: str) -> str:
 
 
 def _table(table: Table) -> list[str]:
-    caption = f"**{escaped(heading(table.name)).capitalize()}.** {escaped(table.caption)}"
+    caption = f"**{escaped(table.name.replace('_', ' ').capitalize())}.** {escaped(table.caption)}"
     if rest := too_long(table):
         return [f"{caption} {rest}"]
-    found = shown(table)
-    numeric = [all(_number(row[k]) for row in found.rows) for k in range(len(found.columns))]
+    found = brief(table)
     lines = [
-        _row([heading(column) for column in found.columns]),
-        f"|{'|'.join('---:' if one else '---' for one in numeric)}|",
-        *(_row([text(cell) for cell in row]) for row in found.rows),
+        _row(found.columns),
+        f"|{'|'.join('---:' if numeric(found, k) else '---' for k in range(len(found.columns)))}|",
+        *(_row([str(cell) for cell in row]) for row in found.rows),
     ]
     return [caption, "\n".join(lines)]
 
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(escaped(cell) for cell in cells)} |"
-
-
-def _number(cell: Cell) -> bool:
-    return cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool))
