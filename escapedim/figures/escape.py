@@ -97,7 +97,7 @@ def labels(found: Sequence[Escape]) -> list[str]:
                 f"{entry.from_width:,}→{entry.to_width:,}",
                 f"layer {entry.layer}" if layers else "",
                 _way(entry) if ways else "",
-                entry.source_ending if kinds else "",
+                entry.source_ending.replace(" ", "\n") if kinds else "",
             )
             if part
         )

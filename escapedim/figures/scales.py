@@ -90,7 +90,7 @@ def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
     axes.set_xlabel(label)
     axes.set_xticks(range(len(labels)), labels)
     if _letters(labels) > _LETTERS:
-        axes.set_xticks(range(len(labels)), [text.replace("\n", ", ") for text in labels])
+        axes.set_xticks(range(len(labels)), [text.replace("\n", " ") for text in labels])
         for text in axes.get_xticklabels():
             text.set(rotation=30, ha="right", rotation_mode="anchor")
     _room(axes, len(labels))

@@ -115,15 +115,39 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float, pad: float = 0.05) -> Figure:
-    """Return an empty figure of this size in inches; its parts make room for each other, `pad` inches at least."""
+def new_figure(width: float, height: float, pad: float = 0.05, below: float = 0.0) -> Figure:
+    """Return an empty figure of this size in inches.
+
+    Its axes make room for each other, `pad` inches at least, and leave `below` inches free at the bottom.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad))
+    rect = (0, below / height, 1, 1 - below / height)
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, rect=rect))
     FigureCanvasAgg(figure)
     return figure
+
+
+def wrapped(text: str, inches: float, size: float) -> list[str]:
+    """Break a sentence into lines of this width, by the widths that its words have in the font of this size."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=SETTINGS["font.sans-serif"], size=size)
+
+    def width(part: str) -> float:
+        return float(text_to_path.get_text_width_height_descent(part, font, ismath=False)[0]) / 72
+
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width(longer) <= inches:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def laid_out(figure: Figure) -> Figure:
