@@ -26,6 +26,7 @@ _WIDE = Look(GREEN, "^")
 _FLOOR = 1e-16
 """Smaller losses, 0 among them, are drawn here: float64 does not tell them apart beside losses of order 1."""
 _MOST = 9
+_MANY = 2000  # Points of a series; more of them are pixels in PDF and SVG too, which would be slow to open.
 
 
 def entries(result: WidenResult) -> list[Escape]:
@@ -60,6 +61,7 @@ def draw_losses(axes: Axes, found: Sequence[Escape]) -> None:
             markeredgewidth=0.6,
             linestyle="none",
             alpha=0.6,
+            rasterized=len(points) > _MANY,
             label=label,
         )
     scales.categories(axes, labels(found), _axis(found))

@@ -101,6 +101,7 @@ _METADATA: Mapping[str, Mapping[str, Any]] = {
     "pdf": {"Creator": "escapedim", "Producer": None, "CreationDate": None},
     "svg": {"Creator": "escapedim", "Date": None},
 }
+_CAPTION = {"png": "Description", "pdf": "Subject", "svg": "Description"}
 
 
 @contextmanager
@@ -157,11 +158,12 @@ def laid_out(figure: Figure) -> Figure:
     return figure
 
 
-def saved(figure: Figure, form: str) -> bytes:
-    """Return the bytes of the figure in one of `FORMATS`."""
+def saved(figure: Figure, form: str, caption: str = "") -> bytes:
+    """Return the bytes of the figure in one of `FORMATS`, with its caption in the file's metadata."""
     stream = io.BytesIO()
+    metadata = {**_METADATA[form], **({_CAPTION[form]: caption} if caption else {})}
     with styled():
-        figure.savefig(stream, format=form, metadata=dict(_METADATA[form]))
+        figure.savefig(stream, format=form, metadata=metadata)
     return stream.getvalue()
 
 

@@ -6,11 +6,12 @@ It comes from several summaries, or from one compare.json alone, which holds the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from escapedim.errors import BadInput
 from escapedim.records.comparison import Compared, CompareResult, Laws, Row
 from escapedim.records.parts import Model
 from escapedim.records.results import RESULTS
@@ -56,6 +57,11 @@ def of_files(summaries: Iterable[tuple[Path, Summary]]) -> list[Material]:
     """Return one material of all plain summaries, and one of each comparison; names are those of the files.
 
     Two files of one name in different folders are told apart by a number.
+
+    Raises
+    ------
+    BadInput
+        A comparison holds a source that is not what its kind says.
     """
     taken: set[str] = set()
     plain: list[Source] = []
@@ -64,10 +70,18 @@ def of_files(summaries: Iterable[tuple[Path, Summary]]) -> list[Material]:
         name = unique(path.stem, taken)
         result: Model = summary.result
         if isinstance(result, CompareResult):
-            compared.append(of_comparison(result, name))
+            compared.append(_checked(path, result, name))
         else:
             plain.append(Source(name, summary))
     return [*([Material(tuple(plain))] if plain else []), *compared]
+
+
+def _checked(path: Path, result: CompareResult, name: str) -> Material:
+    try:
+        return of_comparison(result, name)
+    except ValueError:
+        fault = f"{path} holds a source that is not a result of its kind"
+        raise BadInput(f"{fault}; write it again with `escapedim compare`.") from None
 
 
 def of_comparison(result: CompareResult, name: str = "compare") -> Material:
@@ -92,11 +106,6 @@ def unique(name: str, taken: set[str]) -> str:
         found = f"{clean}-{number}"
     taken.add(found)
     return found
-
-
-def prefixed(names: Sequence[str], figure: str) -> list[str]:
-    """Return a file name for each source of one figure: the figure's alone where there is one source."""
-    return [figure] if len(names) == 1 else [f"{name}-{figure}" for name in names]
 
 
 def _summary(one: Compared) -> Summary:

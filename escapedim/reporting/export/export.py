@@ -15,6 +15,7 @@ from escapedim.reporting.export import csv_files, html, markdown
 from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.material import Material, of_files
 
+CAPTIONS = "captions.md"
 _LOOKED_AT = 4096  # Bytes at the start of a file in which its mark stands.
 
 
@@ -57,7 +58,8 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
 
 def _check(targets: Targets) -> None:
     files = [("--html", targets.html, html.MARK), ("--markdown", targets.markdown, markdown.MARK)]
-    for option, path, mark in files:
+    captions = None if targets.figures is None else targets.figures / CAPTIONS
+    for option, path, mark in (*files, ("--figures", captions, markdown.MARK)):
         if path is not None:
             _check_file(option, path, mark)
     if targets.html and targets.markdown and _same(targets.html, targets.markdown):
@@ -103,12 +105,14 @@ def _drawn(materials: Sequence[Material], targets: Targets, say: Callable[[str],
     pictures = []
     forms = FORMATS if targets.figures is not None else ("svg",)
     for drawn in figures(materials):
-        files = {form: saved(drawn.figure, form) for form in forms}
+        files = {form: saved(drawn.figure, form, drawn.caption) for form in forms}
         pictures.append(Picture(drawn.name, drawn.title, drawn.caption, drawn.source, files))
         if targets.figures is not None:
             for form, data in files.items():
                 write_atomic(targets.figures / f"{drawn.name}.{form}", data, "--figures")
             say(f"wrote {targets.figures / drawn.name}.{{{','.join(forms)}}}")
+    if targets.figures is not None and pictures:
+        _write(targets.figures / CAPTIONS, markdown.captions(pictures), "--figures", say)
     for one in skipped(materials):
         say(f"skipped {one.figure}: {one.reason}")
     return pictures

@@ -26,6 +26,12 @@ def page(chapters: Sequence[Chapter], links: Mapping[str, str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def captions(pictures: Sequence[Picture]) -> str:
+    """Return the captions of figures by the names of their files."""
+    parts = [f"**{escaped(picture.name)}.** {escaped(picture.caption)}" for picture in pictures]
+    return "\n\n".join([MARK, *parts]) + "\n"
+
+
 def escaped(value: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
