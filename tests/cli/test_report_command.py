@@ -19,11 +19,19 @@ sys.exit(code)
 """
 
 
+WRITTEN: dict[str, bytes] = {}
+
+
 @pytest.fixture
-def summaries(cli: Cli) -> None:
-    assert cli("prune", "--rounds", "2", *TINY).code == 0
-    small = ("--steps", "20it", "--replicates", "6", "--jobs", "1", "--widths", "2,3")
-    assert cli("widen", "--task", "xor", *small, "--isolate", "none", "--complement", "none").code == 0
+def summaries(cli: Cli, tmp_path: Path) -> None:
+    """Summaries of small runs in the working folder; the runs are made once for all tests."""
+    if not WRITTEN:
+        assert cli("prune", "--rounds", "2", *TINY).code == 0
+        small = ("--steps", "20it", "--replicates", "6", "--jobs", "1", "--widths", "2,3")
+        assert cli("widen", "--task", "xor", *small, "--isolate", "none", "--complement", "none").code == 0
+        WRITTEN.update({name: Path(name).read_bytes() for name in ("lottery.json", "widen.json")})
+    for name, data in WRITTEN.items():
+        (tmp_path / name).write_bytes(data)
 
 
 def test_everything_from_real_summaries(cli: Cli, summaries, tmp_path: Path):
@@ -54,6 +62,6 @@ def test_a_summary_is_not_replaced_by_a_page(cli: Cli, summaries):
 
 
 def test_neither_torch_nor_pyplot_is_imported(summaries, tmp_path: Path):
-    code = NO_TORCH.format(arguments=["report", "lottery.json", "--figures", "figs", "--html", "r.html"])
+    code = NO_TORCH.format(arguments=["report", "lottery.json", "--html", "r.html"])
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert ended.returncode == 0, ended.stderr

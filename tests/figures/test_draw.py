@@ -11,7 +11,7 @@ from rewind_cases import SUMMARY
 from widen_cases import DIGITS_CONFIG, digits, teacher, widen
 
 from escapedim.figures.draw import figures, skipped
-from escapedim.figures.plans import FIGURES, planned
+from escapedim.figures.plans import FIGURES, file_names, planned
 from escapedim.records.summary import Summary
 from escapedim.reporting.material import of_comparison, of_files
 from tests.figures.conftest import inside
@@ -96,7 +96,8 @@ def test_laws_of_merged_widths_have_a_figure_of_their_own():
     for one in document["laws"]["observed"]:
         one.update(failed=2 * one["failed"], members=2 * one["members"])
     found = [of_comparison(type(comparison()).model_validate(document))]
-    assert [name for name in names(found) if "success" in name] == ["widen-success", "compare-success"]
+    plans = [plan for plan in planned(found[0])[0] if plan.figure == "success"]
+    assert file_names(plans, set()) == ["widen-success", "compare-success"]
 
 
 def test_long_sentences_of_a_comparison_stay_on_the_page():

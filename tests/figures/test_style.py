@@ -54,6 +54,12 @@ def test_formats_are_what_they_say_and_hold_no_dates():
     assert b"<dc:date>" not in svg
 
 
+@pytest.mark.parametrize("form", style.FORMATS)
+def test_a_caption_of_any_letters_goes_into_the_file(form):
+    data = saved(simple(), form, "bands: ± one standard error, ⌊n/r⌋")
+    assert len(data) > len(saved(simple(), form))
+
+
 def test_the_users_settings_neither_enter_nor_are_lost():
     with styled():
         assert matplotlib.rcParams["font.size"] == 8

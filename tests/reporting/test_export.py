@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,7 +13,7 @@ from conftest import digits_rounds, lottery
 from experiment_cases import default
 from widen_cases import digits, rates, teacher, widen
 
-from escapedim.errors import BadInput
+from escapedim.errors import BadInput, EscapedimError
 from escapedim.reporting.export import html, markdown
 from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.export.export import Targets, export
@@ -119,18 +120,21 @@ def test_everything_at_once(tmp_path):
     targets = Targets(tmp_path / "a/figs", tmp_path / "b/r.html", tmp_path / "c/r.md", tmp_path / "d/csv")
     summaries = [(Path("lottery.json"), lottery(digits_rounds())), (Path("widen.json"), teacher())]
     export(summaries, targets, said.append)
-    names = {path.name for path in (tmp_path / "a/figs").iterdir()}
-    assert names == {
-        f"{name}.{form}" for name in ("overview", "density", "success", "endings") for form in ("png", "pdf", "svg")
-    }
+    names = {path.name for path in (tmp_path / "a/figs").iterdir()} - {"captions.md"}
+    captions = (tmp_path / "a/figs/captions.md").read_text()
+    assert "**density.** Test accuracy at the last step against density" in captions
+    assert "± one standard error over 5 replicates" in (tmp_path / "a/figs/density.svg").read_text()
+    drawn = ("overview", "density", "success", "endings")
+    assert names == {f"{name}.{form}" for name in drawn for form in ("png", "pdf", "svg")}
     assert "](<../a/figs/density.png>)" in (tmp_path / "c/r.md").read_text()
     assert (tmp_path / "b/r.html").read_text().count("data:image/svg+xml;base64,") == 4
     assert (tmp_path / "d/csv/lottery-rounds.csv").is_file()
     assert f"wrote {tmp_path / 'a/figs/density'}.{{png,pdf,svg}}" in said
     assert any(line.startswith("skipped escape: no widened members") for line in said)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
-    export(summaries, targets, said.append)
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    page = tmp_path / "b/r.html"
+    before = page.read_bytes()
+    export(summaries, Targets(html=page), said.append)
+    assert page.read_bytes() == before
 
 
 @pytest.mark.parametrize("option", ["html", "markdown"])
@@ -143,6 +147,16 @@ def test_a_file_of_another_kind_is_not_replaced(tmp_path, option):
     target.write_text("")
     export([(Path("train.json"), rates({}))], Targets(**{option: target}), lambda _: None)
     assert target.read_text()
+
+
+def test_a_file_that_cannot_be_written_names_its_own_option(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(EscapedimError, match="free space or choose another --html"):
+        export([(Path("x.json"), rates({}))], Targets(html=tmp_path / "r.html"), print)
+
+
+def refuse(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_nothing_is_written_if_one_target_is_wrong(tmp_path):

@@ -6,7 +6,9 @@ from conftest import digits_rounds, lottery
 from pydantic import ValidationError
 from widen_cases import digits
 
+from escapedim.errors import BadInput
 from escapedim.records.results import LotteryResult, WidenResult
+from escapedim.records.summary import Summary
 from escapedim.reporting.material import of_comparison, of_files, unique
 
 
@@ -35,6 +37,14 @@ def test_a_source_that_is_not_what_its_kind_says():
         of_comparison(type(comparison()).model_validate(document))
 
 
+def test_such_a_source_is_bad_input_of_a_file():
+    document = comparison().model_dump(mode="json")
+    document["sources"][0]["result"] = {"rounds": "none"}
+    damaged = Summary.model_construct(kind="compare", result=type(comparison()).model_validate(document))
+    with pytest.raises(BadInput, match="holds a source that is not a result of its kind"):
+        of_files([(Path("compare.json"), damaged)])
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -43,7 +53,7 @@ def test_a_source_that_is_not_what_its_kind_says():
         ("../../x", "x"),
         ("", "summary"),
         ("größe", "größe"),
-        (".hid", "hid"),
+        (".x", "x"),
     ],
 )
 def test_names_of_sources_are_names_of_files(name, expected):
