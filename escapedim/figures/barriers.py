@@ -79,7 +79,7 @@ def caption(result: RewindResult) -> str:
     drawn = panels(result)
     left = len({(line.round, line.to) for line in result.instability if line.to is not None})
     hidden = left - sum(lines[0].to is not None for lines in drawn)
-    more = f" {hidden} earlier rounds or rewind points are not shown." if hidden > 0 else ""
+    more = f" Not shown: {hidden} earlier rounds or rewind points." if hidden > 0 else ""
     return (
         f"Mean {result.instability[0].error} over replicates on the line between two networks; the barrier is its "
         f"highest point over the mean of its ends.{more}"

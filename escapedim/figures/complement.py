@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from escapedim.figures import parts, scales
-from escapedim.figures.style import BLUE, GREEN, VERMILLION, Look, legend_above, look, title_above
+from escapedim.figures.style import BLUE, GREEN, VERMILLION, Look, legend_above, of_arm, title_above
 from escapedim.records.experiments import Complement, Estimated, Tickets
 from escapedim.records.results import WidenResult
-from escapedim.records.rewinding import RewindResult, Surroundings
+from escapedim.records.rewinding import RewindResult, Surrounded, Surroundings
+from escapedim.reporting import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,24 +72,48 @@ def last_round(result: RewindResult) -> list[Surroundings]:
 
 
 def draw_tickets(axes: Axes, found: Sequence[Surroundings], alone: bool = False) -> None:
-    """Draw success of tickets and their controls by complement: with it, or once it is cut away (`alone`)."""
+    """Draw tickets and their controls by complement: with it, or once it is cut away (`alone`).
+
+    What is drawn is the accuracy where there is one, which tells more than the rate of success.
+    """
     names = list(dict.fromkeys(name for one in found for name in one.subnetworks))
+    accuracy = _has_accuracy(found)
     for number, (name, place) in enumerate(zip(names, parts.offsets(len(names)), strict=True)):
         chosen = [one.subnetworks.get(name) for one in found]
-        rates = [None if one is None else (one.alone if alone else one.whole) for one in chosen]
-        parts.percentages(axes, [k + place for k in range(len(found))], rates, look(number), name)
+        rates = [None if one is None else _measured(one, accuracy, alone) for one in chosen]
+        parts.percentages(axes, [k + place for k in range(len(found))], rates, of_arm(name, number), name)
     scales.categories(axes, [one.complement for one in found], "complement")
-    scales.percent(axes, "success rate (%)")
+    scales.percent(axes, "test accuracy (%)" if accuracy else "success rate (%)", whole=not accuracy)
     legend_above(axes, 3)
     title_above(axes, "complement cut away" if alone else "with the complement")
 
 
-def caption_tickets(found: Sequence[Surroundings]) -> str:
-    """Return what both panels show."""
+def caption_tickets(found: Sequence[Surroundings], whole_only: bool = False) -> str:
+    """Return what both panels show, or the first of them."""
     return (
         f"Tickets of round {found[0].round} (density {100 * found[0].density:.3g} %) and their controls by complement: "
-        "success of the whole network, and once the complement is cut away; intervals of 95 % over replicates."
+        f"{_what(found, whole_only)}"
     )
+
+
+def _what(found: Sequence[Surroundings], whole_only: bool) -> str:
+    both = f"of the whole network{'' if whole_only else ', and once the complement is cut away'}"
+    if _has_accuracy(found):
+        return f"test accuracy {both}; bars: ± one standard error over replicates."
+    return f"success {both}; intervals of 95 % over replicates."
+
+
+def _has_accuracy(found: Sequence[Surroundings]) -> bool:
+    return all(one.whole_accuracy is not None for entry in found for one in entry.subnetworks.values())
+
+
+def _measured(one: Surrounded, accuracy: bool, alone: bool) -> Estimated:
+    if not accuracy:
+        return one.alone if alone else one.whole
+    found = numbers.estimate((one.alone_accuracy if alone else one.whole_accuracy) or [])
+    if found.mean is None or found.error is None:
+        return Estimated(value=found.mean, interval=None)
+    return Estimated(value=found.mean, interval=(found.mean - found.error, found.mean + found.error))
 
 
 def _alone(entry: Complement, kind: Tickets, winners: bool) -> Estimated | None:

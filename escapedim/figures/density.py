@@ -9,21 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from escapedim.figures import scales
-from escapedim.figures.style import BLACK, BLUE, GREEN, GREY, PURPLE, VERMILLION, Look, legend_above, look
+from escapedim.figures.style import GREY, Look, legend_above, of_arm
 from escapedim.records.results import LotteryResult
 from escapedim.reporting import arms, numbers
 from escapedim.reporting.rounds import measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_LOOKS = {
-    arms.TICKET: Look(BLUE, "o", "-"),
-    "reinit": Look(VERMILLION, "s", "--"),
-    "shuffle": Look(GREEN, "^", "-."),
-    "random": Look(PURPLE, "v", ":"),
-    arms.DENSE: Look(BLACK, "D", "none"),
-}
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ def draw(axes: Axes, result: LotteryResult) -> None:
     """Draw accuracy (or training loss) against density."""
     found = curves(result)
     for number, curve in enumerate(found):
-        _draw_curve(axes, curve, _LOOKS.get(curve.arm) or look(4 + number % 3))
+        _draw_curve(axes, curve, of_arm(curve.arm, number))
     _reference(axes, result)
     scales.density(axes, [100 * entry.density for entry in result.rounds if entry.density > 0])
     if arms.has_accuracy(result):

@@ -13,7 +13,7 @@ from escapedim.figures import parts, scales
 from escapedim.figures.style import BLUE, GREEN, GREY, ORANGE, VERMILLION, Look, legend_above
 from escapedim.records.experiments import Escape
 from escapedim.records.results import WidenResult
-from escapedim.reporting import endings
+from escapedim.reporting import endings, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,17 +109,29 @@ def labels(found: Sequence[Escape]) -> list[str]:
 
 def caption(found: Sequence[Escape], result: WidenResult) -> str:
     """Return what both panels show."""
-    kinds = ", ".join(sorted({entry.source_ending for entry in found} - {endings.FAILED}))
-    ways = ", ".join(sorted({_way(entry) for entry in found}))
     left = len([entry for entry in result.escape if entry.sources]) - len(found)
-    more = f" {left} more entries with fewer members are not shown." if left else ""
+    more = f" Not shown: {left} entries with fewer members." if left else ""
     floor = f" Losses below {_FLOOR:g} are drawn there." if _below(found) else ""
     return (
-        f"{sum(entry.sources for entry in found):,} failed members{f' ({kinds})' if kinds else ''} widened "
-        f"({ways}) and trained on. Left: training loss of each member before, after widening, and after "
-        f"the same noise and training without widening. Right: share that {_verb(found)}, with 95 % Wilson intervals, "
-        f"and those of fresh networks of both widths.{floor}{more}"
+        f"{_members(found)} Left: training loss of each member before, after widening, and after the same noise and "
+        f"training without widening. Right: share that {_verb(found)}, with 95 % Wilson intervals, and those of fresh "
+        f"networks of both widths.{floor}{more}"
     )
+
+
+def caption_shares(found: Sequence[Escape]) -> str:
+    """Return what the panel of shares shows."""
+    return (
+        f"{_members(found)} Share that {_verb(found)}, with 95 % Wilson intervals, beside that after the same noise and "
+        "training without widening, and those of fresh networks of both widths."
+    )
+
+
+def _members(found: Sequence[Escape]) -> str:
+    kinds = ", ".join(sorted({entry.source_ending for entry in found} - {endings.FAILED}))
+    ways = ", ".join(sorted({_way(entry) for entry in found}))
+    count = numbers.counted(sum(entry.sources for entry in found), "failed member")
+    return f"{count}{f' ({kinds})' if kinds else ''} widened ({ways}) and trained on."
 
 
 def _below(found: Sequence[Escape]) -> bool:

@@ -49,6 +49,15 @@ def caption(found: Sequence[Isolation]) -> str:
     )
 
 
+def caption_exceptions(found: Sequence[Isolation]) -> str:
+    """Return what the panel of exceptions shows."""
+    sampled = " Subnetworks are a sample." if any(one.sampled for one in found) else ""
+    return (
+        "Wide networks that succeed though none of their own subnetworks wins alone, and that fail though some do; "
+        f"bars: 95 % Wilson intervals.{sampled}"
+    )
+
+
 def _pair(axes: Axes, found: Sequence[Share | None], style: Look, label: str, side: int) -> None:
     x = [number + 0.12 * side for number in range(len(found))]
     parts.percentages(axes, x, [None if share is None else parts.estimated(share) for share in found], style, label)

@@ -84,7 +84,7 @@ def heading(material: Material) -> str:
 
 def caption(plans: Sequence[Plan]) -> str:
     """Return what each panel shows."""
-    parts = [f"({_LETTERS[number]}) {plan.caption}" for number, plan in enumerate(chosen(plans))]
+    parts = [f"({_LETTERS[number]}) {plan.lead_caption or plan.caption}" for number, plan in enumerate(chosen(plans))]
     return " ".join(parts)
 
 

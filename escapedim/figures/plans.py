@@ -25,7 +25,8 @@ Panel = Callable[["Axes"], None]
 class Plan:
     """A figure that can be drawn: which one, from which source ("" of a comparison), its title, panels and caption.
 
-    `part` tells several figures of one source apart, and panel number `lead` stands for all of them on the overview.
+    `part` tells several figures of one source apart, and panel number `lead`, with a caption of its own if it needs
+    one, stands for all panels on the overview.
     """
 
     figure: str
@@ -35,6 +36,7 @@ class Plan:
     panels: tuple[Panel, ...]
     part: str = ""
     lead: int = 0
+    lead_caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,18 @@ def _escape(material: Material) -> Found:
     for name, result in material.results(WidenResult):
         if entries := escape.entries(result):
             panels = (partial(escape.draw_losses, found=entries), partial(escape.draw_shares, found=entries))
-            plans.append(Plan("escape", name, "Escape", escape.caption(entries, result), panels, lead=1))
+            plans.append(
+                Plan(
+                    "escape",
+                    name,
+                    "Escape",
+                    escape.caption(entries, result),
+                    panels,
+                    "",
+                    1,
+                    escape.caption_shares(entries),
+                )
+            )
     if any(result.escape for _, result in material.results(WidenResult)):
         return plans, "there was no failed member to embed"
     return plans, _none("widened members", "`escapedim widen` or `escapedim widen --from FILE`")
@@ -144,7 +157,18 @@ def _isolation(material: Material) -> Found:
                 partial(isolation.draw_exceptions, found=entries),
                 partial(isolation.draw_failures, found=entries),
             )
-            plans.append(Plan("isolation", name, "Isolation", isolation.caption(entries), panels))
+            plans.append(
+                Plan(
+                    "isolation",
+                    name,
+                    "Isolation",
+                    isolation.caption(entries),
+                    panels,
+                    "",
+                    0,
+                    isolation.caption_exceptions(entries),
+                )
+            )
     return plans, _none("isolation", "`escapedim widen --isolate UNITS`")
 
 
@@ -158,8 +182,9 @@ def _complement(material: Material) -> Found:
             plans.append(Plan("complement", name, "Complement", complement.caption(entry), panels, part))
     for name, rewound in material.results(RewindResult):
         if found := complement.last_round(rewound):
+            lead = complement.caption_tickets(found, whole_only=True)
             sides = tuple(partial(complement.draw_tickets, found=found, alone=alone) for alone in (False, True))
-            plans.append(Plan("complement", name, "Complement", complement.caption_tickets(found), sides))
+            plans.append(Plan("complement", name, "Complement", complement.caption_tickets(found), sides, "", 0, lead))
     command = "`escapedim widen --complement UNITS` or `escapedim rewind`"
     return plans, _none("complement", command)
 

@@ -59,6 +59,20 @@ LOOKS = (
 )
 
 
+ARMS: Mapping[str, Look] = {
+    "ticket": Look(BLUE, "o", "-"),
+    "reinit": Look(VERMILLION, "s", "--"),
+    "shuffle": Look(GREEN, "^", "-."),
+    "random": Look(PURPLE, "v", ":"),
+    "dense": Look(BLACK, "D", "none"),
+}
+
+
+def of_arm(name: str, number: int) -> Look:
+    """Return the look of an arm; `number` chooses among the others for an arm of another name."""
+    return ARMS.get(name) or LOOKS[len(ARMS) - 1 + number % (len(LOOKS) - len(ARMS) + 1)]
+
+
 def look(number: int) -> Look:
     """Return the look of the n-th of several things."""
     return LOOKS[number % len(LOOKS)]

@@ -67,7 +67,7 @@ def caption(found: Sequence[Rate], criterion: str, laws: Laws | None = None) -> 
 
 def _hidden(laws: Laws) -> str:
     more = len(_predicting(laws)) - _MOST_LAWS
-    return f" {more} more laws are not drawn." if more > 0 else ""
+    return f" Not drawn: {more} other laws." if more > 0 else ""
 
 
 def _counts(found: Sequence[Rate]) -> list[tuple[int, int, int]]:

@@ -74,6 +74,7 @@ def test_everything_is_drawn_inside_its_figure():
         for axes in one.figure.axes:
             assert not axes.axison or (axes.get_xlabel() and axes.get_ylabel())
         assert one.caption.endswith(".")
+    assert "Right" not in drawn[0].caption
     width, height = drawn[0].figure.get_size_inches()
     assert (width, len(drawn[0].figure.axes)) == (7.2, 6)
     assert height < 10

@@ -64,7 +64,7 @@ def test_of_many_entries_those_with_most_sources_are_drawn():
     found = entries(*(certified(6 + k, 10 + k, 5) for k in range(12)))
     shown = escaping.entries(widened(found))
     assert [entry.from_width for entry in shown] == list(range(9, 18))
-    assert "3 more entries" in escaping.caption(shown, widened(found))
+    assert "Not shown: 3 entries" in escaping.caption(shown, widened(found))
 
 
 def test_isolation_has_what_tickets_predict_to_be_zero():
@@ -119,9 +119,20 @@ def test_tickets_in_their_complements():
     found = surrounding.last_round(rewound())
     assert [(one.round, one.complement) for one in found] == [(2, "masked"), (2, "redraw"), (2, "frozen")]
     axes = panel(surrounding.draw_tickets, found, alone=True)
-    assert [y for _, y in drawn(axes, "ticket")] == [50, 50, 50]
+    assert [y for _, y in drawn(axes, "ticket")] == pytest.approx([60, 60, 60])
+    segment = axes.collections[0].get_segments()[0]
+    assert [segment[0][1], segment[1][1]] == pytest.approx([50, 70])
     assert axes.get_title(loc="left") == "complement cut away"
+    assert axes.get_ylabel() == "test accuracy (%)"
+    assert "± one standard error" in surrounding.caption_tickets(found)
     assert inside(axes.figure)
+
+
+def test_tickets_of_a_task_without_accuracy_have_rates_of_success():
+    found = surrounding.last_round(rewound(complements=[surroundings("masked", accuracy=False)]))
+    axes = panel(surrounding.draw_tickets, found)
+    assert [y for _, y in drawn(axes, "ticket")] == [75]
+    assert axes.get_ylabel() == "success rate (%)"
 
 
 def test_subnetworks_that_a_complement_lacks_are_left_out():

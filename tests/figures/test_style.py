@@ -3,7 +3,7 @@ import itertools
 import matplotlib
 import pytest
 
-from escapedim.figures import density, endings, style
+from escapedim.figures import endings, style
 from escapedim.figures.style import LOOKS, look, new_figure, saved, styled
 from tests.figures.conftest import luminance
 
@@ -11,7 +11,7 @@ from tests.figures.conftest import luminance
 def test_looks_are_told_apart_in_grey_by_marker_line_and_hatch():
     for parts in ([one.marker for one in LOOKS], [str(one.line) for one in LOOKS], [one.hatch for one in LOOKS]):
         assert len(set(parts)) == len(LOOKS)
-    arms = [one for name, one in density._LOOKS.items() if name != "dense"]
+    arms = [one for name, one in style.ARMS.items() if name != "dense"]
     assert len({one.marker for one in arms}) == len({one.line for one in arms}) == len(arms)
 
 
