@@ -84,6 +84,7 @@ def _draw_curve(axes: Axes, curve: Curve, style: Look) -> None:
         color=style.color,
         marker=style.marker,
         linestyle=style.line,
+        markevery=max(1, len(curve.density) // 12),
         label=curve.arm,
         zorder=3,
     )

@@ -122,8 +122,8 @@ def caption(found: Sequence[Escape], result: WidenResult) -> str:
 def caption_shares(found: Sequence[Escape]) -> str:
     """Return what the panel of shares shows."""
     return (
-        f"{_members(found)} Share that {_verb(found)}, with 95 % Wilson intervals, beside that after the same noise and "
-        "training without widening, and those of fresh networks of both widths."
+        f"{_members(found)} Share that {_verb(found)}, with 95 % Wilson intervals, beside that after the same noise "
+        "and training without widening, and those of fresh networks of both widths."
     )
 
 
