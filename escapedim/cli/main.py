@@ -241,13 +241,25 @@ def compare(
 @command()
 def report(
     files: Annotated[list[Path], typer.Argument(help="Summaries such as lottery.json.", metavar="FILE...")],
+    figures: opt.Figures = None,
+    html: opt.Html = None,
+    markdown: opt.Markdown = None,
+    csv: opt.Csv = None,
     json: opt.Json = False,
 ) -> None:
-    """Render summaries in the terminal."""
+    """Render summaries in the terminal; with options, as figures and pages too.
+
+    Several files go into one page. What cannot be drawn is named on standard error; compare.json alone draws everything
+    that compare had.
+    """
     from escapedim.records import summary
+    from escapedim.reporting.export.export import Targets, export
     from escapedim.reporting.render import make_console, render
 
     summaries = [summary.read(path) for path in files]
+    targets = Targets(figures, html, markdown, csv)
+    if targets.any():
+        export(zip(files, summaries, strict=True), targets, lambda line: typer.echo(line, err=True))
     with standard_output():
         if json:
             texts = [summary.encode(found).decode().rstrip() for found in summaries]

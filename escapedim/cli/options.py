@@ -9,7 +9,7 @@ import typer
 
 _SHARED, _RECIPE, _PRUNING, _WIDENING, _RUNNING = "Experiment", "Recipe", "Pruning", "Widening", "Running"
 _BESIDE, _ESCAPE, _REWINDING = "Isolation, complement, restarts", "Escape", "Rewinding"
-_EVIDENCE = "Evidence"
+_EVIDENCE, _FILES = "Evidence", "Files"
 
 Task = Annotated[
     str | None,
@@ -240,3 +240,17 @@ Json = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no report.", rich_help_panel=_RUNNING)]
 Force = Annotated[bool, typer.Option("--force", help="Start anew beside an old run.", rich_help_panel=_RUNNING)]
+
+Figures = Annotated[
+    Path | None, typer.Option(help="Folder for figures as PNG, PDF and SVG.", metavar="DIR", rich_help_panel=_FILES)
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(help="One self-contained page with figures and tables.", metavar="FILE", rich_help_panel=_FILES),
+]
+Markdown = Annotated[
+    Path | None, typer.Option(help="Sentences and tables as Markdown.", metavar="FILE", rich_help_panel=_FILES)
+]
+Csv = Annotated[
+    Path | None, typer.Option(help="Folder for tables, a CSV file each.", metavar="DIR", rich_help_panel=_FILES)
+]

@@ -144,11 +144,17 @@ def _compared(group: Sequence[Named]) -> tuple[Source, Compared]:
 
 
 def _base_width(sources: Sequence[Source], given: int | None) -> int | None:
-    """Return the width r of effective tickets: the smallest that was trained, unless another was chosen in advance."""
-    widths = [one.width for source in sources if isinstance(source.result, WidenResult) for one in source.result.widths]
+    """Return the width r of effective tickets: that of the task's restarts, or the smallest, unless another is given.
+
+    All of these are fixed before a network is trained.
+    """
+    widens = [(source, source.result) for source in sources if isinstance(source.result, WidenResult)]
+    widths = [one.width for _, result in widens for one in result.widths]
     if given is not None and widths and given not in widths:
         raise BadInput(f"--base-width: expected one of the widths {', '.join(map(str, widths))}, found {given}.")
-    return given if given is not None else min(widths, default=None)
+    planned = [source.config.get(name) for source, _ in widens for name in ("restarts", "complement")]
+    chosen = [width for width in planned if width in widths]
+    return given or (chosen[0] if chosen else min(widths, default=None))
 
 
 def compare_id(named: Sequence[Named], settings: Settings) -> str:

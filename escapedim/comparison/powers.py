@@ -13,7 +13,7 @@ import numpy as np
 
 _LARGEST = 1e300  # powers beyond it are all the same: no network fails
 _LOG_RATE = (-60.0, 8.0)  # of λ: failure rates from 1 down to 0 in double precision
-_BISECTIONS, _SCORINGS = 70, 60
+_BISECTIONS, _SCORINGS, _HALVINGS = 70, 100, 12
 
 
 def disjoint(widths: np.ndarray, base: int) -> np.ndarray:
@@ -44,19 +44,47 @@ def fit_family(failed: np.ndarray, members: np.ndarray, ratios: np.ndarray) -> n
     x = np.stack([np.ones_like(ratios), np.log(ratios)], axis=1)
     rate = fit_rate(failed, members, ratios)  # γ = 1
     found = np.stack([rate, np.ones_like(rate)], axis=1)
-    won = members - failed
+    best, won = _likelihood(failed, members, found, x), members - failed
     for _ in range(_SCORINGS):
-        eta = np.clip(found @ x.T, _LOG_RATE[0], _LOG_RATE[1])
-        exponent = np.exp(eta)
+        exponent = _exponents(found, x)
         over = _over_expm1(exponent)
         score = (exponent * (won * over - failed)) @ x
         weight = members * exponent**2 * over
-        information = np.einsum("dw,wi,wj->dij", weight, x, x) + 1e-12 * np.eye(2)
+        information = np.einsum("dw,wi,wj->dij", weight, x, x) + 1e-9 * np.eye(2)
         step = np.linalg.solve(information, score[:, :, None])[:, :, 0]
-        found = found + np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-10:
+        found, best, gained = _climbed(found, np.clip(step, -20, 20), best, failed, members, x)
+        if gained < 1e-9:
             break
     return found
+
+
+def _climbed(
+    found: np.ndarray, step: np.ndarray, best: np.ndarray, failed: np.ndarray, members: np.ndarray, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Take the step or the first of its halves that is more likely; the log-likelihood is concave."""
+    gained = np.zeros(len(found))
+    for halving in range(_HALVINGS):
+        left = gained == 0
+        tried = found[left] + step[left] / 2**halving
+        likelihood = _likelihood(failed if len(failed) == 1 else failed[left], members, tried, x)
+        more = np.maximum(likelihood - best[left], 0)
+        better = np.flatnonzero(left)[more > 0]
+        gained[better] = more[more > 0]
+        found[better], best[better] = tried[more > 0], likelihood[more > 0]
+        if (gained > 0).all():
+            break
+    return found, best, float(gained.max())
+
+
+def _exponents(found: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(np.clip(found @ x.T, *_LOG_RATE)))
+
+
+def _likelihood(failed: np.ndarray, members: np.ndarray, found: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Log-likelihood `(draws,)` of ln λ and γ."""
+    exponent = _exponents(found, x)
+    won = members - failed
+    return np.asarray((won * np.log(-np.expm1(-exponent)) - failed * exponent).sum(1))
 
 
 def log_failure(log_rate: np.ndarray, powers: np.ndarray) -> np.ndarray:

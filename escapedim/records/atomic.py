@@ -19,10 +19,10 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, option: str = "--out") -> None:
     """Replace the content of `path`, or create it; readers see all of the old bytes or all of the new ones.
 
-    A symbolic link is written through.
+    A symbolic link is written through. `option` is what the user would change if the file cannot be written.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     # Replacing a link itself would silently move the file to another disk.
     target = Path(os.path.realpath(path))
-    with _explained(path), temporary(target, data) as complete:
+    with _explained(path, option), temporary(target, data) as complete:
         os.replace(complete, target)
         _sync_folder(target.parent)
 
@@ -44,7 +44,7 @@ def create(path: Path, data: bytes) -> bool:
     EscapedimError
         The file cannot be written.
     """
-    with _explained(path), temporary(path, data) as complete:
+    with _explained(path, "--out"), temporary(path, data) as complete:
         try:
             os.link(complete, path)
         except FileExistsError:
@@ -126,10 +126,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path, option: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = "free space or choose another --out" if error.errno in NO_SPACE else "choose another --out"
+        remedy = f"{'free space or ' if error.errno in NO_SPACE else ''}choose another {option}"
         reason = error.strerror or str(error)
         raise EscapedimError(f"cannot write {path}: {reason}; {remedy}, then repeat the command.") from error

@@ -37,7 +37,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         raise TypeError(f"expected a train result, found {type(result).__name__}")
     return [
         block(_heading(summary, result, width)),
-        block(prose(_sentence(result), width), "bold"),
+        block(prose(sentence(result), width), "bold"),
         block(_means(result, width)),
         block(_endings(result, width)),
         block(replicates.table(result, width)),
@@ -51,7 +51,8 @@ def _heading(summary: Summary, result: TrainResult, width: int) -> list[str]:
     return prose("; ".join(part for part in (settings.what(summary.config), size, state) if part) + ".", width)
 
 
-def _sentence(result: TrainResult) -> str:
+def sentence(result: TrainResult) -> str:
+    """Return how many replicates succeed, with the interval."""
     if not result.members:
         return f"No replicate is finished; the criterion is {result.success_criterion}."
     tried = numbers.plural(result.members, "replicate")

@@ -55,6 +55,23 @@ def test_the_family_is_the_maximum_over_both_parameters():
     assert powers.fit_family(failed[None], members, ratios)[0] == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_family_is_found_from_far_away():
+    """Rates from 1 to 0 over a few widths, as of the digits: the exponent is large."""
+    ratios = np.array([2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 32, 80]) / 2
+    failed, members = np.array([100, 100, 100, 100, 99, 76, 12, 0, 0, 0, 0, 0.0]), np.full(12, 100.0)
+    (found,) = powers.fit_family(failed[None], members, ratios)
+
+    def minus(at: np.ndarray) -> float:
+        exponent = np.exp(np.clip(at[0] + at[1] * np.log(ratios), -60, 8))
+        return -((members - failed) * np.log(-np.expm1(-exponent)) - failed * exponent).sum()
+
+    best = optimize.minimize(minus, found + 0.3, method="Nelder-Mead", options={"maxiter": 4000, "fatol": 1e-12})
+    assert minus(found) == pytest.approx(best.fun, abs=1e-5)
+    assert np.exp(-np.exp(found[0] + found[1] * np.log(7 / 2))) == pytest.approx(0.7, abs=0.15)
+    again = powers.fit_family(np.repeat(failed[None], 3, 0), members, ratios)
+    assert np.allclose(again, found, atol=1e-6)
+
+
 def test_a_chain_is_the_maximum_over_all_its_parameters():
     chain = chains.make_chain([4, 5, 6, 9], {4: None, 5: None, 9: None})
     assert (chain.widths, chain.links, chain.freedom) == ((4, 5, 6), (4, 5), 2)

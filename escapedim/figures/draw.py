@@ -1,0 +1,89 @@
+"""All figures of a material: drawn one by one, by the names of their files, and what was skipped with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from escapedim.figures import overview
+from escapedim.figures.plans import Plan, Skipped, file_names, planned
+from escapedim.figures.style import COLUMN, HEIGHT, WIDE, laid_out, new_figure, styled
+from escapedim.reporting.material import Material
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OVERVIEW = "overview"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure: the name of its files, its title and caption, its source, and the matplotlib figure.
+
+    The source is "compare/lottery" inside a comparison, and that of an overview the comparison's name or "".
+    """
+
+    name: str
+    title: str
+    caption: str
+    source: str
+    figure: Figure
+
+
+def skipped(materials: Sequence[Material]) -> list[Skipped]:
+    """Return what cannot be drawn of any of the materials, and why."""
+    found: dict[str, list[str]] = {}
+    drawn: set[str] = set()
+    for material in materials:
+        plans, missing = _planned(material)
+        drawn |= {plan.figure for plan in plans} | ({OVERVIEW} if not overview.missing(plans, material) else set())
+        for one in missing:
+            found.setdefault(one.figure, []).append(one.reason)
+    return [
+        Skipped(figure, "; ".join(dict.fromkeys(reasons))) for figure, reasons in found.items() if figure not in drawn
+    ]
+
+
+def figures(materials: Sequence[Material]) -> Iterator[Drawn]:
+    """Draw all figures of the materials, one at a time and overviews first; no two have one name."""
+    plans = [(plan, material) for material in materials for plan in _planned(material)[0]]
+    taken: set[str] = set()
+    yield from _overviews(materials, taken)
+    names = file_names([plan for plan, _ in plans], taken)
+    for (plan, material), name in zip(plans, names, strict=True):
+        yield Drawn(name, plan.title, plan.caption, _source(plan, material), figure_of(plan))
+
+
+def figure_of(plan: Plan) -> Figure:
+    """Draw one plan: one panel in the width of a column, several two in a row in the width of a page."""
+    count = len(plan.panels)
+    columns, rows = (1, 1) if count == 1 else (2, -(-count // 2))
+    with styled():
+        figure = new_figure(COLUMN if count == 1 else WIDE, HEIGHT * rows)
+        for number, panel in enumerate(plan.panels):
+            panel(figure.add_subplot(rows, columns, number + 1))
+        return laid_out(figure)
+
+
+def _source(plan: Plan, material: Material) -> str:
+    """Return the name of the plan's source, after that of the comparison that holds it."""
+    return plan.source if plan.source == material.name or not material.name else f"{material.name}/{plan.source}"
+
+
+def _planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
+    plans, missing = planned(material)
+    reason = overview.missing(plans, material)
+    return plans, [*missing, *([Skipped(OVERVIEW, reason)] if reason else [])]
+
+
+def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[Drawn]:
+    pages = [(material, _planned(material)[0]) for material in materials]
+    pages = [(material, plans) for material, plans in pages if not overview.missing(plans, material)]
+    for material, plans in pages:
+        plan = Plan(OVERVIEW, material.name, "Summary", overview.caption(plans), ())
+        prefixed = f"{material.name}-{OVERVIEW}" if material.name and len(pages) > 1 else OVERVIEW
+        (name,) = file_names([Plan(prefixed, "", "", "", ())], taken)
+        with styled():
+            page = laid_out(overview.draw(plans, material))
+        yield Drawn(name, plan.title, plan.caption, material.name, page)

@@ -1,0 +1,1 @@
+"""Reports as files: figures, one self-contained HTML page, Markdown, and CSV."""

@@ -1,0 +1,172 @@
+"""Pages and files: what they hold, that they are self-contained, and what is not overwritten."""
+
+from __future__ import annotations
+
+import errno
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from compare_cases import comparison
+from conftest import digits_rounds, lottery
+from experiment_cases import default
+from widen_cases import digits, rates, teacher, widen
+
+from escapedim.errors import BadInput, EscapedimError
+from escapedim.reporting.export import html, markdown
+from escapedim.reporting.export.document import Picture, chapters
+from escapedim.reporting.export.export import Targets, export
+from escapedim.reporting.material import of_comparison, of_files
+
+VOID = {"meta", "img", "br", "link"}
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+
+
+class Page(HTMLParser):
+    """Checks that tags are closed in order; gathers addresses, ids and the text."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.text: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "data", "action", "srcset"):
+                self.addresses.append(value)
+            if name == "id":
+                self.ids.append(value)
+            assert not name.startswith("on")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def picture(name: str = "density", source: str = "lottery") -> Picture:
+    return Picture(name, "Accuracy", "A <caption> & more.", source, {"svg": SVG})
+
+
+def material(**summaries):
+    return of_files([(Path(f"{name}.json"), found) for name, found in summaries.items()])
+
+
+def test_html_is_one_page_that_loads_nothing():
+    found = chapters(material(lottery=lottery(digits_rounds()), widen=teacher()), [picture()])
+    source = html.page(found)
+    page = Page(source)
+    assert "script" not in page.tags
+    assert all(one.startswith(("data:", "#")) for one in page.addresses)
+    assert not re.search(r"https?:|url\(|@import", source)
+    assert len(page.ids) == len(set(page.ids))
+    text = " ".join(page.text)
+    assert "Tickets match the dense network (96.51 ± 0.14 %)" in text
+    assert "A <caption> & more." in text
+    assert "Success rises from" in text
+    assert "0.9611 ± 0.0014" in text
+
+
+def test_everything_is_escaped():
+    evil = "<script>alert(1)</script> | `x` [y](z)"
+    summary = rates({4: 3}, criterion=evil)
+    found = chapters(material(widen=summary), [])
+    assert "<script>" not in html.page(found)
+    assert "&lt;script&gt;" in html.page(found)
+    text = markdown.page(found, {})
+    assert "<script>" not in text.replace("\\<script\\>", "")
+    assert "](z)" not in text.replace("\\](z)", "")
+
+
+def test_html_of_a_comparison_has_verdict_rows_and_sources():
+    page = Page(html.page(chapters([of_comparison(comparison())], [picture("density", "compare/lottery")])))
+    text = " ".join(page.text)
+    assert "Seven of seven directional rows speak for escape dimensions." in text
+    assert "The exponential law is preferred" in text
+    assert "density" in page.ids
+
+
+def test_markdown_has_tables_of_equal_rows():
+    wide = widen([entry.model_dump(mode="json") for entry in digits().result.widths], found=default())
+    text = markdown.page(chapters(material(widen=wide), []), {})
+    assert text.startswith(markdown.MARK)
+    blocks = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
+    assert len(blocks) >= 6
+    for lines in blocks:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert "rows: --csv DIR writes them." in text
+    assert "**Isolation.**" in text
+
+
+def test_markdown_links_the_figures_that_were_written():
+    found = chapters(material(lottery=lottery(digits_rounds())), [picture()])
+    assert "![Accuracy](<figs/density.png>)" in markdown.page(found, {"density": "figs/density.png"})
+    assert "![" not in markdown.page(found, {})
+
+
+def test_everything_at_once(tmp_path):
+    said: list[str] = []
+    targets = Targets(tmp_path / "a/figs", tmp_path / "b/r.html", tmp_path / "c/r.md", tmp_path / "d/csv")
+    summaries = [(Path("lottery.json"), lottery(digits_rounds())), (Path("widen.json"), teacher())]
+    export(summaries, targets, said.append)
+    names = {path.name for path in (tmp_path / "a/figs").iterdir()} - {"captions.md"}
+    captions = (tmp_path / "a/figs/captions.md").read_text()
+    assert "**density.** Test accuracy at the last step against density" in captions
+    assert "± one standard error over 5 replicates" in (tmp_path / "a/figs/density.svg").read_text()
+    drawn = ("overview", "density", "success", "endings")
+    assert names == {f"{name}.{form}" for name in drawn for form in ("png", "pdf", "svg")}
+    assert "](<../a/figs/density.png>)" in (tmp_path / "c/r.md").read_text()
+    assert (tmp_path / "b/r.html").read_text().count("data:image/svg+xml;base64,") == 4
+    assert (tmp_path / "d/csv/lottery-rounds.csv").is_file()
+    assert f"wrote {tmp_path / 'a/figs/density'}.{{png,pdf,svg}}" in said
+    assert any(line.startswith("skipped escape: no widened members") for line in said)
+    page = tmp_path / "b/r.html"
+    before = page.read_bytes()
+    export(summaries, Targets(html=page), said.append)
+    assert page.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["html", "markdown"])
+def test_a_file_of_another_kind_is_not_replaced(tmp_path, option):
+    target = tmp_path / "thesis"
+    target.write_text("my life's work")
+    with pytest.raises(BadInput, match="a file that escapedim did not write"):
+        export([(Path("train.json"), rates({4: 3}))], Targets(**{option: target}), print)
+    assert target.read_text() == "my life's work"
+    target.write_text("")
+    export([(Path("train.json"), rates({}))], Targets(**{option: target}), lambda _: None)
+    assert target.read_text()
+
+
+def test_a_file_that_cannot_be_written_names_its_own_option(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(EscapedimError, match="free space or choose another --html"):
+        export([(Path("x.json"), rates({}))], Targets(html=tmp_path / "r.html"), print)
+
+
+def refuse(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_nothing_is_written_if_one_target_is_wrong(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for wrong, message in (
+        (Targets(html=tmp_path, csv=tmp_path / "csv"), "is a folder"),
+        (Targets(html=tmp_path / "r", markdown=tmp_path / "r"), "name two files"),
+        (Targets(html=tmp_path / "r.html", csv=tmp_path / "file"), "a file is in its place"),
+        (Targets(html=tmp_path / "file" / "r.html"), "cannot make the folder|cannot read"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            export([(Path("x.json"), rates({4: 3}))], wrong, print)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["file"]
