@@ -3,8 +3,8 @@
 Each law has what it does not say (the narrow failure rate, the shares that stay) as nuisance parameters of one joint
 likelihood: plugging in estimates would reject a true law in a fifth to a half of studies. Its deviance against the
 saturated model is compared with those of data drawn from the fitted law and fitted again. A law is preferred only if it
-fits and every rival is rejected. The one-parameter family contains the disjoint law as γ = 1 and is no rival of others:
-it is preferred only where all of them are rejected.
+fits and every rival is rejected. The one-parameter family is a rival too, although it contains the disjoint law at
+widths that are multiples of r: without it, other smooth laws pass for disjoint tickets in a tenth of simulated studies.
 """
 
 from __future__ import annotations
@@ -268,11 +268,7 @@ def _judged(laws: Sequence[Law], level: float) -> list[Law]:
 def _preferred(laws: Sequence[Law]) -> str | None:
     """Return the only law that is not rejected; what could not be fitted is not rejected either."""
     left = [law for law in laws if not law.rejected]
-    rivals = [law for law in left if law.name != FAMILY]
-    if len(rivals) == 1 and rivals[0].rejected is False:
-        return rivals[0].name
-    family = next(law for law in laws if law.name == FAMILY)
-    return FAMILY if not rivals and family.rejected is False else None
+    return left[0].name if len(left) == 1 and left[0].rejected is False else None
 
 
 def _sentence(laws: Sequence[Law], preferred: str | None) -> str:

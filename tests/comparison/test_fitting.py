@@ -125,8 +125,8 @@ def test_the_family_finds_its_exponent():
 
 
 def test_a_law_is_preferred_only_if_every_rival_is_rejected():
-    rates = {4: 0.6, 5: 0.45, 6: 0.3}
-    stays = {4: share(300, 400), 5: share(267, 400)}
+    rates = {4: 0.6, 5: 0.45, 6: 0.2, 7: 0.19}
+    stays = {4: share(300, 400), 5: share(178, 400), 6: share(380, 400)}
     entries = {5: isolation(5, 500, 300, 50, 150)}
     found, result = laws(drawn(rates), entries, stays)
     assert found[HEURISTIC].rejected is False
