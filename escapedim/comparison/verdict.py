@@ -40,7 +40,7 @@ def _p(row: Row, name: str) -> float | None:
 
 def _directed(row: Row, corrected: dict[str, float], level: float, tests: int) -> Row:
     if row.kind == "descriptive" or row.direction == "not measured":
-        return row
+        return row.model_copy(update={"sentence": f"{row.sentence.removesuffix('.')}."})
     tickets, escape = (corrected.get(f"p_{name}_holm") for name in ("tickets", "escape"))
     against = (tickets is not None and tickets <= level, escape is not None and escape <= level)
     direction: Direction

@@ -69,8 +69,9 @@ def name(line: Line) -> str:
     """Return what tells a line from the others of its panel."""
     if line.between == _SUCCESSIVE:
         return f"{line.round - 1} to {line.round}"
-    if line.between == "data orders":
-        return f"data orders, {'dense' if line.density == 1 else 'ticket'}"
+    named = {"data orders": "data orders, ticket", "dense data orders": "data orders, dense"}
+    if line.between in named:
+        return named[line.between]
     return line.between
 
 

@@ -49,7 +49,7 @@ def caption(found: Row) -> str:
     """Return what the figure shows."""
     return (
         "Effective tickets N(n) = ln q(n) / ln q(r) against width, with 95 % intervals, between the numbers that "
-        f"disjoint tickets and independent subsets would give. {found.sentence}"
+        f"disjoint tickets and independent subsets would give; arrows are one-sided 95 % bounds. {found.sentence}"
     )
 
 
@@ -59,9 +59,18 @@ def _measured(axes: Axes, measured: Sequence[Measured]) -> None:
         if one.interval is not None:
             axes.vlines(one.x or 0, *one.interval, color=BLACK, linewidth=0.8, zorder=3)
     axes.plot([x for x, _ in kept], [estimate for _, estimate in kept], "o-", color=BLACK, label="measured", zorder=4)
+    for end, marker, label in (
+        ("at_least", r"$\uparrow$", "at least (no failure)"),
+        ("at_most", r"$\downarrow$", "at most (no success)"),
+    ):
+        known = [(one.x, getattr(one, end)) for one in measured if one.x is not None and getattr(one, end) is not None]
+        if known:
+            x, y = zip(*known, strict=True)
+            axes.plot(x, y, linestyle="none", marker=marker, markersize=9, color=BLACK, label=label, zorder=4)
 
 
 def _positive(measured: Sequence[Measured]) -> bool:
-    values = [value for one in measured for value in (one.estimate, *(one.interval or ()), *one.predictions.values())]
+    ends = [value for one in measured for value in (one.at_least, one.at_most, *(one.interval or ()))]
+    values = [*ends, *(value for one in measured for value in (one.estimate, *one.predictions.values()))]
     found = [value for value in values if value is not None]
     return bool(found) and min(found) > 0 and max(found) > 10 * min(found)

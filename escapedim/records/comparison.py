@@ -40,7 +40,8 @@ class Measured(Model):
     """One measurement that a row rests on, such as one width: what it is, its estimate and its interval.
 
     `observations` are the networks, pairs or tickets that it was estimated from; `predictions` are other quantities to
-    hold it against, by what they are, such as the number of disjoint tickets.
+    hold it against, by what they are, such as the number of disjoint tickets. Where only one end is known, `at_least`
+    or `at_most` is it (95 %, one-sided).
     """
 
     what: str
@@ -48,6 +49,8 @@ class Measured(Model):
     estimate: float | None
     interval: Interval | None
     observations: Count
+    at_least: float | None = None
+    at_most: float | None = None
     predictions: dict[str, float] = Field(default={})
     note: str = ""
 

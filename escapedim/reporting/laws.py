@@ -40,7 +40,8 @@ def _fit(law: Law) -> str:
 
 
 def _rates(found: Laws, laws: list[Law], joint: str) -> list[Column | None]:
-    telling = sorted(found.observed, key=lambda one: abs(one.rate - 0.5))[:_MOST_WIDTHS]
+    base = found.base_width or 0
+    telling = sorted(found.observed, key=lambda one: (abs(one.rate - 0.5), abs(one.width - base)))[:_MOST_WIDTHS]
     shown = sorted(telling, key=lambda one: one.width)
     columns: list[Column | None] = [
         ("width", [f"{one.width:,}" for one in shown]),

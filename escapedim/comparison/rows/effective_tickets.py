@@ -57,6 +57,8 @@ def _measured(base: Failures, one: Failures) -> Measured:
         estimate=found.estimate,
         interval=(found.low, found.high) if found.low is not None and found.high is not None else None,
         observations=base.members + one.members,
+        at_least=None if two_sided else found.low,
+        at_most=None if two_sided else found.high,
         predictions={
             "disjoint": float(one.width // base.width),
             **({"independent": float(subsets)} if (subsets := comb(one.width, base.width)) < _MOST else {}),
