@@ -20,6 +20,8 @@ SHELL = [line.strip() for block in re.findall(r"```bash\n(.*?)```", README, re.D
 COMMANDS = [line for line in SHELL if line.startswith("escapedim ")]
 INLINE = re.findall(r"`(escapedim [a-z]+ [^`]*)`", README)
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e "
+OUTPUTS = {"train": "train.json", "prune": "lottery.json", "rewind": "rewind.json", "widen": "widen.json",
+           "compare": "compare.json"}  # fmt: skip
 TINY = ["--steps", "20it", "--replicates", "2", "--jobs", "1"]
 
 
@@ -44,6 +46,27 @@ def tickets() -> None:
     assert run(lambda: app(["prune", *arms])) == 0
 
 
+def before(given: list[str]) -> None:
+    """Make what a command starts from, in small."""
+    if given[0] == "rewind":
+        tickets()
+    if given[0] in ("compare", "report") and not Path("widen.json").exists():
+        for made in (["prune", *TINY, "--hidden", "4", "--rounds", "1"], ["widen", *TINY, "--widths", "7,8"]):
+            assert run(lambda made=made: app([*made, "--quiet"])) == 0
+    if given[0] == "report":
+        assert run(lambda: app(["compare", "lottery.json", "widen.json", "--quiet"])) == 0
+
+
+def more_options(given: list[str]) -> list[str]:
+    """Return what makes a command small."""
+    if given[0] in ("compare", "report", "count"):
+        return []
+    if given[0] == "rewind":
+        return ["--jobs", "1"]
+    rounds = given[0] == "prune" and "--rounds" not in given and "--density" not in given
+    return [*TINY, *(["--rounds", "2"] if rounds else [])]
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "escapedim prune --rounds 10"])
 def test_commands_run(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -51,17 +74,14 @@ def test_commands_run(command, tmp_path, monkeypatch, capsys):
     random = np.random.default_rng(0)
     x, y = random.normal(size=(60, 4)), np.arange(60) % 3
     np.savez("mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
-    given = shlex.split(command, comments=True)[1:]
-    if given[0] == "rewind":
-        tickets()
-    arguments = [*given, *(("--jobs", "1") if given[0] == "rewind" else TINY)]
-    if "--rounds" not in arguments and "prune" in arguments and "--density" not in arguments:
-        arguments += ["--rounds", "2"]
-    code = run(lambda: app(arguments))
-    assert code == 0, capsys.readouterr().err
-    if "--dry-run" not in arguments:
-        (summary,) = [path for path in tmp_path.glob("*.json") if given[0] == "prune" or path.name != "lottery.json"]
-        assert json.loads(summary.read_text())["status"] == "complete"
+    for part in command.split(" && "):
+        given = shlex.split(part, comments=True)[1:]
+        before(given)
+        arguments = [*given, *more_options(given)]
+        code = run(lambda arguments=arguments: app(arguments))
+        assert code == (3 if "# exit code 3" in part else 0), capsys.readouterr().err
+        if given[0] in OUTPUTS and "--dry-run" not in arguments:
+            assert json.loads((tmp_path / OUTPUTS[given[0]]).read_text())["status"] == "complete"
 
 
 @pytest.mark.parametrize("command", [text for text in INLINE if "FILE" not in text])

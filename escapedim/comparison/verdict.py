@@ -1,7 +1,8 @@
 """From rows to directions and a verdict that is never stronger than they are.
 
 The p-values of all directional rows are one family, Holm-corrected. A direction is the prediction that is not rejected
-when the other is; both rejected is `neither`, none is `undecided`.
+when the other is; both rejected is `neither`, none is `undecided`. Point predictions have a third test, of the value
+halfway between them: until that is rejected, a truth in between would pass for the nearer one.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ NAMES: dict[Direction, str] = {
 
 def directed(rows: Sequence[Row], level: float) -> list[Row]:
     """Return the rows with corrected p-values, directions and sentences that end in them."""
-    places = [
-        (at, name) for at, row in enumerate(rows) for name in ("p_tickets", "p_escape") if _p(row, name) is not None
-    ]
+    places = [(at, name) for at, row in enumerate(rows) for name in _TESTS if _p(row, name) is not None]
     corrected = holm([_p(rows[at], name) or 0.0 for at, name in places])
     found: dict[int, dict[str, float]] = {}
     for (at, name), p in zip(places, corrected, strict=True):
         found.setdefault(at, {})[f"{name}_holm"] = p
     return [_directed(row, found.get(at, {}), level, len(places)) for at, row in enumerate(rows)]
+
+
+_TESTS = ("p_tickets", "p_escape", "p_midpoint")
 
 
 def _p(row: Row, name: str) -> float | None:
@@ -48,20 +50,22 @@ def _directed(row: Row, corrected: dict[str, float], level: float, tests: int) -
         direction = "neither"
     elif against == (False, False):
         direction = "undecided"
-    elif tickets is None or escape is None:
-        direction = "undecided"  # one prediction could not be tested: the other's failure is not its success
+    elif tickets is None or escape is None or corrected.get("p_midpoint_holm", 0.0) > level:
+        # One prediction could not be tested, or a truth between both is still possible: no success for either.
+        direction = "undecided"
     else:
         direction = "escape" if against[0] else "tickets"
-    ending = _ending(direction, tickets, escape)
+    ending = _ending(direction, tickets, escape, corrected.get("p_midpoint_holm"))
     more = needed(row.observations, (row.p_tickets, row.p_escape), level, tests) if direction == "undecided" else None
     sentence = f"{row.sentence.removesuffix('.')}. {ending}"
     return row.model_copy(update={**corrected, "direction": direction, "sentence": sentence, "needed": more})
 
 
-def _ending(direction: Direction, tickets: float | None, escape: float | None) -> str:
+def _ending(direction: Direction, tickets: float | None, escape: float | None, midpoint: float | None) -> str:
     said = {"tickets": _told(tickets), "escape": _told(escape)}
     if direction == "undecided":
-        return f"Undecided: neither prediction is rejected (tickets: {said['tickets']}; escape: {said['escape']})."
+        middle = "" if midpoint is None else f"; halfway: {_told(midpoint)}"
+        return f"Undecided (tickets: {said['tickets']}; escape: {said['escape']}{middle})."
     if direction == "neither":
         return f"Neither prediction holds (tickets: {said['tickets']}; escape: {said['escape']})."
     other: Direction = "escape" if direction == "tickets" else "tickets"

@@ -66,7 +66,17 @@ def _measured(axes: Axes, measured: Sequence[Measured]) -> None:
         known = [(one.x, getattr(one, end)) for one in measured if one.x is not None and getattr(one, end) is not None]
         if known:
             x, y = zip(*known, strict=True)
-            axes.plot(x, y, linestyle="none", marker=marker, markersize=9, color=BLACK, label=label, zorder=4)
+            axes.plot(
+                x,
+                y,
+                linestyle="none",
+                marker=marker,
+                markersize=8,
+                markeredgewidth=0.2,
+                color=BLACK,
+                label=label,
+                zorder=4,
+            )
 
 
 def _positive(measured: Sequence[Measured]) -> bool:

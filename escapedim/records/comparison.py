@@ -59,7 +59,8 @@ class Row(Model):
     """One quantity, what each explanation predicted of it, and which prediction is left.
 
     `estimate` is in `unit` ("share", "points", "tickets", ...). `p_tickets` and `p_escape` are one-sided or two-sided
-    p-values of the predictions as `method` says; the Holm-corrected ones are over all directional rows. `needed` is
+    p-values of the predictions as `method` says; the Holm-corrected ones are over all directional rows. `p_midpoint`
+    is that of the value halfway between two point predictions: until it is rejected none of them has won. `needed` is
     about how many observations in all would decide an undecided row if the estimate stayed as it is. `command`
     measures a row that is `not measured`, and `inputs` names the sources that it was measured in.
     """
@@ -76,6 +77,8 @@ class Row(Model):
     p_escape: Rate | None = None
     p_tickets_holm: Rate | None = None
     p_escape_holm: Rate | None = None
+    p_midpoint: Rate | None = None
+    p_midpoint_holm: Rate | None = None
     direction: Direction | None = None
     sentence: str
     method: str = ""

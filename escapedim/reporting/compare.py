@@ -37,7 +37,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         block(prose(result.verdict.sentence, width), "bold"),
         block([*_directional(directional, width), *prose(_legend(result), width)]),
         block(_descriptive([row for row in descriptive if row in measured], width)),
-        *(block(prose(f"{row.key}: {row.sentence.removesuffix('.')}.{_needed(row)}", width)) for row in measured),
+        *(block(prose(f"{row.key}: {_tied(row.sentence)}{_needed(row)}", width)) for row in measured),
         block(laws.lines(result.laws, width) if result.laws else []),
         block(_missing(missing, width)),
     ]
@@ -62,7 +62,7 @@ def _partial(result: CompareResult, width: int) -> list[str]:
 
 
 def _directional(rows: Sequence[Row], width: int) -> list[str]:
-    return fitted([_evidence(rows, joint) for joint in _JOINTS], width, left=1)
+    return fitted([*(_evidence(rows, joint) for joint in _JOINTS), _narrow(rows)], width, left=1)
 
 
 def _evidence(rows: Sequence[Row], joint: str) -> list[Column | None]:
@@ -73,6 +73,24 @@ def _evidence(rows: Sequence[Row], joint: str) -> list[Column | None]:
         ("p", [shares.p_cell(row.p_tickets_holm) for row in rows]),
         ("escape dimensions\npredict", [_prediction(row, row.prediction_escape, joint) for row in rows]),
         ("p", [shares.p_cell(row.p_escape_holm) for row in rows]),
+        ("direction", [(row.direction or "").replace(" ", "\n") for row in rows]),
+    ]
+
+
+def _narrow(rows: Sequence[Row]) -> list[Column | None]:
+    """Return the table with the p-values below the predictions."""
+
+    def predicted(row: Row, prediction: Prediction | None, p: float | None) -> str:
+        text = _prediction(row, prediction, "\n")
+        return text if p is None else f"{text}\np {shares.p_cell(p)}"
+
+    tickets = [predicted(row, row.prediction_tickets, row.p_tickets_holm) for row in rows]
+    escape = [predicted(row, row.prediction_escape, row.p_escape_holm) for row in rows]
+    return [
+        ("evidence", [row.key for row in rows]),
+        ("measured", [_estimate(row, "\n") for row in rows]),
+        ("lottery tickets\npredict", tickets),
+        ("escape dimensions\npredict", escape),
         ("direction", [(row.direction or "").replace(" ", "\n") for row in rows]),
     ]
 
@@ -119,6 +137,10 @@ def _descriptive(rows: Sequence[Row], width: int) -> list[str]:
     ]
     notes = prose("Descriptions have no direction and no part in the verdict.", width)
     return [*fitted([columns], width, left=1), *notes]
+
+
+def _tied(sentence: str) -> str:
+    return sentence.replace(" %", f"{TIE}%").replace("p = ", f"p{TIE}={TIE}").replace("p < ", f"p{TIE}<{TIE}")
 
 
 def _needed(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from escapedim.records.comparison import Law, Laws
 from escapedim.reporting import numbers, shares
+from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import prose
 from escapedim.reporting.table import Column, fitted
 
@@ -19,9 +20,11 @@ def lines(found: Laws, width: int) -> list[str]:
     fitted_laws = [law for law in found.laws if law.predicted]
     body = [*text, "", *fitted([_fits(found)], width, left=2)]
     if fitted_laws:
-        body += ["", *fitted([_rates(found, fitted_laws, joint) for joint in _JOINTS], width, left=1)]
+        layouts = [*(_rates(found, fitted_laws, joint) for joint in _JOINTS), _rates(found, fitted_laws, None)]
+        body += ["", *fitted(layouts, width, left=1)]
         hidden = len(found.observed) - _MOST_WIDTHS
-        body += prose(f"Failures in %, with 95 % intervals and bands. {shares.more(max(0, hidden), 'widths')}", width)
+        note = f"Failures in %, with 95{TIE}% intervals and bands where there is room."
+        body += prose(f"{note} {shares.more(max(0, hidden), 'widths')}", width)
     return body
 
 
@@ -39,7 +42,7 @@ def _fit(law: Law) -> str:
     return {None: shares.MISSING, True: "rejected", False: "yes"}[law.rejected]
 
 
-def _rates(found: Laws, laws: list[Law], joint: str) -> list[Column | None]:
+def _rates(found: Laws, laws: list[Law], joint: str | None) -> list[Column | None]:
     base = found.base_width or 0
     telling = sorted(found.observed, key=lambda one: (abs(one.rate - 0.5), abs(one.width - base)))[:_MOST_WIDTHS]
     shown = sorted(telling, key=lambda one: one.width)
@@ -56,6 +59,9 @@ def _rates(found: Laws, laws: list[Law], joint: str) -> list[Column | None]:
     return columns
 
 
-def _cell(rate: float, bounds: tuple[float, float], joint: str) -> str:
+def _cell(rate: float, bounds: tuple[float, float], joint: str | None) -> str:
+    """Return a rate in percent with its bounds; without a joint there is no room for them."""
+    if joint is None:
+        return numbers.percent(rate, 1)
     low, high = (numbers.percent(bound, 1) for bound in bounds)
     return f"{numbers.percent(rate, 1)}{joint}({low} to {high})"

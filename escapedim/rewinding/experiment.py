@@ -43,7 +43,7 @@ def rewind_experiment(
     rounds: list[RoundsUnit] = []
     if config.instability:
         rounds = [RoundsUnit(model, replicate, source.ends(replicate)) for replicate in range(source.replicates)]
-    networks = sum(len(unit.members) for unit in stacks)
+    networks = sum(len(unit.trained) for unit in stacks)
     steps = sum(unit.planned_steps for unit in replays) + sum(unit.planned_steps for unit in stacks)
     work = Work(task, recipe, plan, lottery, stacks, replays, rounds)
 

@@ -74,7 +74,7 @@ class RewindUnit:
     @property
     def planned_steps(self) -> int:
         """Network steps."""
-        return len(self._trained) * (self.recipe.steps - self.start)
+        return len(self.trained) * (self.recipe.steps - self.start)
 
     @cached_property
     def members(self) -> list[tuple[int, Treatment]]:
@@ -82,7 +82,7 @@ class RewindUnit:
         return [(at, treatment) for at in range(len(self.left)) for treatment in self.treatments]
 
     @cached_property
-    def _trained(self) -> list[tuple[int, Treatment]]:
+    def trained(self) -> list[tuple[int, Treatment]]:
         """What is trained: members that are the same training once."""
         return list(dict.fromkeys((at, treatment.training) for at, treatment in self.members))
 
@@ -94,7 +94,7 @@ class RewindUnit:
         state = descend(job, context.data, state, context.tick)
         if state.step < self.recipe.steps:
             return Outcome(state.arrays(), None)
-        cost, places = job.cost(state), {one: place for place, one in enumerate(self._trained)}
+        cost, places = job.cost(state), {one: place for place, one in enumerate(self.trained)}
         chosen = [places[at, treatment.training] for at, treatment in self.members]
         state, orders = state.at(chosen), [job.order_seeds[place] for place in chosen]
         begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self.members]
@@ -123,7 +123,7 @@ class RewindUnit:
         return {int(name.removeprefix("step")): rows[at] for name, rows in arrays.items() if name != "replicates"}
 
     def _job(self, context: Context, points: Sequence[Mapping[int, np.ndarray]]) -> Job:
-        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self._trained]
+        begun = [self.round.begin(self.left[at], points[at], treatment) for at, treatment in self.trained]
 
         def stacked(rows: Sequence[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.stack(rows)).to(context.device)
@@ -135,7 +135,7 @@ class RewindUnit:
             recipe=at_last_rate(self.recipe) if self.treatments[0].at_last_rate else self.recipe,
             params=stacked([one.row for one in begun]),
             mask=there,
-            order_seeds=[self.round.order(self.left[at].replicate, treatment) for at, treatment in self._trained],
+            order_seeds=[self.round.order(self.left[at].replicate, treatment) for at, treatment in self.trained],
             start=self.start,
             frozen=frozen if bool(frozen.any()) else None,
         )

@@ -39,6 +39,16 @@ def test_a_direction_is_the_prediction_that_is_left(tickets, escape, direction):
             "neither": "Neither prediction holds", "undecided": "Undecided"}[direction] in found.sentence  # fmt: skip
 
 
+def test_a_truth_halfway_passes_for_neither_point():
+    (found,) = directed([row("complement", 1e-9, 0.5, p_midpoint=0.2)], 0.005)
+    assert found.direction == "undecided"
+    assert "halfway: p = 0.4" in found.sentence
+    (found,) = directed([row("complement", 1e-9, 0.5, p_midpoint=1e-6)], 0.005)
+    assert found.direction == "escape"
+    (found,) = directed([row("complement", 1e-9, 1e-9, p_midpoint=0.2)], 0.005)
+    assert found.direction == "neither"
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))
 def test_correction_is_over_all_predictions_and_never_helps(pairs):
     rows = directed([row(key, *pair) for key, pair in zip(KEYS, pairs, strict=False)], 0.005)

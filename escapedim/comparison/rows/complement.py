@@ -1,7 +1,8 @@
 """`complement`: winning narrow networks with the rest redrawn: A is 1 where the ticket decides, 0 where the rest does.
 
 A = (P_winner - P_fresh) / (P_retest - P_fresh). Both predictions are points, tested by t tests over tickets, which are
-clusters; several widths are parts of one prediction.
+clusters; several widths are parts of one prediction. A truth in between would pass for either where data are few: so
+1/2 must be rejected too before one of them has won.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def row(study: Study) -> Row:
         return not_measured("complement", True, "share", "no ticket was put among other units", wanted)
     known = [pair for pair in entries if pair[1].index.value is not None]
     tests = [(_p(entry, 1.0), _p(entry, 0.0)) for _, entry in known]
+    middles = [_p(entry, 0.5) for _, entry in known]
     best = max(known or entries, key=lambda pair: len(pair[1].winners.tickets))[1]
     return Row(
         key="complement",
@@ -36,8 +38,9 @@ def row(study: Study) -> Row:
         prediction_escape=Prediction(text="A = 0", low=0.0, high=0.0),
         p_tickets=either(*(p for p, _ in tests)) if tests else None,
         p_escape=either(*(p for _, p in tests)) if tests else None,
+        p_midpoint=max(middles) if middles else None,
         sentence=_sentence(best),
-        method="t tests over tickets of A = 1 and A = 0, by the linear contrast of Fieller's interval"
+        method="t tests over tickets of A = 1, of A = 0 and of 1/2, by the linear contrast of Fieller's interval"
         + (f" (Bonferroni over {len(tests)} widths)" if len(tests) > 1 else ""),
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
         measured=[_measured(pair) for pair in entries],
