@@ -273,6 +273,41 @@ def report(
 
 
 @command()
+def sweep(
+    plan: Annotated[Path, typer.Argument(help="A plan such as sweeps/quick.yaml.", metavar="PLAN")],
+    out: Annotated[Path | None, typer.Option(help="Folder of its runs; sweep-NAME by default.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes in all; the cores by default.")] = None,
+    device: opt.Device = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="Runs that are started, at most.")] = None,
+    shard: Annotated[str, typer.Option(metavar="I/N", help="Every N-th run of a stage, from I = 0 on.")] = "0/1",
+    stage: Annotated[int | None, typer.Option(help="One stage only, from 0.")] = None,
+    retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run again what failed.")] = True,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, and run nothing.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, from files alone.")] = False,
+    collect: Annotated[bool, typer.Option("--collect", help="Write what there is, and run nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Status or dry run as JSON.")] = False,
+) -> None:
+    """Run what is missing of a plan of many runs, and collect what they found.
+
+    The same command again continues; any of its processes may be killed at any moment.
+    """
+    from escapedim.cli import sweeping
+    from escapedim.sweeping.runner import Asked
+
+    asked = Asked(
+        jobs=jobs or sweeping.default_jobs(),
+        retry=retry,
+        fail_fast=fail_fast,
+        limit=limit,
+        shard=sweeping.parse_shard(shard),
+        stage=stage,
+        device=device,
+    )
+    raise typer.Exit(sweeping.sweep(plan, out, asked, sweeping.Wanted(dry_run, status, collect, json)))
+
+
+@command()
 def count(
     minimal: Annotated[int, typer.Option(help="Width of the smallest network that solves the task.")] = 4,
     widths: Annotated[str, typer.Option(help="Widths, such as 4:12 or 4:8,16,32.")] = "4:12",

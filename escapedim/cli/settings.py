@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from escapedim.cli import decimal_yaml
+from escapedim import decimal_yaml
 from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
@@ -54,8 +54,8 @@ class Given:
     base: Layer | None = None
 
 
-def resolve(model: type[C], given: Given) -> Settings[C]:
-    """Merge and check everything that was given.
+def resolve(model: type[C], given: Given, load: Callable[[str], Task] = load_task) -> Settings[C]:
+    """Merge and check everything that was given; `load` makes the task of a name.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def resolve(model: type[C], given: Given) -> Settings[C]:
     """
     layers = _given_layers(model, given)
     name = next((values["task"] for _, values in reversed(layers) if "task" in values), "digits")
-    task = load_task(str(name))
+    task = load(str(name))
     defaults = {**task.recipe, **task.architecture}
     own: Layer = (f"task {task.name}", {key: value for key, value in defaults.items() if key in model.model_fields})
     merged: dict[str, Any] = {}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import field_validator, model_validator
 
 from escapedim.errors import nearest
-from escapedim.models.mlp import MLP
 from escapedim.pruning.plan import ARMS, CRITERIA, Plan
 from escapedim.training.config import Names, NetworkConfig, choice, field
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from escapedim.models.mlp import MLP
 
 
 class PruneConfig(NetworkConfig):

@@ -15,6 +15,7 @@ import errno
 import os
 import re
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +134,26 @@ def heartbeat_age_s(path: Path) -> float | None:
     """
     beat = _last_heartbeat(path)
     return None if beat is None else _file_system_time(path.parent) - beat
+
+
+def holder_of(folder: Path) -> tuple[str, float] | None:
+    """Return who holds a folder and the age of the last heartbeat in seconds; None if nobody does. Nothing is written.
+
+    The age is by this host's clock, since reading must not touch the file system's.
+    """
+    top = _highest(folder)
+    if not top:
+        return None
+    holder, beat = _read(_path(folder, top)), _last_heartbeat(_path(folder, top))
+    if beat is None or (holder is not None and holder.released):
+        return None
+    age_s = max(0.0, time.time() - beat)
+    if not _is_held(holder, age_s):
+        return None
+    if holder is None:
+        return "an unreadable claim", age_s
+    job = f", Slurm job {holder.slurm.job}" if holder.slurm else ""
+    return f"process {holder.pid} on {holder.host}{job}", age_s
 
 
 def _require_free(path: Path) -> None:

@@ -56,7 +56,11 @@ def test_with_sampled_subsets_only_failures_count():
 def test_where_no_wide_network_fails_none_can_fail_in_spite_of_a_winner():
     row = isolation.row(study(cases.widen(isolation=[cases.isolation(7, 1000, 0, 0, 0)])))
     assert (row.p_tickets, row.p_escape) == (1, None)
-    assert "only 0.0 % fail at all" in row.sentence
+    assert "0.0 % fail in all, so that nothing else was possible" in row.sentence
+    nothing = isolation.row(study(cases.widen(isolation=[cases.isolation(7, 0, 0, 0, 1000)])))
+    assert (nothing.p_tickets, nothing.p_escape) == (1, None)
+    literal = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 0, 0, 0, 1000)])))
+    assert (literal.p_tickets, literal.p_escape) == (1, None)
 
 
 def test_literally_no_network_contradicts_its_subnetworks():
@@ -82,7 +86,7 @@ def test_literal_tickets_pairs_wide_networks_with_their_subnetworks():
 def test_where_q_lit_is_0_nothing_can_be_below_it():
     row = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 996, 2, 2, 0)])))
     assert row.p_escape is None
-    assert "nothing can be below it" in row.sentence
+    assert "nothing else was possible" in row.sentence
     above = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 700, 0, 300, 0)])))
     assert max(above.p_tickets, above.p_escape) < 1e-6
 

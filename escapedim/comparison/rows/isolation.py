@@ -3,7 +3,8 @@
 Read literally, tickets predict that a wide network succeeds if and only if one of its subnetworks wins alone. Of both
 ways to be wrong the rate is tested against the margin, over all widths together: what holds of every width holds of
 their sum. With sampled subsets "none wins" is not known, and only "fails although one wins" counts. Where hardly any
-wide network fails at all, none can fail in spite of a winner: then that rate says nothing against escape dimensions.
+wide network fails at all, none can fail in spite of a winner, and where hardly any succeeds, none can without one: such
+a rate says nothing against escape dimensions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def row(study: Study) -> Row:
     fails = pooled(entry.fails_given_some for _, entry in entries)
     both = [found for found in (wins, fails) if found.of]
     q = pooled(entry.q for _, entry in entries)
-    tested = [found for found in both if found is wins or (q.rate or 0.0) > study.margin]
+    rates = {id(wins): 1 - (q.rate or 0.0), id(fails): q.rate or 0.0}
+    tested = [found for found in both if rates[id(found)] > study.margin]
     wrong = share(wins.count + fails.count, wins.of + fails.of)
     return Row(
         key="isolation",
@@ -41,7 +43,7 @@ def row(study: Study) -> Row:
         p_tickets=either(*(rate_above(one.count, one.of, study.margin) for one in both)) if both else None,
         p_escape=either(*(rate_below(one.count, one.of, study.margin) for one in tested)) if tested else None,
         sentence=_sentence(wins, fails)
-        + ("" if tested or not both else f"; only {percent(q.rate)} fail at all, so that none could in spite of one"),
+        + ("" if tested or not both else f"; {percent(q.rate)} fail in all, so that nothing else was possible"),
         method="exact binomial tests of both rates against the margin (Bonferroni), over all widths together",
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
         measured=[

@@ -28,8 +28,9 @@ def row(study: Study) -> Row:
     interval = paired_interval(first, second, of)
     above = 1.0 if not whole else paired_above(first, second, of, study.margin)
     tickets = either(above, paired_below(first, second, of, -study.margin))
-    # Where q_lit is within the margin of 0 there is no room below it, unless q is far above.
-    room = (q_lit.rate or 0.0) > study.margin or tickets < study.level / 8
+    # Where hardly any network could be below q_lit, or none succeeds, equality is no finding, unless q is far above.
+    room = (q_lit.rate or 0.0) > study.margin and (q.rate or 0.0) < 1 - study.margin
+    room = room or tickets < study.level / 8
     return Row(
         key="literal_tickets",
         kind="directional",
@@ -42,7 +43,7 @@ def row(study: Study) -> Row:
         p_tickets=tickets if of else None,
         p_escape=paired_below(first, second, of, study.margin) if of and room else None,
         sentence=_sentence(q.rate, q_lit.rate, bool(whole), mcnemar(first, second))
-        + ("" if room else f"; q_lit is within {percent(study.margin)} of 0, so that nothing can be below it"),
+        + ("" if room else ": nothing else was possible"),
         method="paired score tests (Tango 1998) of q_lit - q against the margin, over all widths together",
         inputs=list(dict.fromkeys(source.name for source, _ in chosen)),
         measured=[_measured(entry) for _, entry in entries],

@@ -5,7 +5,7 @@ import datetime
 import pytest
 import yaml
 
-from escapedim.cli import decimal_yaml
+from escapedim import decimal_yaml
 
 
 @pytest.mark.parametrize(

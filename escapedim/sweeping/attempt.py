@@ -1,0 +1,120 @@
+"""One attempt at one run: its command as a process of its own, under a claim, with a log.
+
+The command continues what an earlier attempt left. `done.json` is written only after it has ended well and its summary
+is complete; an attempt that is killed at any moment leaves neither a mark nor a lie.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from escapedim.errors import BadInput
+from escapedim.records import summary
+from escapedim.records.atomic import write_atomic
+from escapedim.records.claim import Claim
+from escapedim.records.provenance import now
+from escapedim.sweeping.runs import Run
+from escapedim.sweeping.state import DONE, FAILED, LOG, tail
+
+CONFIG = "config.yaml"
+_POLL_S = 0.05
+STOPPED = 143  # also what a command returns that was stopped by a signal
+Stopping = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended: `complete`, `failed`, `stopped` by a signal, or `held` by somebody else."""
+
+    run: Run
+    state: str
+    detail: str = ""
+
+
+def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
+    """Run a command to its end, or until `stopping` says yes: then it saves its state first."""
+    folder = run.folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        claim = Claim.acquire(folder)
+    except BadInput as error:
+        return Ended(run, "held", str(error))
+    with claim:
+        write_atomic(folder / CONFIG, yaml.safe_dump(dict(run.settings), sort_keys=True).encode())
+        began = time.monotonic()
+        code = _process(arguments(run, out, jobs, device), folder / LOG, stopping)
+        if stopping() and code != 0:
+            return Ended(run, "stopped")
+        claim.verify()
+        fault = _fault(run, out, code)
+        wall_s = time.monotonic() - began
+        if fault:
+            _write(folder / FAILED, {"code": code, "ended": now(), "wall_s": wall_s})
+            return Ended(run, "failed", fault)
+        _write(folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s})
+        (folder / FAILED).unlink(missing_ok=True)
+        return Ended(run, "complete")
+
+
+def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:
+    """Return the command line of a run."""
+    folder = run.folder(out)
+    command = [sys.executable, "-m", "escapedim", run.command]
+    given = [str(source.summary(out)) for source in run.sources]
+    if run.command == "compare":
+        return [*command, *given, *_flags(run.settings), "--out", str(run.summary(out))]
+    where = ["--config", str(folder / CONFIG), "--out", str(run.summary(out)), "--jobs", str(jobs)]
+    return [*command, *given, *where, *(["--device", device] if device else [])]
+
+
+def _flags(settings: Mapping[str, Any]) -> list[str]:
+    """Return the settings of compare, which takes no file of them."""
+    flags: list[str] = []
+    for key, value in settings.items():
+        for item in value if isinstance(value, list) else [value]:
+            flags += [f"--{key.replace('_', '-')}", str(item)]
+    return flags
+
+
+def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
+    """Run a process with its output appended to a log; a signal to stop is passed on, and its end waited for."""
+    with log.open("ab") as file:
+        file.write(f"\n# {now()}: {' '.join(command[2:])}\n".encode())
+        file.flush()
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "COLUMNS": "100"},
+        )  # fmt: skip
+        told = False
+        while process.poll() is None:
+            if stopping() and not told:
+                process.send_signal(signal.SIGTERM)
+                told = True
+            time.sleep(_POLL_S)
+        return process.returncode
+
+
+def _fault(run: Run, out: Path, code: int) -> str:
+    """Return why an attempt has failed, or nothing."""
+    if code != 0:
+        return f"exit code {code}: {tail(run.folder(out) / LOG)}"
+    try:
+        found = summary.read(run.summary(out))
+    except BadInput as error:
+        return str(error)
+    return "" if found.status == "complete" else f"its summary is {found.status}"
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_atomic(path, json.dumps(content).encode())

@@ -1,0 +1,185 @@
+"""Plans: one YAML file from which a study of many runs follows, checked whole before anything runs.
+
+    name: widths-of-a-teacher
+    command: widen
+    base: {task: "relu-teacher:k=8", widths: "8:11"}
+    grid: {lr: [0.1, 0.05]}          # every combination
+    seeds: 3                         # 0, 1 and 2
+    then:
+      - command: compare
+
+A stage takes `base`, times the product of `grid`, times the rows of `zip` (lists of equal length) and of `list` (whole
+settings), times `seeds`. Stages after the first are in `then`: rewind takes every prune run before it, compare all
+summaries before it, task by task and recipe by recipe.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from escapedim import decimal_yaml
+from escapedim.errors import BadInput, nearest
+
+Command = Literal["train", "prune", "rewind", "widen", "compare"]
+Values = dict[str, Any]
+
+MOST_RUNS = 1_000_000  # of a plan: more are a slip of the pen
+MOST_BYTES = 1 << 20
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,60}$"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(_Strict):
+    """One kind of runs: `base` is shared, the others say in what they differ."""
+
+    command: Command
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,60}$")
+    base: Values = Field(default={})
+    grid: dict[str, list[Any]] = Field(default={})
+    zip: dict[str, list[Any]] = Field(default={})
+    rows: list[Values] = Field(default=[], alias="list")
+    seeds: int | tuple[int, ...] | None = None
+
+    @field_validator("grid", "zip")
+    @classmethod
+    def _some_values(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        empty = [key for key, items in values.items() if not items]
+        if empty:
+            raise ValueError(f"{empty[0]} has no values")
+        return values
+
+    @field_validator("zip")
+    @classmethod
+    def _rows(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        lengths = {key: len(items) for key, items in values.items()}
+        if len(set(lengths.values())) > 1:
+            listed = ", ".join(f"{key} {length}" for key, length in lengths.items())
+            raise ValueError(f"lists of different lengths ({listed})")
+        return values
+
+    @field_validator("seeds")
+    @classmethod
+    def _at_least_one(cls, value: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
+        if (isinstance(value, int) and value < 1) or value == ():
+            raise ValueError("expected a number of seeds from 1 on, or a list of seeds")
+        return value
+
+    @model_validator(mode="after")
+    def _each_setting_once(self) -> Stage:
+        listed = {key for row in self.rows for key in row}
+        seeds = {"seed"} if self.seeds is not None else set()
+        for one, other in itertools.combinations(
+            (("grid", set(self.grid)), ("zip", set(self.zip)), ("list", listed), ("seeds", seeds)), 2
+        ):
+            both = sorted(one[1] & other[1])
+            if both:
+                raise ValueError(f"{both[0]} is in {one[0]} and in {other[0]}")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Number of settings."""
+        count = len(self.rows or [{}]) * max(1, len(next(iter(self.zip.values()), [0])))
+        for items in self.grid.values():
+            count *= len(items)
+        return count * (1 if self.seeds is None else self.seeds if isinstance(self.seeds, int) else len(self.seeds))
+
+    def settings(self) -> Iterator[Values]:
+        """Yield the settings of every run, in the order of the plan."""
+        zipped = [dict(zip(self.zip, row, strict=True)) for row in zip(*self.zip.values(), strict=True)] or [{}]
+        product = [dict(zip(self.grid, row, strict=True)) for row in itertools.product(*self.grid.values())]
+        seeds: Sequence[Values] = [{}]
+        if self.seeds is not None:
+            numbers = range(self.seeds) if isinstance(self.seeds, int) else self.seeds
+            seeds = [{"seed": number} for number in numbers]
+        for parts in itertools.product(self.rows or [{}], product, zipped, seeds):
+            merged = dict(self.base)
+            for part in parts:
+                merged |= part
+            yield merged
+
+
+class Plan(Stage):
+    """A first stage, its name, and the stages that come `then`."""
+
+    name: str = Field(pattern=_NAME)
+    then: list[Stage] = Field(default=[])
+
+    @property
+    def stages(self) -> list[Stage]:
+        """All stages, in order."""
+        return [self, *self.then]
+
+    @model_validator(mode="after")
+    def _stages_have_what_they_need(self) -> Plan:
+        before: set[str] = set()
+        for number, stage in enumerate(self.stages):
+            if stage.command == "rewind" and "prune" not in before:
+                raise ValueError(f"{_place(number)}rewind needs a stage with prune before it")
+            if stage.command == "compare" and not before & {"prune", "widen", "rewind"}:
+                raise ValueError(f"{_place(number)}compare needs a stage with prune, widen or rewind before it")
+            before.add(stage.command)
+        return self
+
+
+def _place(number: int) -> str:
+    return f"then.{number - 1}: " if number else ""
+
+
+def read(path: Path) -> Plan:
+    """Read and check a plan's own structure; settings are checked by the command.
+
+    Raises
+    ------
+    BadInput
+        All errors at once, each with its place in the file.
+    """
+    content = _yaml(path)
+    try:
+        plan = Plan.model_validate(content)
+    except ValidationError as error:
+        found = "; ".join(dict.fromkeys(_told(one) for one in error.errors(include_url=False)))
+        raise BadInput(f"{path}: {found}.") from None
+    size = sum(stage.size for stage in plan.stages)
+    if size > MOST_RUNS:
+        raise BadInput(f"{path}: a plan of {size:,} runs, expected at most {MOST_RUNS:,}; make its grid smaller.")
+    return plan
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.exists() and not path.is_file():
+            raise BadInput(f"{path} is not a regular file; expected a plan such as sweeps/quick.yaml.")
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise BadInput(f"{path} has more than {MOST_BYTES:,} bytes; expected a plan such as sweeps/quick.yaml.")
+        content = decimal_yaml.load(raw)
+    except OSError as error:
+        raise BadInput(f"cannot read {path}: {error.strerror}; expected a plan such as sweeps/quick.yaml.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())[:160]}; correct that line.") from None
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: expected a mapping with name and command, found {type(content).__name__}.")
+    return {str(key): value for key, value in content.items()}
+
+
+def _told(error: Any) -> str:
+    """Return the place and what is wrong there."""
+    place = ".".join(str(part) for part in error["loc"] if part not in ("int", "tuple[int, ...]"))
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = (Plan if len(error["loc"]) == 1 else Stage).model_fields
+        message = f"unknown key; {nearest(str(error['loc'][-1]), known)}"
+    elif error["type"] == "missing":
+        message = "is missing"
+    return f"{place}: {message[0].lower()}{message[1:]}" if place else message

@@ -1,0 +1,87 @@
+"""What is missing of a plan, run side by side: stages in order, each run once, past failures.
+
+Whoever else works on the same plan is left alone: a run that is held is skipped, and looked at again at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from escapedim.sweeping.attempt import Ended, Stopping, attempt
+from escapedim.sweeping.runs import Run
+from escapedim.sweeping.state import standing
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of a plan is to be run: `shard` is (index, number of shards), `stage` one stage only."""
+
+    jobs: int
+    retry: bool = True
+    fail_fast: bool = False
+    limit: int | None = None
+    shard: tuple[int, int] = (0, 1)
+    stage: int | None = None
+    device: str | None = None
+
+
+def chosen(runs: Sequence[Run], asked: Asked) -> list[Run]:
+    """Return the runs of this shard and stage; shards take turns within each stage."""
+    index, of = asked.shard
+    found, seen = list[Run](), dict[int, int]()
+    for run in runs:
+        place = seen.get(run.stage, 0)
+        seen[run.stage] = place + 1
+        if place % of == index and asked.stage in (None, run.stage):
+            found.append(run)
+    return found
+
+
+def execute(
+    runs: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
+) -> list[Ended]:
+    """Run what is missing, stage by stage; return how each attempt ended."""
+    ended: list[Ended] = []
+    mine = chosen(runs, asked)
+    for stage in sorted({run.stage for run in mine}):
+        left = None if asked.limit is None else asked.limit - len(ended)
+        due = list(_due([run for run in mine if run.stage == stage], out, asked.retry))[:left]
+        ended += _stage(due, out, asked, stopping, said)
+        if stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended)):
+            break
+    return ended
+
+
+def _due(runs: Sequence[Run], out: Path, retry: bool) -> Iterator[Run]:
+    """Yield the runs that can and should be started."""
+    for run in runs:
+        state = standing(run, out).state
+        ready = all(standing(source, out).state == "complete" for source in run.sources)
+        if ready and (state == "missing" or (state == "failed" and retry)):
+            yield run
+
+
+def _stage(
+    due: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
+) -> list[Ended]:
+    workers = max(1, min(asked.jobs, len(due)))
+    each = max(1, asked.jobs // workers)
+    ended: list[Ended] = []
+    waiting, under_way = list(due), set[Future[Ended]]()
+    with ThreadPoolExecutor(workers) as pool:
+        while waiting or under_way:
+            while waiting and len(under_way) < workers:
+                if standing(waiting[0], out).state == "complete":  # another process was quicker
+                    waiting.pop(0)
+                    continue
+                under_way.add(pool.submit(attempt, waiting.pop(0), out, each, asked.device, stopping))
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                ended.append(future.result())
+                said(ended[-1])
+            if stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended)):
+                waiting.clear()
+    return ended

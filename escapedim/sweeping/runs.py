@@ -1,0 +1,79 @@
+"""Runs of a plan: what each of them is, what it starts from, and where it lies.
+
+A run's name is a hash of all that it is made of, so that the same run in another plan, or in a plan with more runs,
+is the same folder: `OUT/runs/COMMAND-HASH/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from escapedim.comparison.compatibility import KEYS
+from escapedim.records.strict_json import canonical
+from escapedim.sweeping.plan import Plan, Stage
+
+SUMMARIES = {
+    "train": "train.json",
+    "prune": "lottery.json",
+    "rewind": "rewind.json",
+    "widen": "widen.json",
+    "compare": "compare.json",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One command with its settings; `sources` are runs whose summaries it takes, `stage` counts from 0."""
+
+    stage: int
+    command: str
+    settings: Mapping[str, Any]
+    sources: tuple[Run, ...] = field(default=())
+
+    @cached_property
+    def name(self) -> str:
+        """Command and 16 hex digits of what it is made of."""
+        made_of = {"command": self.command, "settings": self.settings, "sources": [one.name for one in self.sources]}
+        return f"{self.command}-{hashlib.sha256(canonical(made_of).encode()).hexdigest()[:16]}"
+
+    def folder(self, out: Path) -> Path:
+        """Return where it lies."""
+        return out / "runs" / self.name
+
+    def summary(self, out: Path) -> Path:
+        """Return its summary."""
+        return self.folder(out) / SUMMARIES[self.command]
+
+
+def expand(plan: Plan) -> list[Run]:
+    """Return all runs of a plan, stage after stage; the same run twice is one."""
+    found: list[Run] = []
+    for number, stage in enumerate(plan.stages):
+        made = _of_stage(number, stage, found)
+        found += {run.name: run for run in made}.values()
+    return list({run.name: run for run in found}.values())
+
+
+def _of_stage(number: int, stage: Stage, earlier: Sequence[Run]) -> list[Run]:
+    if stage.command == "rewind":
+        pruned = [run for run in earlier if run.command == "prune"]
+        return [Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings()]
+    if stage.command == "compare":
+        groups = _groups([run for run in earlier if run.command in ("prune", "rewind", "widen")])
+        return [Run(number, "compare", settings, group) for group in groups for settings in stage.settings()]
+    return [Run(number, stage.command, settings) for settings in stage.settings()]
+
+
+def _groups(runs: Sequence[Run]) -> list[tuple[Run, ...]]:
+    """Put runs of one task and recipe together, as far as the plan tells."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        made_with = run.sources[0].settings if run.command == "rewind" else run.settings
+        key = canonical({name: made_with[name] for name in KEYS if name in made_with})
+        groups.setdefault(key, []).append(run)
+    return [tuple(group) for group in groups.values()]

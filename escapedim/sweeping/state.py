@@ -1,0 +1,67 @@
+"""Where the runs of a plan stand, from files alone: no server, no lock, nothing in memory.
+
+A run is complete once `done.json` is there, which is written after its command has ended well, and failed if the last
+attempt left `failed.json`. It is running while somebody holds the claim of its folder, and missing otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from escapedim.records.claim import holder_of
+from escapedim.sweeping.runs import Run
+
+DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
+State = Literal["complete", "running", "failed", "missing"]
+_LOG_LINES, _LOG_BYTES = 3, 4096
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A run and its state; `detail` says who runs it and since when, or how its log ends."""
+
+    run: Run
+    state: State
+    detail: str = ""
+    wall_s: float | None = None
+
+
+def standing(run: Run, out: Path) -> Standing:
+    """Return where a run stands."""
+    folder = run.folder(out)
+    done = _read(folder / DONE)
+    if done is not None and run.summary(out).exists():
+        return Standing(run, "complete", wall_s=done.get("wall_s"))
+    held = holder_of(folder) if folder.is_dir() else None
+    if held is not None:
+        return Standing(run, "running", f"{held[0]}, heartbeat {held[1]:.0f} s ago")
+    failed = _read(folder / FAILED)
+    if failed is not None:
+        return Standing(run, "failed", f"exit code {failed.get('code')}: {tail(folder / LOG)}")
+    return Standing(run, "missing")
+
+
+def standings(runs: Iterable[Run], out: Path) -> list[Standing]:
+    """Return where all runs stand."""
+    return [standing(run, out) for run in runs]
+
+
+def tail(log: Path) -> str:
+    """Return the last lines of a log as one."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+        return " / ".join(lines[-_LOG_LINES:])
+    return "no log"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_bytes())
+        return found if isinstance(found, dict) else None
+    return None
