@@ -1,0 +1,179 @@
+"""`escapedim sweep` with real commands: from a plan to its collected results, through kills and in shards."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from escapedim.cli.plan_checking import check
+from escapedim.sweeping.plan import read
+from escapedim.sweeping.runs import expand
+from tests.cli.conftest import Cli
+
+SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
+PLAN = {
+    "name": "tiny",
+    "command": "prune",
+    "base": {"hidden": 4, "rounds": 1, "replicates": 2, "steps": "20it", "arms": "ticket,random"},
+    "seeds": 1,
+    "then": [
+        {"command": "rewind", "base": {"retrain": "weights", "complement": "none", "to": "init", "round": 1}},
+        {"command": "widen", "base": {"widths": "7:8", "replicates": 4, "steps": "20it"}},
+        {"command": "compare"},
+    ],
+}
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(PLAN))
+    return path
+
+
+def collected(folder: Path) -> dict:
+    return json.loads((folder / "collected.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the plan finds when nothing happens to it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(PLAN))
+    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return collected(folder / "sweep-tiny")
+
+
+def test_a_plan_runs_to_its_comparison_and_the_same_command_finds_it_done(cli: Cli, tmp_path, plan, whole):
+    ended = cli("sweep", "tiny.yaml", "--jobs", "2")
+    assert ended.code == 0, ended.err
+    assert "Of 4 directional rows" in " ".join(ended.out.split())
+    assert collected(tmp_path / "sweep-tiny") == whole
+    assert [one["command"] for one in whole["runs"]] == ["prune", "rewind", "widen", "compare"]
+    assert whole["missing"] == []
+    again = cli("sweep", "tiny.yaml")
+    assert again.code == 0
+    assert "4 runs: 4 complete" in again.err
+    assert "of 4: " not in again.err
+    assert "4 runs: 4 complete" in cli("sweep", "tiny.yaml", "--status").out
+
+
+def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whole):
+    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
+    for delay in (1.5, 4.0):
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+            time.sleep(delay)
+            process.send_signal(signal.SIGKILL)
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "sweep-tiny" / "collected.json").exists() and time.monotonic() < deadline:
+        time.sleep(1)  # what a killed sweep had started may still hold its run
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert collected(tmp_path / "sweep-tiny") == whole
+
+
+def test_a_signal_stops_a_sweep_and_its_runs(tmp_path, plan):
+    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 143
+        assert "the same command continues" in process.stderr.read()
+
+
+def test_shards_and_stages_add_up_to_the_whole(cli: Cli, tmp_path, plan, whole):
+    for stage in range(4):
+        for shard in ("0/2", "1/2"):
+            arguments = ("--shard", shard, "--stage", str(stage), "--jobs", "1")
+            assert cli("sweep", "tiny.yaml", *arguments).code == 0
+    assert cli("sweep", "tiny.yaml", "--collect").code == 0
+    assert collected(tmp_path / "sweep-tiny") == whole
+
+
+def test_a_dry_run_lists_runs_and_makes_nothing(cli: Cli, tmp_path, plan):
+    ended = cli("sweep", "tiny.yaml", "--dry-run")
+    assert ended.code == 0
+    assert "tiny: 4 runs: 4 missing; in sweep-tiny." in ended.out
+    assert not (tmp_path / "sweep-tiny").exists()
+    found = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)
+    assert [run["stage"] for run in found["runs"]] == [0, 1, 2, 3]
+    status = json.loads(cli("sweep", "tiny.yaml", "--status", "--json").out)
+    assert status["counts"] == {"missing": 4}
+
+
+def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, plan):
+    run = expand(read(plan))[0]
+    run.folder(tmp_path / "sweep-tiny").mkdir(parents=True)
+    run.summary(tmp_path / "sweep-tiny").write_text("mine")  # which prune does not overwrite
+    ended = cli("sweep", "tiny.yaml", "--stage", "0", "--jobs", "1")
+    assert ended.code == 1
+    assert f"{run.name}: exit code 2" in ended.err
+    assert "is not a complete escapedim summary" in ended.err
+    status = cli("sweep", "tiny.yaml", "--status").out
+    assert "1 failed, 3 missing" in status
+    assert "is not a complete escapedim summary" in " ".join(status.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"base": {"roundz": 3}}, "stage 0 (prune): the plan: unknown key 'roundz'"),
+        ({"base": {"rounds": 0}}, "stage 0 (prune): rounds: expected"),
+        ({"base": {"jobs": 2}}, "jobs is set by the sweep"),
+        ({"base": {"task": "digitz"}}, "did you mean 'digits'"),
+        ({"then": [{"command": "rewind", "base": {"retrian": "lr"}}]}, "stage 1 (rewind): unknown key 'retrian'"),
+        ({"then": [{"command": "compare", "base": {"allow": ["x"]}}]}, "stage 1 (compare): allow: expected some of"),
+    ],
+)
+def test_settings_are_checked_before_anything_runs(cli: Cli, tmp_path, change, words):
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump({**PLAN, **change}))
+    ended = cli("sweep", "bad.yaml")
+    assert ended.code == 2
+    assert words in ended.err
+    assert not (tmp_path / "sweep-tiny").exists()
+
+
+def test_errors_of_several_stages_come_together(cli: Cli, tmp_path):
+    then = [{"command": "widen", "base": {"widthz": 3}}, {"command": "train", "base": {"lr": -1}}]
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump({"name": "a", "command": "train", "then": then}))
+    err = cli("sweep", "bad.yaml").err
+    assert "stage 1 (widen)" in err
+    assert "stage 2 (train)" in err
+
+
+@pytest.mark.parametrize("shard", ["2/2", "a/b", "1", "-1/2", "0/0"])
+def test_other_shards_are_refused(cli: Cli, plan, shard):
+    ended = cli("sweep", "tiny.yaml", "--shard", shard)
+    assert ended.code == 2
+    assert "expected I/N" in ended.err
+
+
+def test_a_stage_must_be_there(cli: Cli, plan):
+    assert "expected a stage from 0 to 3, found 4" in cli("sweep", "tiny.yaml", "--stage", "4").err
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=[path.stem for path in SWEEPS])
+def test_the_studies_that_come_with_escapedim_are_valid(path):
+    plan = read(path)
+    assert plan.name == path.stem
+    assert "# Cost: " in path.read_text()
+    check(path, expand(plan))
+    assert plan.stages[-1].command == "compare"
+
+
+def test_dry_run_and_status_need_no_torch(tmp_path, plan):
+    code = (
+        "import sys; from escapedim.cli.main import app, run; "
+        "assert run(lambda: app(['sweep', 'tiny.yaml', '--dry-run'])) == 0; "
+        "assert run(lambda: app(['sweep', 'tiny.yaml', '--status'])) == 0; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={**os.environ}, capture_output=True)

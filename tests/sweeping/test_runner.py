@@ -1,0 +1,147 @@
+"""Which runs are started, and what is left of them: with attempts that train nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from escapedim.records import summary
+from escapedim.records.claim import Claim
+from escapedim.sweeping import attempt as attempting
+from escapedim.sweeping.attempt import arguments, attempt
+from escapedim.sweeping.plan import Plan
+from escapedim.sweeping.runner import Asked, chosen, execute
+from escapedim.sweeping.runs import expand
+from escapedim.sweeping.state import DONE, standing, standings
+from tests.comparison import cases
+
+PLAN = {"name": "a", "command": "prune", "seeds": 4, "then": [{"command": "rewind"}, {"command": "compare"}]}
+
+
+@pytest.fixture
+def started(monkeypatch, tmp_path):
+    """Commands that write a summary at once; those whose seed is in `fails` end with 1. Yields what was started."""
+    begun: list[str] = []
+    fails: set[int] = set()
+
+    def process(command, log, stopping) -> int:
+        begun.append(command[3])
+        out = Path(command[command.index("--out") + 1])
+        seed = json.loads(json.dumps(attempting.yaml.safe_load((out.parent / "config.yaml").read_text()))).get("seed")
+        log.write_bytes(b"first\nit went wrong\n")
+        if seed in fails:
+            return 1
+        made = {"prune": cases.lottery(), "rewind": cases.rewind(), "widen": cases.widen()}.get(
+            command[3], cases.widen()
+        )
+        out.write_bytes(summary.encode(made))
+        return 0
+
+    monkeypatch.setattr(attempting, "_process", process)
+    return begun, fails
+
+
+def runs():
+    return expand(Plan.model_validate(PLAN))
+
+
+def go(tmp_path, **asked):
+    return execute(runs(), tmp_path, Asked(**{"jobs": 1, **asked}), lambda: False, lambda ended: None)
+
+
+def test_everything_runs_once_in_the_order_of_stages(started, tmp_path):
+    begun, _ = started
+    assert {one.state for one in go(tmp_path)} == {"complete"}
+    assert begun == 4 * ["prune"] + 4 * ["rewind"] + ["compare"]
+    assert {one.state for one in standings(runs(), tmp_path)} == {"complete"}
+    assert go(tmp_path) == []
+
+
+def test_failures_are_passed_retried_and_shown(started, tmp_path):
+    begun, fails = started
+    fails.add(2)
+    ended = go(tmp_path)
+    assert [one.state for one in ended].count("failed") == 1
+    assert "compare" not in begun  # not all its sources are there
+    failed = next(one for one in standings(runs(), tmp_path) if one.state == "failed")
+    assert failed.detail == "exit code 1: first / it went wrong"
+    assert go(tmp_path, retry=False) == []
+    fails.clear()
+    assert [one.state for one in go(tmp_path)] == 3 * ["complete"]  # the run, its rewind, and the comparison
+    assert {one.state for one in standings(runs(), tmp_path)} == {"complete"}
+
+
+def test_the_first_failure_may_be_the_last(started, tmp_path):
+    begun, fails = started
+    fails.add(1)
+    go(tmp_path, fail_fast=True)
+    assert begun == ["prune", "prune"]
+
+
+def test_a_limit_counts_runs_that_are_started(started, tmp_path):
+    begun, _ = started
+    go(tmp_path, limit=2)
+    go(tmp_path, limit=3)
+    assert begun == 4 * ["prune"] + ["rewind"]
+
+
+def test_shards_share_the_runs_out():
+    every = runs()
+    parts = [chosen(every, Asked(jobs=1, shard=(index, 3))) for index in range(3)]
+    assert sorted(run.name for part in parts for run in part) == sorted(run.name for run in every)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 3
+    assert {run.stage for run in chosen(every, Asked(jobs=1, stage=1))} == {1}
+
+
+def test_a_run_that_is_held_is_left_alone(started, tmp_path):
+    begun, _ = started
+    run = runs()[0]
+    run.folder(tmp_path).mkdir(parents=True)
+    with Claim.acquire(run.folder(tmp_path)):
+        assert standing(run, tmp_path).state == "running"
+        assert attempt(run, tmp_path, 1, None, lambda: False).state == "held"
+        assert begun == []
+    assert standing(run, tmp_path).state == "missing"
+
+
+def test_a_mark_without_a_summary_is_no_end(started, tmp_path):
+    run = runs()[0]
+    run.folder(tmp_path).mkdir(parents=True)
+    (run.folder(tmp_path) / DONE).write_text('{"wall_s": 1}')
+    assert standing(run, tmp_path).state == "missing"
+    (run.folder(tmp_path) / DONE).write_text("{")
+    run.summary(tmp_path).write_text("")
+    assert standing(run, tmp_path).state == "missing"
+
+
+def test_a_command_that_ends_well_without_a_complete_summary_has_failed(monkeypatch, tmp_path):
+    running = summary.encode(cases.lottery().model_copy(update={"status": "interrupted"}))
+
+    def process(command, log, stopping) -> int:
+        Path(command[command.index("--out") + 1]).write_bytes(running)
+        return 0
+
+    monkeypatch.setattr(attempting, "_process", process)
+    ended = attempt(runs()[0], tmp_path, 1, None, lambda: False)
+    assert (ended.state, ended.detail) == ("failed", "its summary is interrupted")
+
+
+def test_command_lines_name_sources_settings_and_place(tmp_path):
+    every = expand(
+        Plan.model_validate(
+            {
+                **PLAN,
+                "seeds": 1,
+                "then": [{"command": "rewind"}, {"command": "compare", "base": {"allow": ["lr"], "margin": 0.1}}],
+            }
+        )
+    )
+    prune, rewind, compare = (arguments(run, tmp_path, 3, None)[3:] for run in every)
+    assert prune[0] == "prune"
+    assert prune[-2:] == ["--jobs", "3"]
+    assert rewind[1] == str(every[0].summary(tmp_path))
+    assert compare[1:3] == [str(every[0].summary(tmp_path)), str(every[1].summary(tmp_path))]
+    assert compare[3:7] == ["--allow", "lr", "--margin", "0.1"]
+    assert arguments(every[0], tmp_path, 1, "cuda")[-2:] == ["--device", "cuda"]

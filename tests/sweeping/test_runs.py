@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from escapedim.sweeping.plan import Plan
+from escapedim.sweeping.runs import expand
+
+
+def runs(**plan):
+    return expand(Plan.model_validate({"name": "a", "command": "prune", **plan}))
+
+
+def test_a_run_is_named_by_all_that_it_is_made_of():
+    one, other = runs(seeds=2)
+    assert one.name != other.name
+    assert one.name == runs(seeds=1)[0].name
+    assert runs(name="b", seeds=1)[0].name == one.name
+    assert one.summary(Path("out")) == Path("out") / "runs" / one.name / "lottery.json"
+
+
+def test_the_same_run_twice_is_one():
+    assert len(runs(list=[{"lr": 1}, {"lr": 1}, {"lr": 2}])) == 2
+    assert len(runs(then=[{"command": "prune"}])) == 1
+
+
+def test_rewind_takes_every_prune_run_before_it():
+    found = runs(seeds=3, then=[{"command": "rewind", "grid": {"draws": [1, 2]}}])
+    rewinds = [run for run in found if run.command == "rewind"]
+    assert len(rewinds) == 6
+    assert {run.sources[0].name for run in rewinds} == {run.name for run in found if run.command == "prune"}
+
+
+def test_compare_puts_one_task_and_recipe_together():
+    found = runs(
+        grid={"task": ["xor", "digits"]},
+        seeds=2,
+        then=[{"command": "rewind"}, {"command": "widen", "grid": {"task": ["xor", "digits"]}}, {"command": "compare"}],
+    )
+    compared = [run for run in found if run.command == "compare"]
+    assert len(compared) == 2
+    for run in compared:
+        tasks = {(one.sources[0] if one.command == "rewind" else one).settings["task"] for one in run.sources}
+        assert len(tasks) == 1
+        assert [one.command for one in run.sources] == ["prune", "prune", "rewind", "rewind", "widen"]
+
+
+def test_a_run_changes_with_its_source():
+    one = [run for run in runs(seeds=1, then=[{"command": "rewind"}]) if run.command == "rewind"]
+    other = [run for run in runs(seeds=[1], then=[{"command": "rewind"}]) if run.command == "rewind"]
+    assert one[0].name != other[0].name
