@@ -283,4 +283,4 @@ def _sentence(laws: Sequence[Law], preferred: str | None) -> str:
             parts.append(f"{listed} {one if len(names) == 1 else many}")
     verdict = f"preferred is {preferred}" if preferred else "none is preferred over all rivals"
     text = f"{'; '.join(parts)}; {verdict}."
-    return f"{text} {ASSUMPTION}" if HEURISTIC in fits else text
+    return f"{text} {ASSUMPTION}" if HEURISTIC not in unknown else text
