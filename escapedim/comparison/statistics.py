@@ -93,6 +93,16 @@ def mcnemar(first_only: int, second_only: int) -> float | None:
     return float(stats.binomtest(first_only, first_only + second_only).pvalue)
 
 
+def fisher(first: tuple[int, int], second: tuple[int, int]) -> float | None:
+    """Two-sided p-value of Fisher's exact test that two (successes, members) have one rate; None without members."""
+    if not (first[1] and second[1]):
+        return None
+    from scipy import stats
+
+    table = [[count, members - count] for count, members in (first, second)]
+    return float(stats.fisher_exact(table).pvalue)
+
+
 def best_of(successes: int, members: int, k: float) -> tuple[float, tuple[float, float]] | None:
     """Return the probability 1 - (1 - p)^k that the best of k members succeeds, with its interval; None of none.
 

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from escapedim.comparison.statistics import LEVEL, best_of, holm, mcnemar, paired_difference, standard_error, wilson
+from escapedim.comparison.statistics import (
+    LEVEL,
+    best_of,
+    fisher,
+    holm,
+    mcnemar,
+    paired_difference,
+    paired_shares,
+    standard_error,
+    wilson,
+)
 
 accuracies = st.integers(0, 360).map(lambda right: right / 360)
 pairs = st.lists(st.tuples(accuracies, accuracies), min_size=2, max_size=12)
@@ -120,3 +130,17 @@ def test_the_best_of_k_is_a_draw_of_k():
     assert best_of(2, 5, k)[0] == pytest.approx(sum(wins) / len(wins))
     assert best_of(3, 7, 1)[1] == pytest.approx(wilson(3, 7))
     assert best_of(0, 0, 2) is None
+
+
+def test_fishers_test_is_hypergeometric():
+    """Two-sided: all tables that are no likelier (Fisher 1935's tea: 3 of 4 against 1 of 4)."""
+    assert fisher((3, 4), (1, 4)) == pytest.approx(34 / 70)
+    assert fisher((0, 0), (1, 4)) is None
+
+
+def test_paired_shares_always_have_an_interval():
+    low, high = paired_shares([1.0] * 20, [1.0] * 20).interval
+    assert high == -low == pytest.approx(wilson(0, 20)[1])
+    assert paired_shares([1.0] * 20, [0.0] * 20).interval[1] == 1
+    some = paired_shares([1.0, 0.0, 1.0], [0.0, 0.0, 1.0])
+    assert some.interval == paired_difference([1.0, 0.0, 1.0], [0.0, 0.0, 1.0]).interval or some.interval[1] == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from escapedim.comparison.commands import command
 from escapedim.comparison.margins import independent_below, paired_above, paired_below
 from escapedim.comparison.rows.parts import either, not_measured, percent, pooled, pooled_pairs, told
-from escapedim.comparison.statistics import mcnemar
+from escapedim.comparison.statistics import fisher, mcnemar
 from escapedim.comparison.study import Source, Study
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Escape, Share
@@ -103,7 +103,9 @@ def _measured(entry: Escape) -> Measured:
 
 def _sentence(reached: Share, noise: Share, narrow: Share, p: float | None) -> str:
     exact = "" if p is None else f" (exact McNemar test: p = {p:.2g})"
+    fresh = fisher((reached.count, reached.of), (narrow.count, narrow.of))
+    than = "" if fresh is None else f" (exact Fisher test: p = {fresh:.2g})"
     return (
         f"Of failed networks {told(reached)} succeed once they are widened by a split, {told(noise)} with noise "
-        f"alone{exact}, and of fresh narrow networks {told(narrow)}"
+        f"alone{exact}, and of fresh narrow networks {told(narrow)}{than}"
     )
