@@ -287,6 +287,23 @@ def sweep(
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, from files alone.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Write what there is, and run nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Status or dry run as JSON.")] = False,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Print batch scripts for Slurm.", rich_help_panel="Slurm")
+    ] = False,
+    submit: Annotated[bool, typer.Option("--submit", help="Submit them.", rich_help_panel="Slurm")] = False,
+    array_limit: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Tasks of an array, at most; beyond it each takes several runs.", rich_help_panel="Slurm"
+        ),
+    ] = 1000,
+    running: Annotated[
+        int | None, typer.Option(min=1, help="Tasks that run at the same time.", rich_help_panel="Slurm")
+    ] = None,
+    time: Annotated[str, typer.Option(help="Wall-clock time of a task.", rich_help_panel="Slurm")] = "2:00:00",
+    partition: Annotated[str | None, typer.Option(help="Partition.", rich_help_panel="Slurm")] = None,
+    cpus: Annotated[int, typer.Option(min=1, help="Cores of a task.", rich_help_panel="Slurm")] = 1,
+    notice: Annotated[int, typer.Option(min=10, help="Seconds before the end to save.", rich_help_panel="Slurm")] = 120,
 ) -> None:
     """Run what is missing of a plan of many runs, and collect what they found.
 
@@ -294,6 +311,7 @@ def sweep(
     """
     from escapedim.cli import sweeping
     from escapedim.sweeping.runner import Asked
+    from escapedim.sweeping.slurm import Cluster
 
     asked = Asked(
         jobs=jobs or sweeping.default_jobs(),
@@ -303,8 +321,11 @@ def sweep(
         shard=sweeping.parse_shard(shard),
         stage=stage,
         device=device,
+        patient=shard != "0/1" or stage is not None,
     )
-    raise typer.Exit(sweeping.sweep(plan, out, asked, sweeping.Wanted(dry_run, status, collect, json)))
+    cluster = Cluster(array_limit, time, partition, cpus, running, notice) if slurm or submit else None
+    wanted = sweeping.Wanted(dry_run, status, collect, json, cluster, submit)
+    raise typer.Exit(sweeping.sweep(plan, out, asked, wanted))
 
 
 @command()

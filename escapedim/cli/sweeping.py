@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from escapedim.cli import slurm_jobs
 from escapedim.cli.plan_checking import check
 from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
@@ -22,6 +23,7 @@ from escapedim.sweeping.collecting import collect
 from escapedim.sweeping.plan import Plan, read
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import Run, expand
+from escapedim.sweeping.slurm import Cluster
 from escapedim.sweeping.state import Standing, standings
 
 _MOST_SHOWN = 40
@@ -35,6 +37,8 @@ class Wanted:
     status: bool = False
     collect: bool = False
     json: bool = False
+    cluster: Cluster | None = None
+    submit: bool = False
 
 
 def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
@@ -52,6 +56,9 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
     if wanted.status:
         return _status(plan, runs, folder, wanted.json)
     check(path, runs)
+    if wanted.cluster is not None:
+        (slurm_jobs.submit if wanted.submit else slurm_jobs.show)(plan, runs, path, folder, wanted.cluster)
+        return 0
     if wanted.dry_run:
         return _dry_run(plan, chosen(runs, asked), folder, wanted.json)
     if wanted.collect:

@@ -1,10 +1,11 @@
 """What is missing of a plan, run side by side: stages in order, each run once, past failures.
 
-Whoever else works on the same plan is left alone: a run that is held is skipped, and looked at again at the end.
+Whoever else works on the same plan is left alone: a run that is held is skipped, or waited for.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ from escapedim.sweeping.attempt import Ended, Stopping, attempt
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import standing
 
+_POLL_S, _WAIT_POLLS = 0.1, 30  # a look every three seconds
+
 
 @dataclass(frozen=True)
 class Asked:
-    """What of a plan is to be run: `shard` is (index, number of shards), `stage` one stage only."""
+    """What of a plan is to be run: `shard` is (index, number of shards), `stage` one stage only.
+
+    A `patient` one waits for runs that somebody else holds, and takes them over from a holder that is gone.
+    """
 
     jobs: int
     retry: bool = True
@@ -26,6 +32,7 @@ class Asked:
     shard: tuple[int, int] = (0, 1)
     stage: int | None = None
     device: str | None = None
+    patient: bool = False
 
 
 def chosen(runs: Sequence[Run], asked: Asked) -> list[Run]:
@@ -48,8 +55,10 @@ def execute(
     mine = chosen(runs, asked)
     for stage in sorted({run.stage for run in mine}):
         left = None if asked.limit is None else asked.limit - len(ended)
-        due = list(_due([run for run in mine if run.stage == stage], out, asked.retry))[:left]
-        ended += _stage(due, out, asked, stopping, said)
+        own = [run for run in mine if run.stage == stage]
+        ended += _stage(list(_due(own, out, asked.retry))[:left], out, asked, stopping, said)
+        while asked.patient and _held(own, out, stopping):
+            ended += _stage(list(_due(own, out, retry=False)), out, asked, stopping, said)
         if stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended)):
             break
     return ended
@@ -62,6 +71,17 @@ def _due(runs: Sequence[Run], out: Path, retry: bool) -> Iterator[Run]:
         ready = all(standing(source, out).state == "complete" for source in run.sources)
         if ready and (state == "missing" or (state == "failed" and retry)):
             yield run
+
+
+def _held(runs: Sequence[Run], out: Path, stopping: Stopping) -> bool:
+    """Wait for runs that are held elsewhere; say whether there is something to look at again."""
+    if not any(standing(run, out).state == "running" for run in runs):
+        return False
+    for _ in range(_WAIT_POLLS):
+        if stopping():
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _stage(

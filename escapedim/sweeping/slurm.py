@@ -94,7 +94,7 @@ sweep=$!
 again() {{
     kill -USR1 "$sweep" 2>/dev/null
     wait "$sweep"
-    [ $? -eq 0 ] || scontrol requeue "$SLURM_JOB_ID"
+    [ $? -ne 143 ] || scontrol requeue "$SLURM_JOB_ID"
     exit 0
 }}
 # Cancelled: save, and stay so.
