@@ -48,6 +48,18 @@ def tickets() -> None:
 
 def before(given: list[str]) -> None:
     """Make what a command starts from, in small."""
+    if given[0] == "sweep":
+        plan = Path(given[1])
+        plan.parent.mkdir(exist_ok=True)
+        text = (ROOT / plan).read_text()
+        for large, small in (
+            ("500it", "20it"),
+            ("replicates: 5", "replicates: 2"),
+            ("replicates: 30", "replicates: 4"),
+        ):
+            assert large in text
+            text = text.replace(large, small)
+        plan.write_text(text)
     if given[0] == "rewind":
         tickets()
     if given[0] in ("compare", "report") and not Path("widen.json").exists():
@@ -61,6 +73,8 @@ def more_options(given: list[str]) -> list[str]:
     """Return what makes a command small."""
     if given[0] in ("compare", "report", "count"):
         return []
+    if given[0] == "sweep":
+        return ["--jobs", "1"]
     if given[0] == "rewind":
         return ["--jobs", "1"]
     rounds = given[0] == "prune" and "--rounds" not in given and "--density" not in given
@@ -84,7 +98,7 @@ def test_commands_run(command, tmp_path, monkeypatch, capsys):
             assert json.loads((tmp_path / OUTPUTS[given[0]]).read_text())["status"] == "complete"
 
 
-@pytest.mark.parametrize("command", [text for text in INLINE if "FILE" not in text])
+@pytest.mark.parametrize("command", [text for text in INLINE if "FILE" not in text and "PLAN" not in text])
 def test_commands_in_the_text_are_valid(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(lambda: app(["prune", *TINY, "--rounds", "1", "--hidden", "4"])) == 0
