@@ -135,6 +135,13 @@ def test_complement_tests_both_points(count, rejected):
     assert min(p.values()) > 0.05
 
 
+def test_further_widths_are_told_since_they_decide_too():
+    entries = [cases.complement(7, [4, 4, 4, 4, 3] * 8), cases.complement(8, [3, 2, 4, 2] * 10, width=8)]
+    row = complement.row(study(cases.widen(complement=entries)))
+    assert "Networks of width 7" in row.sentence
+    assert f"; at width 8 A = {entries[1]['index']['value']:.2f} (" in row.sentence
+
+
 def test_the_p_values_of_a_invert_its_interval():
     entry = cases.complement(7, [1, 2, 3, 4] * 10)
     low, high = entry["index"]["interval"]

@@ -39,7 +39,7 @@ def row(study: Study) -> Row:
         p_tickets=either(*(p for p, _ in tests)) if tests else None,
         p_escape=either(*(p for _, p in tests)) if tests else None,
         p_midpoint=max(middles) if middles else None,
-        sentence=_sentence(best),
+        sentence="; ".join([_sentence(best), *(_more(entry) for _, entry in known if entry is not best)]),
         method="t tests over tickets of A = 1, of A = 0 and of 1/2, by the linear contrast of Fieller's interval"
         + (f" (Bonferroni over {len(tests)} widths)" if len(tests) > 1 else ""),
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
@@ -75,6 +75,13 @@ def _measured(pair: tuple[Source, Complement]) -> Measured:
         predictions={**fresh, **retest},
         note=entry.reason,
     )
+
+
+def _more(entry: Complement) -> str:
+    """Return A at a further width, since all widths are parts of one prediction."""
+    interval = entry.index.interval
+    bounds = "" if interval is None else f" ({interval[0]:.2f} to {interval[1]:.2f})"
+    return f"at width {entry.width} A = {entry.index.value:.2f}{bounds}"
 
 
 def _sentence(entry: Complement) -> str:
