@@ -108,7 +108,10 @@ class Surrounded(Model):
 
 
 class Tickets(Model):
-    """Winning or losing narrow networks, each retested alone `draws` times and surrounded `draws` times a scale."""
+    """Winning or losing narrow networks, each surrounded `draws` times a scale, and retested alone as often.
+
+    Where training is deterministic a retest is made once, if at all: another would repeat it.
+    """
 
     tickets: list[Ticket]
     retest: Estimated

@@ -18,7 +18,7 @@ from escapedim.comparison.rows import (
     restarts,
 )
 from escapedim.comparison.study import Source, Study
-from escapedim.comparison.tickets import index_p
+from escapedim.comparison.tickets import complement_index, index_p
 
 from . import cases
 
@@ -133,6 +133,25 @@ def test_complement_tests_both_points(count, rejected):
     p = {"tickets": row.p_tickets, "escape": row.p_escape}
     assert p.pop(rejected) < 1e-4
     assert min(p.values()) > 0.05
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_retests_are_counted_as_they_were_made(deterministic):
+    """A deterministic retest is made once, others once a draw: the test of A is that of its interval."""
+    made = cases.complement(7, [4, 3, 4, 4, 2] * 8)
+    retests = [1 if deterministic else 4] * 39 + [0]
+    tickets = [{**ticket, "retest": count} for ticket, count in zip(made["winners"]["tickets"], retests, strict=True)]
+    shares = [(t["successes"]["1"] / 4, count / max(retests)) for t, count in zip(tickets, retests, strict=True)]
+    index = complement_index(shares, (500, 1000))
+    made |= {
+        "deterministic": deterministic,
+        "winners": {**made["winners"], "tickets": tickets},
+        "index": {"value": index.value, "interval": list(index.interval)},
+    }
+    row = complement.row(study(cases.widen(complement=[made])))
+    inside = index.interval[0] <= 1 <= index.interval[1]
+    assert (row.p_tickets > 0.05) == inside
+    assert row.p_escape < 0.05
 
 
 def test_further_widths_are_told_since_they_decide_too():

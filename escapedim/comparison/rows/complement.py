@@ -56,7 +56,7 @@ def _shares(entry: Complement) -> list[tuple[float, float | None]]:
     return [
         (
             ticket.successes[f"{SCALE:g}"] / entry.draws,
-            None if ticket.retest is None else ticket.retest / entry.draws,
+            None if ticket.retest is None else ticket.retest / (1 if entry.deterministic else entry.draws),
         )
         for ticket in entry.winners.tickets
     ]
