@@ -25,7 +25,7 @@ from escapedim.records.atomic import write_atomic
 from escapedim.records.claim import Claim
 from escapedim.records.provenance import now
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.state import DONE, FAILED, LOG, tail
+from escapedim.sweeping.state import DONE, FAILED, LOG, command_holder, tail
 
 CONFIG = "config.yaml"
 _POLL_S = 0.05
@@ -57,6 +57,9 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
         if stopping() and code != 0:
             return Ended(run, "stopped")
         claim.verify()
+        held = command_holder(folder) if code != 0 else None
+        if held is not None:  # what a killed sweep had started still goes on: no failure
+            return Ended(run, "held", f"its run is held by {held[0]}")
         fault = _fault(run, out, code)
         wall_s = time.monotonic() - began
         if fault:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from escapedim.records.claim import holder_of
+from escapedim.records.folders import RUNS
 from escapedim.sweeping.runs import Run
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
@@ -37,13 +38,19 @@ def standing(run: Run, out: Path) -> Standing:
     done = _read(folder / DONE)
     if done is not None and run.summary(out).exists():
         return Standing(run, "complete", wall_s=done.get("wall_s"))
-    held = holder_of(folder) if folder.is_dir() else None
+    held = (holder_of(folder) if folder.is_dir() else None) or command_holder(folder)
     if held is not None:
         return Standing(run, "running", f"{held[0]}, heartbeat {held[1]:.0f} s ago")
     failed = _read(folder / FAILED)
     if failed is not None:
         return Standing(run, "failed", f"exit code {failed.get('code')}: {tail(folder / LOG)}")
     return Standing(run, "missing")
+
+
+def command_holder(folder: Path) -> tuple[str, float] | None:
+    """Return who holds the command's own run folder: it may outlive the sweep that started it."""
+    inner = [path for path in folder.glob(f"{RUNS}/*") if path.is_dir()]
+    return next((held for path in inner if (held := holder_of(path)) is not None), None)
 
 
 def standings(runs: Iterable[Run], out: Path) -> list[Standing]:

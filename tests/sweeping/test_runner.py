@@ -106,6 +106,17 @@ def test_a_run_that_is_held_is_left_alone(started, tmp_path):
     assert standing(run, tmp_path).state == "missing"
 
 
+def test_a_command_that_outlives_its_sweep_is_no_failure(monkeypatch, tmp_path):
+    run = runs()[0]
+    inner = run.folder(tmp_path) / "escapedim-runs" / "lottery-0"
+    inner.mkdir(parents=True)
+    monkeypatch.setattr(attempting, "_process", lambda command, log, stopping: 2)
+    with Claim.acquire(inner):
+        assert standing(run, tmp_path).state == "running"
+        assert attempt(run, tmp_path, 1, None, lambda: False).state == "held"
+    assert standing(run, tmp_path).state == "missing"
+
+
 def test_a_mark_without_a_summary_is_no_end(started, tmp_path):
     run = runs()[0]
     run.folder(tmp_path).mkdir(parents=True)
