@@ -28,7 +28,7 @@ from escapedim.comparison.study import LEVEL, MARGIN, Source, Study
 from escapedim.comparison.verdict import directed, verdict
 from escapedim.comparison.widths import exhaustive, failures, stays
 from escapedim.errors import BadInput
-from escapedim.records.comparison import Compared, CompareResult
+from escapedim.records.comparison import Compared, CompareResult, Laws
 from escapedim.records.results import LotteryResult, TrainResult, WidenResult
 from escapedim.records.rewinding import RewindResult
 from escapedim.records.strict_json import canonical
@@ -87,17 +87,23 @@ def compare(named: Sequence[Named], settings: Settings) -> CompareResult:
         task=task,
     )
     rows = directed([row.row(study) for row in ROWS], settings.level)
-    observed = failures(study)
     return CompareResult(
         task=task,
         margin=settings.margin,
         sources=[record for _, record in compared],
         allowed=allowed,
         rows=rows,
-        laws=fit_laws(observed, exhaustive(study), stays(study), study.base_width, settings.level, settings.seed)
-        if observed
-        else None,
+        laws=_laws(study),
         verdict=verdict(rows, settings.level),
+    )
+
+
+def _laws(study: Study) -> Laws | None:
+    observed = failures(study)
+    if not observed:
+        return None
+    return fit_laws(
+        observed, exhaustive(study), stays(study), study.base_width, study.level, study.seed, margin=study.margin
     )
 
 

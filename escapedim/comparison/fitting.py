@@ -2,9 +2,9 @@
 
 Each law has what it does not say (the narrow failure rate, the shares that stay) as nuisance parameters of one joint
 likelihood: plugging in estimates would reject a true law in a fifth to a half of studies. Its deviance against the
-saturated model is compared with those of data drawn from the fitted law and fitted again. A law is preferred only if it
-fits and every rival is rejected. The one-parameter family is a rival too, although it contains the disjoint law at
-widths that are multiples of r: without it, other smooth laws pass for disjoint tickets in a tenth of simulated studies.
+saturated model is compared with those of data drawn from the fitted law and fitted again. The one-parameter family is a
+rival too, although it contains the disjoint law at widths that are multiples of r: without it, other smooth laws pass
+for disjoint tickets in a tenth of simulated studies. Which law is preferred is the business of `preference`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.comparison import chains, powers
+from escapedim.comparison.preference import Choice, off_by, paired_off_by, prefer
 from escapedim.comparison.rows.parts import pooled, pooled_pairs
 from escapedim.comparison.statistics import holm
+from escapedim.comparison.study import MARGIN
 from escapedim.records.comparison import Failures, Law, Laws, Predicted
 from escapedim.records.experiments import Isolation, Share
 
@@ -56,17 +58,19 @@ def fit_laws(
     level: float,
     seed: int,
     draws: int = DRAWS,
+    margin: float = MARGIN,
 ) -> Laws:
     """Fit every law to the failures by width, and say which are rejected at the family-wise `level`."""
     taken = Taken(isolation, stays)
     rng = np.random.default_rng(seed)
     made = [
-        _literal(taken, rng, draws),
-        *(_power(name, observed, base_width, rng, draws) for name in (DISJOINT, INDEPENDENT, FAMILY)),
-        _heuristic(observed, taken, rng, draws),
+        _literal(taken, rng, draws, level),
+        *(_power(name, observed, base_width, rng, draws, level) for name in (DISJOINT, INDEPENDENT, FAMILY)),
+        _heuristic(observed, taken, rng, draws, level),
     ]
     laws = _judged(made, level)
-    preferred = _preferred(laws)
+    widths = [one.width for one in observed if base_width is not None and one.width >= base_width]
+    choice = prefer(laws, widths, base_width, margin)
     return Laws(
         base_width=base_width,
         observed=list(observed),
@@ -76,8 +80,8 @@ def fit_laws(
         },
         laws=laws,
         level=level,
-        preferred=preferred,
-        sentence=_sentence(laws, preferred),
+        preferred=choice.name,
+        sentence=_sentence(laws, choice),
     )
 
 
@@ -85,7 +89,7 @@ def _unfitted(name: str, reason: str) -> Law:
     return Law(name=name, formula=FORMULAS[name], reason=reason)
 
 
-def _literal(taken: Taken, rng: np.random.Generator, draws: int) -> Law:
+def _literal(taken: Taken, rng: np.random.Generator, draws: int, level: float) -> Law:
     """Equal failure rates of wide networks and of all their subnetworks: of discordant pairs half are of each kind."""
     tables = {width: pooled_pairs(one.table for one in entries) for width, entries in taken.isolation.items()}
     tables = {width: table for width, table in sorted(tables.items()) if table[2]}
@@ -103,6 +107,7 @@ def _literal(taken: Taken, rng: np.random.Generator, draws: int) -> Law:
         deviance=float(deviance),
         freedom=len(tables),
         p=_p(deviance, null),
+        off_by=paired_off_by(tables.values(), level),
         predicted=[
             Predicted(width=width, rate=found.rate, band=found.interval)
             for width, found in shares.items()
@@ -118,7 +123,9 @@ def _discordant_deviance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     )
 
 
-def _power(name: str, observed: Sequence[Failures], base: int | None, rng: np.random.Generator, draws: int) -> Law:
+def _power(
+    name: str, observed: Sequence[Failures], base: int | None, rng: np.random.Generator, draws: int, level: float
+) -> Law:
     chosen = [one for one in observed if base is not None and one.width >= base]
     reason = _unusable(chosen, 3 if name == FAMILY else 2)
     if base is None or reason:
@@ -136,6 +143,7 @@ def _power(name: str, observed: Sequence[Failures], base: int | None, rng: np.ra
         deviance=float(deviance),
         freedom=len(widths) - (2 if name == FAMILY else 1),
         p=_p(deviance, null),
+        off_by=off_by(failed, members, np.exp(logs[0]), level),
         parameters=fit.parameters(failed[None], drawn, members),
         predicted=_predicted(widths, logs[0], refitted),
     )
@@ -182,7 +190,7 @@ def _with_interval(name: str, value: float, drawn: np.ndarray) -> dict[str, floa
     return {name: float(value), f"{name} low": float(low), f"{name} high": float(high)}
 
 
-def _heuristic(observed: Sequence[Failures], taken: Taken, rng: np.random.Generator, draws: int) -> Law:
+def _heuristic(observed: Sequence[Failures], taken: Taken, rng: np.random.Generator, draws: int, level: float) -> Law:
     stays = {width: found for width, found in taken.stays.items() if found.of}
     by = {one.width: one for one in observed}
     chain = chains.make_chain(sorted(by), stays)
@@ -196,12 +204,15 @@ def _heuristic(observed: Sequence[Failures], taken: Taken, rng: np.random.Genera
     refitted = chains.fit_chain(chain, drawn.astype(float), totals)
     null = _deviance(drawn, totals, np.log(refitted))
     size = len(chain.widths)
+    # A share that stays matters by the failure rate that it multiplies.
+    weights = np.concatenate([np.ones(size), fitted[0, [chain.widths.index(link) for link in chain.links]]])
     return Law(
         name=HEURISTIC,
         formula=FORMULAS[HEURISTIC],
         deviance=float(deviance),
         freedom=chain.freedom,
         p=_p(deviance, null),
+        off_by=off_by(counts, totals, fitted[0], level, weights),
         parameters={f"stay({link})": float(fitted[0, size + at]) for at, link in enumerate(chain.links)},
         predicted=_predicted(np.array(chain.widths), np.log(fitted[0, :size]), np.log(refitted[:, :size])),
     )
@@ -265,13 +276,7 @@ def _judged(laws: Sequence[Law], level: float) -> list[Law]:
     ]
 
 
-def _preferred(laws: Sequence[Law]) -> str | None:
-    """Return the only law that is not rejected; what could not be fitted is not rejected either."""
-    left = [law for law in laws if not law.rejected]
-    return left[0].name if len(left) == 1 and left[0].rejected is False else None
-
-
-def _sentence(laws: Sequence[Law], preferred: str | None) -> str:
+def _sentence(laws: Sequence[Law], choice: Choice) -> str:
     fits = [law.name for law in laws if law.rejected is False]
     rejected = [law.name for law in laws if law.rejected]
     unknown = [law.name for law in laws if law.rejected is None]
@@ -281,6 +286,5 @@ def _sentence(laws: Sequence[Law], preferred: str | None) -> str:
         if names:
             listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
             parts.append(f"{listed} {one if len(names) == 1 else many}")
-    verdict = f"preferred is {preferred}" if preferred else "none is preferred over all rivals"
-    text = f"{'; '.join(parts)}; {verdict}."
+    text = f"{'; '.join(parts)}; {choice.sentence}."
     return f"{text} {ASSUMPTION}" if HEURISTIC not in unknown else text

@@ -9,7 +9,7 @@ the score tests of Tango (1998) and of Farrington & Manning (1990), which estima
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def rate_above(count: int, of: int, margin: float) -> float:
@@ -48,25 +48,41 @@ def paired_score(first_only: int, second_only: int, of: int, difference: float) 
     return _over(b - c - of * delta, variance)
 
 
-def independent_above(first: tuple[int, int], second: tuple[int, int], margin: float) -> float:
-    """P-value that first - second is at most `margin`, both (successes, members): small where it is above."""
-    return _upper(independent_score(first, second, margin))
+Counted = tuple[int, int]
+"""Successes, and members."""
 
 
-def independent_below(first: tuple[int, int], second: tuple[int, int], margin: float) -> float:
-    """P-value that first - second is at least `margin`, both (successes, members): small where it is below."""
-    return _upper(-independent_score(first, second, margin))
+def stratified_above(strata: Sequence[tuple[Counted, Counted]], margin: float) -> float:
+    """P-value that the mean over strata of first - second is at most `margin`: small where it is above."""
+    return _upper(stratified_score(strata, margin))
 
 
-def independent_score(first: tuple[int, int], second: tuple[int, int], difference: float) -> float:
-    """Farrington & Manning's (1990) score of the hypothesis that two rates differ by `difference`; 0 of no members."""
+def stratified_below(strata: Sequence[tuple[Counted, Counted]], margin: float) -> float:
+    """P-value that the mean over strata of first - second is at least `margin`: small where it is below."""
+    return _upper(-stratified_score(strata, margin))
+
+
+def stratified_score(strata: Sequence[tuple[Counted, Counted]], difference: float) -> float:
+    """Farrington & Manning's (1990) score of the hypothesis that rates differ by `difference`, over strata.
+
+    Strata are weighted by the members of the first group, so that what differs between them is not taken for a
+    difference between the groups; each has its own rates under the hypothesis. 0 without members.
+    """
+    known = [(first, second) for first, second in strata if first[1] and second[1]]
+    total = sum(first[1] for first, _ in known)
+    weights = [first[1] / total for first, _ in known]
+    terms = [_difference(first, second, difference) for first, second in known]
+    mean = sum(weight * one for weight, (one, _) in zip(weights, terms, strict=True))
+    variance = sum(weight * weight * one for weight, (_, one) in zip(weights, terms, strict=True))
+    return _over(mean - difference, variance) if known else 0.0
+
+
+def _difference(first: Counted, second: Counted, difference: float) -> tuple[float, float]:
+    """Return the difference of two rates and its variance where they differ by `difference`."""
     (x, m), (y, n) = first, second
-    if not (m and n):
-        return 0.0
     rate = _constrained(x / m, y / n, n / m, difference)
     other = min(1.0, max(0.0, rate - difference))
-    variance = rate * (1 - rate) / m + other * (1 - other) / n
-    return _over(x / m - y / n - difference, variance)
+    return x / m - y / n, rate * (1 - rate) / m + other * (1 - other) / n
 
 
 def _constrained(one: float, other: float, ratio: float, difference: float) -> float:
@@ -85,11 +101,11 @@ def _constrained(one: float, other: float, ratio: float, difference: float) -> f
     return min(1.0, max(0.0, 2 * u * math.cos(w) - b / (3 * a)))
 
 
-def score_interval(score: Callable[[float], float]) -> tuple[float, float]:
-    """Return the differences between -1 and 1 that a falling score does not reject at 95 %."""
+def score_interval(score: Callable[[float], float], tail: float = 0.025) -> tuple[float, float]:
+    """Return the differences between -1 and 1 that a falling score does not reject, `tail` on either side."""
     from scipy import optimize, stats
 
-    quantile = float(stats.norm.ppf(0.975))
+    quantile = float(stats.norm.isf(tail))
 
     def bound(target: float, end: float) -> float:
         inner = 1 - 1e-9
@@ -101,14 +117,9 @@ def score_interval(score: Callable[[float], float]) -> tuple[float, float]:
     return bound(quantile, -1.0), bound(-quantile, 1.0)
 
 
-def paired_interval(first_only: int, second_only: int, of: int) -> tuple[float, float] | None:
-    """Tango's (1998) 95 % interval of a difference of paired rates; None of no pairs."""
-    return score_interval(lambda at: paired_score(first_only, second_only, of, at)) if of else None
-
-
-def independent_interval(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float] | None:
-    """95 % interval of a difference of independent rates, by Farrington & Manning's score; None of no members."""
-    return score_interval(lambda at: independent_score(first, second, at)) if first[1] and second[1] else None
+def paired_interval(first_only: int, second_only: int, of: int, tail: float = 0.025) -> tuple[float, float] | None:
+    """Tango's (1998) interval of a difference of paired rates, 95 % as it stands; None of no pairs."""
+    return score_interval(lambda at: paired_score(first_only, second_only, of, at), tail) if of else None
 
 
 def combined_interval(

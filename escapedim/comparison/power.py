@@ -8,16 +8,24 @@ is. It is an order of magnitude: the estimate will not stay, and where it is at 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 MOST_TIMES = 1e4
 """Beyond so many times the data the border itself is what was found; ours."""
 
 
-def needed(observations: int, p_values: tuple[float | None, ...], level: float, tests: int) -> int | None:
-    """Return about how many observations in all would reject one prediction; None where no number would."""
-    scores = [_score(p) for p in p_values if p is not None]
-    best = max(scores, default=0.0)
+def needed(
+    observations: int, claims: Sequence[tuple[float | None, float | None]], level: float, tests: int
+) -> int | None:
+    """Return about how many observations in all would reach one of the claims; None where no number would.
+
+    A claim are the p-values that must all be rejected: that of the other prediction, and that of the contrary of the
+    own one (None where there is none to reject). One whose first is None cannot be tested, and then nothing decides.
+    """
+    if any(rival is None for rival, _ in claims):
+        return None
+    best = max((min(_score(p) for p in claim if p is not None) for claim in claims), default=0.0)
     if best <= 0 or not observations:
         return None
     times = (_score(level / max(1, tests)) / best) ** 2

@@ -19,6 +19,9 @@ LEVEL = 0.005
 MARGIN = 0.05
 """How far from 0, or from a control, still counts as 0 or equal: five points; ours."""
 
+INDEX_MARGIN = 0.25
+"""How far from 1, or from 0, the index A of `complement` still counts as either: a quarter; ours."""
+
 
 @dataclass(frozen=True)
 class Source:

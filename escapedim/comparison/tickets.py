@@ -68,19 +68,30 @@ def complement_index(tickets: Sequence[tuple[float, float | None]], fresh: tuple
     return Index(above / alone, interval)
 
 
-def index_p(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
-    """Two-sided p-value of A = `value`: a t test of the contrast numerator - value · denominator over tickets.
+def index_above(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
+    """P-value of A ≤ `value`: a one-sided t test of the contrast numerator - value · denominator over tickets.
 
-    The values that it does not reject at 5 % are those of the interval of `complement_index`.
+    `complement_index` must have an estimate: then the denominator is above 0. The values that are not rejected at
+    2.5 % on either side are those of its interval.
     """
     from scipy import stats
 
+    return float(stats.t.sf(_index_score(tickets, fresh, value), len(tickets) - 1))
+
+
+def index_below(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
+    """P-value of A ≥ `value`, as `index_above`."""
+    from scipy import stats
+
+    return float(stats.t.cdf(_index_score(tickets, fresh, value), len(tickets) - 1))
+
+
+def _index_score(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
     winner, retest, covariance = _moments(tickets)
     rate, variance = fresh[0] / fresh[1], adjusted_variance(fresh[0], fresh[1])
     contrast = np.array([1.0, -value])
     spread = float(contrast @ (covariance + variance) @ contrast)
-    score = abs(winner - rate - value * (retest - rate)) / math.sqrt(spread)
-    return float(2 * stats.t.sf(score, len(tickets) - 1))
+    return (winner - rate - value * (retest - rate)) / math.sqrt(spread)
 
 
 def _undecidable(tickets: int, fresh: tuple[int, int]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from escapedim.comparison.escapes import splits, way
 from escapedim.comparison.rows.parts import pooled, share
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Failures
-from escapedim.records.experiments import Escape, Isolation, Share
+from escapedim.records.experiments import Isolation, Share
 from escapedim.records.results import WidenResult
 
 
@@ -40,12 +41,8 @@ def exhaustive(study: Study) -> dict[int, list[Isolation]]:
 def stays(study: Study) -> dict[int, Share]:
     """Return the share of failed networks that fail again after one unit is added by the default split, by width."""
     entries: dict[int, list[Share]] = {}
-    for _, entry in study.entries("escape"):
-        if _counts(entry):
+    for _, entry in splits(study):
+        if way(entry).default:
             stayed = share(entry.reached_global.of - entry.reached_global.count, entry.reached_global.of)
             entries.setdefault(entry.from_width, []).append(stayed)
     return {width: pooled(shares) for width, shares in sorted(entries.items())}
-
-
-def _counts(entry: Escape) -> bool:
-    return entry.by == 1 and entry.embedding == "split" and entry.sources > 0 and entry.alpha == 0.5

@@ -59,10 +59,11 @@ class Row(Model):
     """One quantity, what each explanation predicted of it, and which prediction is left.
 
     `estimate` is in `unit` ("share", "points", "tickets", ...). `p_tickets` and `p_escape` are one-sided or two-sided
-    p-values of the predictions as `method` says; the Holm-corrected ones are over all directional rows. `p_midpoint`
-    is that of the value halfway between two point predictions: until it is rejected none of them has won. `needed` is
-    about how many observations in all would decide an undecided row if the estimate stayed as it is. `command`
-    measures a row that is `not measured`, and `inputs` names the sources that it was measured in.
+    p-values of the predictions as `method` says; the Holm-corrected ones are over all directional rows. `p_not_tickets`
+    and `p_not_escape` are those of the contrary, that the prediction is wrong by more than the margin: a direction has
+    to be shown against it. They are null where one prediction is the contrary of the other. `needed` is about how many
+    observations in all would decide an undecided row if the estimate stayed as it is. `command` measures a row that is
+    `not measured`, and `inputs` names the sources that it was measured in.
     """
 
     key: Key
@@ -77,8 +78,10 @@ class Row(Model):
     p_escape: Rate | None = None
     p_tickets_holm: Rate | None = None
     p_escape_holm: Rate | None = None
-    p_midpoint: Rate | None = None
-    p_midpoint_holm: Rate | None = None
+    p_not_tickets: Rate | None = None
+    p_not_escape: Rate | None = None
+    p_not_tickets_holm: Rate | None = None
+    p_not_escape_holm: Rate | None = None
     direction: Direction | None = None
     sentence: str
     method: str = ""
@@ -116,7 +119,8 @@ class Law(Model):
     """One law of q(n), fitted jointly to all widths with its nuisance parameters.
 
     `deviance` is against the saturated model over `widths` and `p` that of the parametric bootstrap; `parameters` are
-    fitted values with their intervals. A law that cannot be fitted has `reason` instead.
+    fitted values with their intervals. `off_by` is the most that the law can be off the failure rate at any width that
+    it predicts (an upper bound at the level of the laws). A law that cannot be fitted has `reason` instead.
     """
 
     name: str
@@ -124,6 +128,7 @@ class Law(Model):
     deviance: float | None = None
     freedom: Count | None = None
     p: Rate | None = None
+    off_by: Rate | None = None
     parameters: dict[str, float] = Field(default={})
     rejected: bool | None = None
     predicted: list[Predicted] = Field(default=[])
@@ -134,7 +139,8 @@ class Laws(Model):
     """Failure rates by width, and the laws that were fitted to them.
 
     `taken` are shares that laws take from elsewhere: `q_lit` by width, and `stay` by the width that is left. A law is
-    preferred only if it is not rejected and every rival is.
+    preferred only if it is not rejected and every rival is, if it predicts the failure rate at every width at which
+    they were judged, and if it is shown to be off by no more than the margin at any of them.
     """
 
     base_width: Count | None

@@ -1,16 +1,18 @@
 """`complement`: winning narrow networks with the rest redrawn: A is 1 where the ticket decides, 0 where the rest does.
 
-A = (P_winner - P_fresh) / (P_retest - P_fresh). Both predictions are points, tested by t tests over tickets, which are
-clusters; several widths are parts of one prediction. A truth in between would pass for either where data are few: so
-1/2 must be rejected too before one of them has won.
+A = (P_winner - P_fresh) / (P_retest - P_fresh). Both predictions are points, taken with a margin of a quarter: A = 1 is
+3/4 and more, A = 0 is 1/4 and less, and in between neither holds. They are tested by one-sided t tests over tickets,
+which are clusters. Several widths are parts of one prediction: one that contradicts it is enough, and all must show it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from escapedim.comparison.commands import command
-from escapedim.comparison.rows.parts import either, not_measured, percent
-from escapedim.comparison.study import Source, Study
-from escapedim.comparison.tickets import index_p
+from escapedim.comparison.rows.parts import PValues, either, not_measured, percent
+from escapedim.comparison.study import INDEX_MARGIN, Source, Study
+from escapedim.comparison.tickets import index_above, index_below
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Complement
 
@@ -24,8 +26,6 @@ def row(study: Study) -> Row:
         wanted = command(study, "widen", {"--complement": str(study.base_width or 1)})
         return not_measured("complement", True, "share", "no ticket was put among other units", wanted)
     known = [pair for pair in entries if pair[1].index.value is not None]
-    tests = [(_p(entry, 1.0), _p(entry, 0.0)) for _, entry in known]
-    middles = [_p(entry, 0.5) for _, entry in known]
     best = max(known or entries, key=lambda pair: len(pair[1].winners.tickets))[1]
     return Row(
         key="complement",
@@ -33,22 +33,38 @@ def row(study: Study) -> Row:
         estimate=best.index.value,
         interval=best.index.interval,
         unit="index",
-        observations=sum(len(entry.winners.tickets) for _, entry in known or entries),
-        prediction_tickets=Prediction(text="A = 1", low=1.0, high=1.0),
-        prediction_escape=Prediction(text="A = 0", low=0.0, high=0.0),
-        p_tickets=either(*(p for p, _ in tests)) if tests else None,
-        p_escape=either(*(p for _, p in tests)) if tests else None,
-        p_midpoint=max(middles) if middles else None,
+        observations=_tickets(known or entries),
+        prediction_tickets=Prediction(text="A = 1", low=1 - INDEX_MARGIN, high=1.0),
+        prediction_escape=Prediction(text="A = 0", low=0.0, high=INDEX_MARGIN),
+        **(_p_values([entry for _, entry in known]) if known else PValues()),
         sentence="; ".join([_sentence(best), *(_more(entry) for _, entry in known if entry is not best)]),
-        method="t tests over tickets of A = 1, of A = 0 and of 1/2, by the linear contrast of Fieller's interval"
-        + (f" (Bonferroni over {len(tests)} widths)" if len(tests) > 1 else ""),
+        method="t tests over tickets of A at 3/4 and at 1/4, by the linear contrast of Fieller's interval"
+        + (f" (Bonferroni over {len(known)} widths)" if len(known) > 1 else ""),
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
         measured=[_measured(pair) for pair in entries],
     )
 
 
-def _p(entry: Complement, value: float) -> float:
-    return index_p(_shares(entry), (entry.fresh.count, entry.fresh.of), value)
+def _p_values(entries: Sequence[Complement]) -> PValues:
+    """Return the p-values of both predictions and of their contraries."""
+    high, low = 1 - INDEX_MARGIN, INDEX_MARGIN
+    return {
+        "p_tickets": either(*(_p(index_below, entry, high) for entry in entries)),
+        "p_escape": either(*(_p(index_above, entry, low) for entry in entries)),
+        "p_not_tickets": max(_p(index_above, entry, high) for entry in entries),
+        "p_not_escape": max(_p(index_below, entry, low) for entry in entries),
+    }
+
+
+def _p(test: Callable[..., float], entry: Complement, value: float) -> float:
+    return test(_shares(entry), (entry.fresh.count, entry.fresh.of), value)
+
+
+def _tickets(entries: Sequence[tuple[Source, Complement]]) -> int:
+    """Return the number of tickets; one that is put into several widths is one."""
+    return len(
+        {(source.name, entry.units, at) for source, entry in entries for at in range(len(entry.winners.tickets))}
+    )
 
 
 def _shares(entry: Complement) -> list[tuple[float, float | None]]:

@@ -1,33 +1,70 @@
 """`escape`: failed members after a split and further training, against noise alone and against fresh narrow networks.
 
 Leaving a strict saddle is a theorem; where networks land is what is scored. Embeddings that draw new random weights are
-left out: they are no test of directions alone.
+left out: they are no test of directions alone. Networks are told apart by width and by how they are judged, and
+differences are means over these strata. Where a control hardly ever fails nothing can be above it, and where not even
+fresh wide networks succeed a way out leads nowhere: such widths speak against neither, and are left out where it is
+tested that there is no difference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from escapedim.comparison.commands import command
-from escapedim.comparison.margins import independent_below, paired_above, paired_below
-from escapedim.comparison.rows.parts import either, not_measured, percent, pooled, pooled_pairs, told
-from escapedim.comparison.statistics import fisher, mcnemar
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.escapes import Entries, others, splits
+from escapedim.comparison.margins import (
+    paired_above,
+    paired_below,
+    stratified_above,
+    stratified_below,
+)
+from escapedim.comparison.rows.parts import PValues, either, not_measured, percent, pooled, pooled_pairs, told
+from escapedim.comparison.statistics import fisher, holm, mcnemar
+from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Escape, Share
 
-Entries = list[tuple[Source, Escape]]
+
+@dataclass(frozen=True)
+class _Stratum:
+    """Failed networks of one width that are judged alike, and their controls."""
+
+    entries: Sequence[Escape]
+
+    @property
+    def reached(self) -> Share:
+        return pooled(entry.reached_global for entry in self.entries)
+
+    @property
+    def noise(self) -> Share:
+        return pooled(entry.controls.noise_only for entry in self.entries)
+
+    @property
+    def narrow(self) -> Share:
+        """Fresh narrow networks: all entries of a width share them."""
+        return self.entries[0].controls.fresh_narrow
+
+    @property
+    def against_narrow(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return (self.reached.count, self.reached.of), (self.narrow.count, self.narrow.of)
+
+    def room(self, margin: float) -> bool:
+        """Say whether networks could be above both controls, and whether there is anything to reach."""
+        controls = max(self.noise.rate or 0.0, self.narrow.rate or 0.0)
+        return controls <= 1 - margin and (self.entries[0].controls.fresh_wide.rate or 0.0) >= margin
 
 
 def row(study: Study) -> Row:
     """Return the row."""
-    entries = [pair for pair in study.entries("escape") if pair[1].embedding.startswith("split") and pair[1].sources]
+    entries = splits(study)
     if not entries:
         return _nothing(study)
+    strata = _strata(entries)
     first, second, of = pooled_pairs(entry.against_noise for _, entry in entries)
-    reached = pooled(entry.reached_global for _, entry in entries)
-    noise = pooled(entry.controls.noise_only for _, entry in entries)
-    narrow = pooled(entry.controls.fresh_narrow for _, entry in _once_a_width(entries))
-    tickets = either(paired_above(first, second, of, study.margin), paired_below(first, second, of, -study.margin))
-    room = max(noise.rate or 0.0, narrow.rate or 0.0) <= 1 - study.margin or tickets < study.level / 8
+    reached, noise = (pooled(getattr(one, name) for one in strata) for name in ("reached", "noise"))
+    roomy = [one for one in strata if one.room(study.margin)]
     return Row(
         key="escape",
         kind="directional",
@@ -37,16 +74,15 @@ def row(study: Study) -> Row:
         observations=of,
         prediction_tickets=_prediction("as with noise alone", noise, -study.margin, study.margin),
         prediction_escape=_prediction("above noise alone and fresh narrow networks", noise, study.margin, 1.0),
-        p_tickets=tickets,
-        p_escape=either(paired_below(first, second, of, study.margin), *_below_narrow(entries, study.margin))
-        if room
-        else None,
-        sentence=_sentence(reached, noise, narrow, mcnemar(first, second))
-        + ("" if room else f"; a control exceeds {percent(1 - study.margin)}, so that nothing can be above it"),
-        method="paired score tests (Tango 1998) against noise alone, and independent ones (Farrington & Manning 1990) "
+        **_p_values(strata, roomy, study.margin),
+        sentence=_sentence(strata, reached, noise, mcnemar(first, second))
+        + _left_out(len(strata), len(roomy), study.margin)
+        + _no_way_opened(entries)
+        + _uncounted(study, entries),
+        method="paired score tests (Tango 1998) against noise alone, and stratified ones (Farrington & Manning 1990) "
         "against fresh narrow networks, at the margin",
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
-        measured=[_measured(entry) for _, entry in entries],
+        measured=[_measured(entry) for _, entry in (*entries, *others(study, entries))],
     )
 
 
@@ -65,20 +101,33 @@ def _more_members(study: Study) -> str:
     return str(10 * max(most, 10))
 
 
-def _once_a_width(entries: Entries) -> Entries:
-    """Return one entry of each source and width: entries of one width share their fresh networks."""
-    return list({(source.name, entry.from_width): (source, entry) for source, entry in entries}.values())
+def _strata(entries: Entries) -> list[_Stratum]:
+    found: dict[tuple[str, int, str], list[Escape]] = {}
+    for source, entry in entries:
+        found.setdefault((source.name, entry.from_width, entry.judged_by), []).append(entry)
+    return [_Stratum(own) for own in found.values()]
 
 
-def _below_narrow(entries: Entries, margin: float) -> list[float]:
-    """P-values that networks of a width reach the minimum more often than its fresh ones, by more than the margin."""
-    found = []
-    for source, entry in _once_a_width(entries):
-        own = [other for at, other in entries if at is source and other.from_width == entry.from_width]
-        reached, fresh = pooled(one.reached_global for one in own), entry.controls.fresh_narrow
-        if reached.of and fresh.of:
-            found.append(independent_below((reached.count, reached.of), (fresh.count, fresh.of), margin))
-    return found
+def _p_values(strata: Sequence[_Stratum], roomy: Sequence[_Stratum], margin: float) -> PValues:
+    """Return the p-values of both predictions and of their contraries.
+
+    Without room only networks that do worse than with noise alone speak against escape dimensions.
+    """
+    pairs, narrow = _pairs(strata), [one.against_narrow for one in strata]
+    telling, telling_narrow = _pairs(roomy), [one.against_narrow for one in roomy]
+    below = paired_below(*pairs, -margin)
+    return {
+        "p_tickets": either(paired_above(*pairs, margin), below),
+        "p_escape": either(paired_below(*telling, margin), stratified_below(telling_narrow, margin))
+        if roomy
+        else below,
+        "p_not_tickets": max(paired_below(*telling, margin), paired_above(*telling, -margin)) if roomy else 1.0,
+        "p_not_escape": max(paired_above(*pairs, margin), stratified_above(narrow, margin)),
+    }
+
+
+def _pairs(strata: Sequence[_Stratum]) -> tuple[int, int, int]:
+    return pooled_pairs(entry.against_noise for one in strata for entry in one.entries)
 
 
 def _prediction(text: str, noise: Share, low: float, high: float) -> Prediction:
@@ -101,11 +150,53 @@ def _measured(entry: Escape) -> Measured:
     )
 
 
-def _sentence(reached: Share, noise: Share, narrow: Share, p: float | None) -> str:
+def _sentence(strata: Sequence[_Stratum], reached: Share, noise: Share, p: float | None) -> str:
     exact = "" if p is None else f" (exact McNemar test: p = {p:.2g})"
-    fresh = fisher((reached.count, reached.of), (narrow.count, narrow.of))
-    than = "" if fresh is None else f" (exact Fisher test: p = {fresh:.2g})"
     return (
         f"Of failed networks {told(reached)} succeed once they are widened by a split, {told(noise)} with noise "
-        f"alone{exact}, and of fresh narrow networks {told(narrow)}{than}"
+        f"alone{exact}, and of fresh narrow networks {_narrow_rates(strata)}{_fisher(strata)}"
     )
+
+
+def _narrow_rates(strata: Sequence[_Stratum]) -> str:
+    if len(strata) == 1:
+        return told(strata[0].narrow)
+    known = [(one.reached.of, one.narrow.rate) for one in strata if one.narrow.rate is not None]
+    total = sum(weight for weight, _ in known)
+    mean = sum(weight * rate for weight, rate in known) / total if total else None
+    return f"{percent(mean)} in the mean over widths by failed networks"
+
+
+def _fisher(strata: Sequence[_Stratum]) -> str:
+    found = [p for one in strata for p in [fisher(*one.against_narrow)] if p is not None]
+    if not found:
+        return ""
+    p = min(holm(found))
+    return (
+        f" (exact Fisher test{'' if len(found) == 1 else f's by width, the least of {len(found)}, Holm'}: p = {p:.2g})"
+    )
+
+
+def _left_out(strata: int, roomy: int, margin: float) -> str:
+    if roomy == strata:
+        return ""
+    why = f"a control exceeds {percent(1 - margin)} or fresh wide networks stay below {percent(margin)}"
+    if not roomy:
+        return f"; {why}, so that nothing can be above it and worth reaching"
+    left = strata - roomy
+    return f"; at {left} of {strata} widths {why}: they count for no equality"
+
+
+def _no_way_opened(entries: Entries) -> str:
+    opened = [entry.negative_directions for _, entry in entries if entry.negative_directions is not None]
+    if not opened or any(one.max > 0 for one in opened):
+        return ""
+    return "; the split opened no direction of negative curvature where it was looked for"
+
+
+def _uncounted(study: Study, entries: Entries) -> str:
+    left = len(others(study, entries))
+    if not left:
+        return ""
+    how = "one further entry" if left == 1 else f"{left} further entries"
+    return f"; {how} of the same kind of networks, widened otherwise, not counted here"

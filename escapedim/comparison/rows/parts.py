@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 from escapedim.comparison.statistics import wilson
 from escapedim.records.comparison import Key, Row
 from escapedim.records.experiments import Paired, Share
+
+
+class PValues(TypedDict, total=False):
+    """P-values of both predictions, and of their contraries, under the names that a row has for them."""
+
+    p_tickets: float
+    p_escape: float
+    p_not_tickets: float
+    p_not_escape: float
 
 
 def not_measured(key: Key, directional: bool, unit: str, needs: str, command: str) -> Row:

@@ -1,0 +1,58 @@
+"""Failed networks that were widened, each counted once.
+
+The same failed network may have been widened in several ways, by other embeddings, other perturbations or more units:
+these are no further networks, and what their noise-only controls did is the same number again. So tests take one way:
+the default one where there is one, otherwise that of the most networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from escapedim.comparison.study import Source, Study
+from escapedim.records.experiments import Escape
+
+Entries = list[tuple[Source, Escape]]
+
+SPLIT = "split"
+_EVEN = 0.5
+
+
+class Way(NamedTuple):
+    """How failed networks were widened."""
+
+    layer: int
+    by: int
+    embedding: str
+    alpha: float | None
+    perturbation: str
+
+    @property
+    def default(self) -> bool:
+        """Whether it is what `escapedim widen` does unasked: one unit of the first layer in two halves, with noise."""
+        return self[:4] == (1, 1, SPLIT, _EVEN) and self.perturbation.startswith("noise")
+
+
+def way(entry: Escape) -> Way:
+    """Return how the networks of an entry were widened."""
+    return Way(entry.layer, entry.by, entry.embedding, entry.alpha, entry.perturbation)
+
+
+def splits(study: Study) -> Entries:
+    """Return the entries of splits, which draw no new random weights: of one way only."""
+    entries = [pair for pair in study.entries("escape") if pair[1].embedding == SPLIT and pair[1].sources]
+    sizes: dict[Way, int] = {}
+    for _, entry in entries:
+        sizes[way(entry)] = sizes.get(way(entry), 0) + entry.sources
+    chosen = max(sizes, key=lambda one: (one.default, sizes[one], str(one)), default=None)
+    return [pair for pair in entries if way(pair[1]) == chosen]
+
+
+def others(study: Study, chosen: Sequence[tuple[Source, Escape]]) -> Entries:
+    """Return the entries of splits that are not among the chosen."""
+    return [
+        pair
+        for pair in study.entries("escape")
+        if pair[1].embedding == SPLIT and pair[1].sources and pair not in chosen
+    ]
