@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from escapedim.comparison.study import Source, Study
+from escapedim.records.results import LotteryResult
 
 _RECIPE = ("--task", "--activation", "--steps", "--lr", "--optimizer", "--schedule", "--batch-size", "--dtype",
            "--config", "--preset", "-o", "--seed")  # fmt: skip
@@ -23,7 +24,7 @@ def command(study: Study, subcommand: str, more: Mapping[str, str | None], witho
     """
     source = _origin(study, subcommand)
     options = _options(source.argv) if source else []
-    own = source is not None and _subcommand(source) == subcommand
+    own = source is not None and _is(source, subcommand)
     dropped = _ABOUT_OUTPUT | set(more) | set(without)
     kept = [(name, value) for name, value in options if (own or name in _RECIPE) and name not in dropped]
     words = ["escapedim", subcommand]
@@ -34,12 +35,29 @@ def command(study: Study, subcommand: str, more: Mapping[str, str | None], witho
 
 def _origin(study: Study, subcommand: str) -> Source | None:
     """Return the source whose command line is taken: of the same subcommand if there is one."""
-    ranked = sorted(study.sources, key=lambda source: _subcommand(source) != subcommand)
+    ranked = sorted(study.sources, key=lambda source: not _is(source, subcommand))
     return next((source for source in ranked if source.argv), None)
 
 
-def _subcommand(source: Source) -> str:
-    return source.argv[1] if len(source.argv) > 1 else ""
+def _is(source: Source, subcommand: str) -> bool:
+    """Say whether a source was made by a subcommand from scratch, so that its options can be given to it again."""
+    return list(source.argv[1:2]) == [subcommand] and not any(name == "--from" for name, _ in _options(source.argv))
+
+
+def again(study: Study, more: Mapping[str, str]) -> str:
+    """Return `escapedim compare FILES` with more options."""
+    files = [file for source in study.sources for file in source.files]
+    return shlex.join(["escapedim", "compare", *files, *(word for pair in more.items() for word in pair)])
+
+
+def rewind(study: Study) -> str:
+    """Return the command that trains tickets under two orders of the data, with `prune` before it where it is needed.
+
+    A rewind run takes task and recipe from the prune run.
+    """
+    lottery = next((file for source, _ in study.of(LotteryResult) for file in source.files), None)
+    words = shlex.join(["escapedim", "rewind", lottery or "lottery.json", "--instability"])
+    return words if lottery else f"{command(study, 'prune', {})} && {words}"
 
 
 def _options(argv: Sequence[str]) -> list[tuple[str, str | None]]:

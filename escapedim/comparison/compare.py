@@ -131,7 +131,8 @@ def _groups(named: Sequence[Named]) -> list[list[Named]]:
 
 def _compared(group: Sequence[Named]) -> tuple[Source, Compared]:
     name, summary = group[0]
-    result = merging.merged(group) if isinstance(summary.result, WidenResult) else summary.result
+    widens = [one.result for _, one in group if isinstance(one.result, WidenResult)]
+    result = merging.merged(widens) if widens else summary.result
     assert isinstance(result, LotteryResult | WidenResult | RewindResult | TrainResult), "kinds are checked"
     label = name if len(group) == 1 else f"{len(group)} widen summaries"
     statuses = [one.status for _, one in group]
@@ -144,9 +145,9 @@ def _compared(group: Sequence[Named]) -> tuple[Source, Compared]:
         version=summary.provenance.version,
         config=summary.config,
         result=result.model_dump(mode="json"),
-        not_merged=list(merging.NOT_MERGED) if merging.is_split(group) else [],
+        not_merged=list(merging.NOT_MERGED) if merging.is_split(widens) else [],
     )
-    return Source(label, summary.config, result, summary.provenance.argv), record
+    return Source(label, summary.config, result, summary.provenance.argv, record.files), record
 
 
 def _base_width(sources: Sequence[Source], given: int | None) -> int | None:

@@ -30,7 +30,7 @@ def check(named: Sequence[tuple[str, Summary]], allow: Sequence[str]) -> list[Al
     for key in allow:
         if key not in KEYS:
             raise BadInput(f"--allow: expected some of {', '.join(KEYS)}, found {key!r}; {nearest(key, KEYS)}.")
-    differing = {key: values for key in KEYS if len(set(values := _values(named, key))) > 1}
+    differing = differences(named)
     refused = [key for key in differing if key not in allow]
     if refused:
         parts = "; ".join(f"{key}: {_listed(named, differing[key])}" for key in refused)
@@ -38,18 +38,20 @@ def check(named: Sequence[tuple[str, Summary]], allow: Sequence[str]) -> list[Al
             f"the summaries differ in {', '.join(refused)} ({parts}); compare runs of one task and recipe, or permit "
             f"it by {' '.join(f'--allow {key}' for key in refused)}."
         )
-    return [Allowed(key=key, values=list(dict.fromkeys(values))) for key, values in differing.items()]
+    return [Allowed(key=key, values=list(dict.fromkeys(found))) for key, found in differing.items()]
 
 
-def _values(named: Sequence[tuple[str, Summary]], key: str) -> list[str]:
-    return [_value(summary, key) for _, summary in named]
+def differences(named: Sequence[tuple[str, Summary]]) -> dict[str, list[str]]:
+    """Return the keys in which summaries differ, with the value of each summary."""
+    found = [values(summary) for _, summary in named]
+    columns = {key: [one[key] for one in found] for key in KEYS}
+    return {key: column for key, column in columns.items() if len(set(column)) > 1}
 
 
-def _value(summary: Summary, key: str) -> str:
-    if key == "version":
-        return summary.provenance.version
-    found = summary.config.get(key, _DEFAULTS.get(key, "not recorded"))
-    return str(found)
+def values(summary: Summary) -> dict[str, str]:
+    """Return task, recipe and version of a summary."""
+    recipe = {key: str(summary.config.get(key, _DEFAULTS.get(key, "not recorded"))) for key in KEYS}
+    return {**recipe, "version": summary.provenance.version}
 
 
 def _listed(named: Sequence[tuple[str, Summary]], values: Sequence[str]) -> str:

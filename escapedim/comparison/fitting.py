@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.comparison import chains, powers
+from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.preference import Choice, off_by, paired_off_by, prefer
-from escapedim.comparison.rows.parts import pooled, pooled_pairs
 from escapedim.comparison.statistics import holm
 from escapedim.comparison.study import MARGIN
 from escapedim.records.comparison import Failures, Law, Laws, Predicted

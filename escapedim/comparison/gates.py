@@ -25,6 +25,7 @@ _NUMBERS: dict[str, Callable[[float, float], bool]] = {
 }
 _WORDS = ("==", "!=")
 KEYS = get_args(Key)
+DIRECTIONAL = ("isolation", "complement", "escape", "literal_tickets")
 DIRECTIONS = get_args(Direction)
 
 
@@ -69,6 +70,11 @@ def parse_gate(text: str) -> Gate:
     if key not in KEYS:
         raise BadInput(f"--fail-if: expected one of the rows {', '.join(KEYS)}, found {key!r}; {nearest(key, KEYS)}.")
     if value in DIRECTIONS and sign in _WORDS:
+        if key not in DIRECTIONAL and value != "not measured":
+            raise BadInput(
+                f"--fail-if: {key} is a description and has no direction, found {text!r}; give a number such as "
+                f"'{key}>0', or one of the rows {', '.join(DIRECTIONAL)}."
+            )
         return Gate(text, key, _NUMBERS[sign], None, value)
     try:
         number = float(value)

@@ -8,10 +8,13 @@ range of replicates.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from escapedim.comparison.rows.parts import share
+from escapedim.comparison.compatibility import differences, values
+from escapedim.comparison.counted import share
+from escapedim.comparison.escapes import way
+from escapedim.comparison.pooling import added, experiments
 from escapedim.errors import BadInput
 from escapedim.landscape.levels import GAP, MOST, SMALLEST_GAP
 from escapedim.landscape.vocabulary import Ending
@@ -19,29 +22,52 @@ from escapedim.records.results import Level, Quantiles, Threshold, WidenResult, 
 from escapedim.records.summary import Summary
 
 NOT_MERGED = ("loss_quantiles", "moved_quantiles", "median_steps")
-_EXPERIMENTS = ("isolation", "complement", "escape", "restarts", "transient", "step_halving")
 
 Named = tuple[str, Summary]
 
 
 def check_members(named: Sequence[Named]) -> None:
-    """Refuse members that are in two files.
+    """Refuse members that are in two files, and the same measurement of different tasks or recipes.
 
     Raises
     ------
     BadInput
-        The same run twice, or the same width of one root seed, or failed members that were widened twice.
+        The same run twice, the same width of one root seed, failed members that were widened twice in the same way, or
+        a width or an experiment of two files that differ in what was permitted.
     """
     runs: dict[tuple[str, str], str] = {}
     members: dict[tuple[Any, ...], str] = {}
+    measured: dict[tuple[Any, ...], tuple[str, Summary]] = {}
     for name, summary in named:
         other = runs.setdefault((summary.kind, summary.id), name)
         if other is not name:
             raise BadInput(f"{name} is the same run as {other} ({summary.kind} {summary.id}); name it once.")
+        for key, what in _measured(summary):
+            _check_alike(measured.setdefault(key, (name, summary)), (name, summary), what)
         for key, what in _members(summary):
             other = members.setdefault(key, name)
             if other is not name:
                 raise BadInput(f"{name} has {what}, and so has {other}: they would count twice; leave one of them out.")
+
+
+def _check_alike(first: Named, second: Named, what: str) -> None:
+    differing = [key for key in differences([first, second]) if key != "version"]
+    if differing:
+        raise BadInput(
+            f"{first[0]} and {second[0]} both have {what}, but differ in {', '.join(differing)}: they would be counted "
+            "as one; compare them one at a time."
+        )
+
+
+def _measured(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Yield what a widen summary measured that is counted together with the same of other files."""
+    result = summary.result
+    if isinstance(result, WidenResult):
+        for width in result.widths:
+            yield ("widths", width.width), f"networks of width {width.width}"
+        for name in ("isolation", "complement", "escape", "restarts", "transient", "step_halving"):
+            if getattr(result, name):
+                yield (name,), f"the experiment {name}"
 
 
 def _members(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -49,34 +75,33 @@ def _members(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
     result, config = summary.result, summary.config
     if not isinstance(result, WidenResult):
         return
-    seed = config.get("seed")
+    recipe = values(summary)
+    seed = (config.get("seed"), *(recipe[key] for key in recipe if key != "version"))
     for width in result.widths:
-        yield ("width", seed, width.width), f"replicates 0 to {width.members - 1:,} of width {width.width}, seed {seed}"
+        what = f"replicates 0 to {width.members - 1:,} of width {width.width}, seed {config.get('seed')}"
+        yield ("width", width.width, *seed), what
     for entry in result.escape:
-        how = (entry.from_width, entry.layer, entry.by, entry.embedding, entry.alpha, entry.perturbation)
         for replicate in entry.replicates:
             what = (
-                f"failed replicate {replicate:,} of width {entry.from_width}, seed {seed}, widened by {entry.embedding}"
+                f"failed replicate {replicate:,} of width {entry.from_width}, seed {config.get('seed')}, widened by "
+                f"{entry.embedding}"
             )
-            yield ("escape", seed, *how, replicate), what
+            yield ("escape", *way(entry), entry.from_width, replicate, *seed), what
 
 
-def merged(named: Sequence[Named]) -> WidenResult:
-    """Return the widen results of several summaries as one; that of one alone is itself."""
-    results = [summary.result for _, summary in named if isinstance(summary.result, WidenResult)]
+def merged(results: Sequence[WidenResult]) -> WidenResult:
+    """Return the results of several shards as one; that of one alone is itself."""
     if len(results) == 1:
         return results[0]
     widths = sorted({entry.width for result in results for entry in result.widths})
     parts = {width: [one for result in results for one in result.widths if one.width == width] for width in widths}
-    experiments = {name: [one for result in results for one in getattr(result, name)] for name in _EXPERIMENTS}
     return results[0].model_copy(
-        update={"widths": [_width(parts[width]) for width in widths], **experiments, "checkpoints": {}}
+        update={"widths": [_width(parts[width]) for width in widths], **experiments(results), "checkpoints": {}}
     )
 
 
-def is_split(named: Sequence[Named]) -> bool:
+def is_split(results: Sequence[WidenResult]) -> bool:
     """Say whether a width is in several parts, so that its quantiles are lost."""
-    results = [summary.result for _, summary in named if isinstance(summary.result, WidenResult)]
     counts = Counter(entry.width for result in results for entry in result.widths)
     return max(counts.values(), default=0) > 1
 
@@ -94,10 +119,10 @@ def _width(parts: Sequence[Width]) -> Width:
         successes=successes,
         success_rate=found.rate,
         success_interval=found.interval,
-        endings=_added(one.endings for one in parts),
+        endings=added(one.endings for one in parts),
         marginal=sum(one.marginal for one in parts),
         levels=_levels([level for one in parts for level in one.levels]),
-        reasons=_added(one.reasons for one in parts),
+        reasons=added(one.reasons for one in parts),
         loss_quantiles=Quantiles(),
         moved_quantiles=None,
         median_steps=None,
@@ -105,14 +130,6 @@ def _width(parts: Sequence[Width]) -> Width:
         lr=first.lr,
         threshold_sensitivity=_thresholds(parts),
     )
-
-
-def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for part in counts:
-        for name, count in part.items():
-            total[name] = total.get(name, 0) + count
-    return total
 
 
 def _levels(parts: Sequence[Level]) -> list[Level]:

@@ -25,12 +25,13 @@ INDEX_MARGIN = 0.25
 
 @dataclass(frozen=True)
 class Source:
-    """A result and where it came from: its name in the comparison, its configuration and its command line."""
+    """A result and where it came from: its name in the comparison, configuration, command line, and files."""
 
     name: str
     config: Mapping[str, Any]
     result: LotteryResult | WidenResult | RewindResult | TrainResult
     argv: Sequence[str] = ()
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.comparison.statistics import LEVEL, wilson
+from escapedim.records.experiments import Estimated, Surrounded, Ticket, Tickets
 
 MOST_FRESH = 0.95
 """Rate of fresh networks above which the index is undecided (design)."""
@@ -167,3 +168,35 @@ def _wilson_around(successes: float, count: int) -> tuple[float, float]:
     assert low is not None
     assert high is not None
     return low[0], high[1]
+
+
+def describe_tickets(
+    tickets: Sequence[Ticket], draws: int, retests: int, scales: Sequence[float], won: bool
+) -> Tickets:
+    """Return the tickets with their rates, each ticket being one observation.
+
+    `draws` are the surroundings of each at each of the `scales`, `retests` how often each was trained alone again;
+    where it was not, since it would have repeated what it did, that is what it does: it `won` or not.
+    """
+    again = [float(won) if ticket.retest is None else ticket.retest / retests for ticket in tickets]
+    return Tickets(tickets=list(tickets), retest=_estimated(again),
+                   surrounded=[_surrounded(scale, tickets, draws) for scale in scales])  # fmt: skip
+
+
+def _surrounded(scale: float, tickets: Sequence[Ticket], draws: int) -> Surrounded:
+    counts = [ticket.successes[f"{scale:g}"] for ticket in tickets]
+    return Surrounded(scale=scale, rate=_estimated([count / draws for count in counts]), networks=draws * len(counts),
+                      successes=sum(counts))  # fmt: skip
+
+
+def _estimated(shares: Sequence[float]) -> Estimated:
+    found = clustered_rate(shares)
+    return Estimated(value=None, interval=None) if found is None else Estimated(value=found[0], interval=found[1])
+
+
+def entry_shares(tickets: Sequence[Ticket], draws: int, retests: int) -> list[tuple[float, float | None]]:
+    """Return of each ticket the share of its networks at scale 1 that succeed, and of its retests."""
+    return [
+        (ticket.successes["1"] / draws, None if ticket.retest is None else ticket.retest / retests)
+        for ticket in tickets
+    ]

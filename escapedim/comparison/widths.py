@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from escapedim.comparison.counted import pooled, share
 from escapedim.comparison.escapes import splits, way
-from escapedim.comparison.rows.parts import pooled, share
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Failures
 from escapedim.records.experiments import Isolation, Share

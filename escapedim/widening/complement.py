@@ -13,8 +13,8 @@ from functools import partial
 
 import torch
 
-from escapedim.comparison.tickets import clustered_rate, complement_index
-from escapedim.records.experiments import Complement, Estimated, Surrounded, Ticket, Tickets
+from escapedim.comparison.tickets import complement_index, describe_tickets, entry_shares
+from escapedim.records.experiments import Complement, Estimated, Ticket, Tickets
 from escapedim.tasks.base import Task
 from escapedim.widening.choice import Choice, Pool, stacks_of
 from escapedim.widening.findings import Found, Member
@@ -97,10 +97,7 @@ class ComplementPlan:
             return []
         fresh = share([member["success"] for member in counted.values()])
         winners, losers = (self._tickets(kind, found) for kind in (WINNERS, LOSERS))
-        shares = [
-            (ticket.successes[_name(SCALES[0])] / self.draws, self._retested(ticket)) for ticket in winners.tickets
-        ]
-        index = complement_index(shares, (fresh.count, fresh.of))
+        index = complement_index(entry_shares(winners.tickets, self.draws, self._retests), (fresh.count, fresh.of))
         return [
             Complement(
                 width=self.wide.width,
@@ -115,15 +112,6 @@ class ComplementPlan:
                 rescaled={name: factor for name, factor in rescaling(self.narrow, self.wide).items() if factor != 1},
             )
         ]
-
-    def _retested(self, ticket: Ticket) -> float | None:
-        """Return the share of its retests that a ticket wins; None where one would only repeat what it did."""
-        return None if ticket.retest is None else ticket.retest / self._retests
-
-    def _again(self, ticket: Ticket, kind: str) -> float:
-        """Return the same, with what it did where there is no retest."""
-        retested = self._retested(ticket)
-        return float(kind == WINNERS) if retested is None else retested
 
     @property
     def _retests(self) -> int:
@@ -140,26 +128,7 @@ class ComplementPlan:
             )
             for n in replicates
         ]
-        again = [self._again(ticket, kind) for ticket in tickets]
-        return Tickets(
-            tickets=tickets,
-            retest=_estimated(again),
-            surrounded=[self._surrounded(scale, tickets) for scale in SCALES],
-        )
-
-    def _surrounded(self, scale: float, tickets: Sequence[Ticket]) -> Surrounded:
-        counts = [ticket.successes[_name(scale)] for ticket in tickets]
-        return Surrounded(
-            scale=scale,
-            rate=_estimated([count / self.draws for count in counts]),
-            networks=self.draws * len(counts),
-            successes=sum(counts),
-        )
-
-
-def _estimated(shares: Sequence[float]) -> Estimated:
-    found = clustered_rate(shares)
-    return Estimated(value=None, interval=None) if found is None else Estimated(value=found[0], interval=found[1])
+        return describe_tickets(tickets, self.draws, self._retests, SCALES, kind == WINNERS)
 
 
 def _successes(rows: Sequence[Member]) -> dict[int, int]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from calibrating.worlds import World
+from escapedim.comparison.counted import share
 from escapedim.comparison.effective import effective_tickets
 from escapedim.comparison.fitting import DISJOINT, FAMILY, fit_laws
+from escapedim.comparison.merging import merged
 from escapedim.comparison.rows import complement, escape, isolation, literal_tickets
-from escapedim.comparison.rows.parts import share
 from escapedim.comparison.statistics import mcnemar
 from escapedim.comparison.study import LEVEL, Source, Study
 from escapedim.comparison.tickets import complement_index
@@ -25,6 +26,8 @@ ROWS = (isolation, complement, escape, literal_tickets)
 @dataclass(frozen=True)
 class Said:
     """What was said of one study: wrong rows and laws, decided rows, true laws that were rejected, and coverage.
+
+    `neither` of a prediction that is true is wrong too.
 
     `covered` has for each kind of interval how many covered the truth, of how many.
     """
@@ -40,14 +43,14 @@ class Said:
 def study(world: World, seed: int, draws: int) -> Said:
     """Simulate a study and judge what is said of it."""
     rng = np.random.default_rng(seed)
-    result = WidenResult.model_validate(_result(world, rng))
+    result = merged([WidenResult.model_validate(_result(world, rng)) for _ in range(world.shards)])
     found = Study([Source("widen", {"seed": 0}, result)], base_width=min(world.failure), task="simulated")
     rows = directed([row.row(found) for row in ROWS], LEVEL)
-    decided = [row for row in rows if row.direction in ("tickets", "escape")]
+    decided = [row for row in rows if row.direction in ("tickets", "escape", "neither")]
     laws = fit_laws(failures(found), exhaustive(found), stays(found), found.base_width, LEVEL, seed, draws)
     by = {law.name: law for law in laws.laws}
     return Said(
-        wrong_rows=sum(row.direction != world.true_rows[row.key] for row in decided),
+        wrong_rows=sum(row.direction != (world.true_rows[row.key] or "neither") for row in decided),
         decided_rows=len(decided),
         wrong_law=laws.preferred is not None and laws.preferred not in world.true_laws,
         preferred=laws.preferred is not None,
@@ -58,12 +61,16 @@ def study(world: World, seed: int, draws: int) -> Said:
 
 def _result(world: World, rng: np.random.Generator) -> dict[str, Any]:
     stays_by = world.stay or {min(world.failure): 1 - world.escape}
+    members = world.members // world.shards
     return {
         "success_criterion": "simulated",
-        "widths": [_width(width, q, world.members, rng) for width, q in world.failure.items()],
-        "isolation": [_isolation(world, min(world.failure) + 1, rng)],
+        "widths": [_width(width, q, members, rng) for width, q in world.failure.items()],
+        "isolation": [_isolation(world, width, rng) for width in world.isolation_widths],
         "complement": [_complement(world, rng)],
-        "escape": [_escape(world, width, 1 - stay, rng) for width, stay in stays_by.items()],
+        "escape": [
+            *(_escape(world, width, (1 - stay, world.noise, world.narrow), rng) for width, stay in stays_by.items()),
+            *(_escape(world, width, (rate,) * 3, rng) for width, rate in world.full.items()),
+        ],
     }
 
 
@@ -88,10 +95,9 @@ def _paired(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
 
 
 def _isolation(world: World, width: int, rng: np.random.Generator) -> dict[str, Any]:
-    some = rng.random(world.members) < world.some
-    draw = rng.random(world.members)
+    of = (world.isolated or world.members) // world.shards
+    some, draw = rng.random(of) < world.some, rng.random(of)
     wide = np.where(some, draw >= world.fails_given_some, draw < world.wins_given_none)
-    of = world.members
     return {
         "width": width, "members": of, "sampled": False, "table": _paired(wide, some), "sizes": [],
         "wins_given_none": _share((wide & ~some).sum(), (~some).sum()),
@@ -100,10 +106,11 @@ def _isolation(world: World, width: int, rng: np.random.Generator) -> dict[str, 
     }  # fmt: skip
 
 
-def _escape(world: World, width: int, reached: float, rng: np.random.Generator) -> dict[str, Any]:
+def _escape(world: World, width: int, rates: tuple[float, ...], rng: np.random.Generator) -> dict[str, Any]:
+    """`rates` of success are those of widened networks, with noise alone, and of fresh narrow ones."""
     sources = world.sources
-    first, second = rng.random(sources) < reached, rng.random(sources) < world.noise
-    narrow, wide = (rng.binomial(world.members, p) for p in (world.narrow, 0.9))
+    first, second = (rng.random(sources) < rate for rate in rates[:2])
+    narrow, wide = (rng.binomial(world.members, p) for p in (rates[2], world.wide))
     return {
         "from_width": width, "to_width": width + 1, "by": 1, "embedding": "split", "alpha": 0.5,
         "perturbation": "noise", "sources": sources, "source_ending": "bad minimum", "judged_by": "ending",
@@ -117,18 +124,29 @@ def _escape(world: World, width: int, reached: float, rng: np.random.Generator) 
 
 
 def _complement(world: World, rng: np.random.Generator) -> dict[str, Any]:
-    rates = np.clip(world.winner + world.spread * rng.standard_normal(world.tickets), 0, 1)
-    counts = rng.binomial(world.draws, rates)
-    fresh = (int(rng.binomial(world.members, world.fresh)), world.members)
-    index = complement_index([(count / world.draws, None) for count in counts.tolist()], fresh)
-    tickets = [{"replicate": at, "retest": None, "successes": {"1": count}} for at, count in enumerate(counts.tolist())]
+    counts = _clustered(world, world.winner, rng)
+    retests = [None] * world.tickets if world.retest is None else _clustered(world, world.retest, rng)
+    members = world.members // world.shards
+    fresh = (int(rng.binomial(members, world.fresh)), members)
+    pairs = list(zip(counts, retests, strict=True))
+    index = complement_index(
+        [(count / world.draws, None if again is None else again / world.draws) for count, again in pairs], fresh
+    )
+    tickets = [{"replicate": at, "retest": again, "successes": {"1": count}} for at, (count, again) in enumerate(pairs)]
     nothing = {"value": None, "interval": None}
     return {
-        "width": 7, "units": 6, "draws": world.draws, "deterministic": True,
-        "winners": {"tickets": tickets, "retest": nothing, "surrounded": []},
+        "width": 7, "units": 6, "draws": world.draws, "deterministic": world.retest is None,
+        "winners": {"tickets": tickets, "retest": nothing,
+                    "surrounded": [{"scale": 1.0, "rate": nothing, "networks": 0, "successes": 0}]},
         "losers": {"tickets": [], "retest": nothing, "surrounded": []}, "fresh": _share(*fresh),
         "index": {"value": index.value, "interval": index.interval}, "reason": index.reason,
     }  # fmt: skip
+
+
+def _clustered(world: World, rate: float, rng: np.random.Generator) -> list[int]:
+    """Return how many of `draws` networks succeed, of each ticket."""
+    rates = np.clip(rate + world.spread * rng.standard_normal(world.tickets), 0, 1)
+    return [int(count) for count in rng.binomial(world.draws, rates)]
 
 
 def _covered(world: World, result: WidenResult, by: dict[str, Any]) -> dict[str, tuple[int, int]]:
@@ -149,7 +167,8 @@ def _covered(world: World, result: WidenResult, by: dict[str, Any]) -> dict[str,
             known = found.low is not None and found.high is not None
             tickets += [_inside(float(truth), (found.low, found.high))] if known else []
     index = result.complement[0].index.interval
-    truth = (world.winner - world.fresh) / (1 - world.fresh)
+    again = 1.0 if world.retest is None else _mean_of_clipped(world.retest, world.spread)
+    truth = (_mean_of_clipped(world.winner, world.spread) - world.fresh) / (again - world.fresh)
     parameters = []
     for name, key, value in ((DISJOINT, "q(r)", world.failure[base]), (FAMILY, "γ", world.gamma)):
         if name in world.true_laws and value is not None and by[name].parameters:
@@ -161,6 +180,13 @@ def _covered(world: World, result: WidenResult, by: dict[str, Any]) -> dict[str,
         "A": (int(index is not None and _inside(truth, index)), int(index is not None)),
         "law parameters": (sum(parameters), len(parameters)),
     }
+
+
+def _mean_of_clipped(mean: float, spread: float) -> float:
+    """Mean of a normal variable that is clipped to 0 and 1."""
+    grid = mean + spread * np.linspace(-6, 6, 20_001)
+    weights = np.exp(-0.5 * np.linspace(-6, 6, 20_001) ** 2)
+    return float((np.clip(grid, 0, 1) * weights).sum() / weights.sum())
 
 
 def _inside(value: float, bounds: Any) -> bool:

@@ -6,7 +6,7 @@ A world says for each directional row which prediction is true in it (None: neit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import comb
 
 from escapedim.comparison.fitting import DISJOINT, FAMILY, HEURISTIC, INDEPENDENT, LITERAL
@@ -16,10 +16,13 @@ from escapedim.comparison.fitting import DISJOINT, FAMILY, HEURISTIC, INDEPENDEN
 class World:
     """Truth of one kind of study.
 
-    `failure` are q(n) by width, the first being r. Of wide networks with a winning subnetwork `fails_given_some` fail,
-    of those without one `wins_given_none` succeed. Failed members reach the minimum with the probabilities `escape`
-    (after a split), `noise` and `narrow` (fresh narrow networks). `stay` are shares that fail again by width. `winner`
-    are networks around a winning ticket, `fresh` drawn anew; tickets differ by `spread` (standard deviation).
+    `failure` are q(n) by width, the first being r. Of `isolated` wide networks with a winning subnetwork
+    `fails_given_some` fail, of those without one `wins_given_none` succeed. Failed members reach the minimum with the
+    probabilities `escape` (after a split), `noise` and `narrow` (fresh narrow networks). `stay` are shares that fail
+    again by width. `winner` are networks around a winning ticket, `fresh` drawn anew, `retest` tickets alone again
+    (None: all succeed, and are not tried); tickets differ by `spread` (standard deviation). At `full` widths failed
+    networks and their controls all succeed with the given probability, and of fresh wide networks `wide` do. A study is
+    made in so many `shards`.
     """
 
     name: str
@@ -41,20 +44,30 @@ class World:
     draws: int = 4
     spread: float = 0.1
     gamma: float | None = None
+    isolated: int | None = None
+    isolation_widths: Sequence[int] = (7,)
+    retest: float | None = None
+    full: Mapping[int, float] = field(default_factory=dict)
+    wide: float = 0.9
+    shards: int = 1
 
 
 TICKETS = {"isolation": "tickets", "complement": "tickets", "escape": "tickets", "literal_tickets": "tickets"}
 ESCAPE = {"isolation": "escape", "complement": "escape", "escape": "escape", "literal_tickets": "escape"}
 BETWEEN = {"isolation": "escape", "complement": None, "escape": "escape", "literal_tickets": "tickets"}
+BEYOND: Mapping[str, str | None] = dict.fromkeys(TICKETS)
+FLOOR = {**TICKETS, "escape": None}
 BORDER = {"isolation": "tickets", "complement": None, "escape": "tickets", "literal_tickets": "tickets"}
 WIDTHS = (6, 7, 8, 9, 12)
+UNLIKE = {6: 0.7, 7: 0.68, 8: 0.3, 9: 0.28, 12: 0.05}
+"""Failure rates that no law has."""
 
 
 def worlds() -> list[World]:
     """Return the worlds: both explanations true, something between them, too few networks, and each law in turn."""
     return [
         _tickets("tickets", 400),
-        _tickets("tickets, large", 4000),
+        replace(_tickets("tickets, large", 4000), sources=2000),
         _escape("escape", 400),
         _escape("escape, large", 4000),
         _between("between", 400),
@@ -66,7 +79,20 @@ def worlds() -> list[World]:
         _law(INDEPENDENT, {n: 0.9 ** comb(n, 6) for n in (6, 7, 8)}, (INDEPENDENT,)),
         _law(FAMILY, {n: 0.7 ** ((n / 6) ** 1.8) for n in WIDTHS}, (FAMILY,), 1.8),
         _law(HEURISTIC, {6: 0.7, 7: 0.49, 8: 0.343, 9: 0.24}, (HEURISTIC,), stay={6: 0.7, 7: 0.7, 8: 0.7}),
-        _law("none", {6: 0.7, 7: 0.68, 8: 0.3, 9: 0.28, 12: 0.05}, ()),
+        _law("none", UNLIKE, ()),
+        *(
+            _unlike(f"no law, {members:,} and {isolated} alone", members, isolated)
+            for members, isolated in ((100, 100), (400, 40), (1000, 100), (4000, 400))
+        ),
+        _beyond("beyond the margin", 400),
+        _beyond("beyond the margin, large", 4000),
+        replace(_tickets("tickets, full widths", 400), full={7: 0.99, 8: 0.999}, isolation_widths=(7, 12)),
+        replace(_escape("escape, full widths", 400), full={7: 0.99, 8: 0.999}, isolation_widths=(7, 12)),
+        replace(
+            _tickets("tickets, nothing to reach", 400), true_rows=FLOOR, escape=0.0, noise=0.0, narrow=0.0, wide=0.0
+        ),
+        replace(_tickets("tickets, shards and retests", 800), shards=3, retest=0.9, winner=0.9, spread=0.1),
+        replace(_escape("escape, shards and retests", 800), shards=3, retest=0.9),
     ]
 
 
@@ -114,9 +140,27 @@ def _law(
     stay: Mapping[int, float] | None = None,
 ) -> World:
     """A law of q(n) that is true, among networks for which subnetworks do not matter."""
-    world = _escape(f"law: {name}", 1000)
     unrelated = {6: 0.2, 7: 0.2, 8: 0.2}
-    return World(
-        **{**vars(world), "failure": failure, "true_laws": true, "stay": stay or unrelated, "gamma": gamma,
-           "sources": 200},
+    return replace(
+        _escape(f"law: {name}", 2000), failure=failure, true_laws=true, stay=stay or unrelated, gamma=gamma,
+        sources=1000, narrow=0.1,
+    )  # fmt: skip
+
+
+def _unlike(name: str, members: int, isolated: int) -> World:
+    """No law is true, and those that take their data from elsewhere have little: subnetworks and one share that stays.
+
+    q_lit is off q by 7 points, and a share of 0.97 stays, as at the first link and nowhere else.
+    """
+    return replace(
+        _escape(name, members), failure=UNLIKE, true_laws=(), isolated=isolated, some=0.42, wins_given_none=0.2,
+        fails_given_some=0.1, stay={6: 0.97}, true_rows={**ESCAPE, "escape": "tickets"},
+    )  # fmt: skip
+
+
+def _beyond(name: str, members: int) -> World:
+    """Wrong in both ways: q above q_lit, a split worse than noise, A nearer 1 than 0 and yet neither."""
+    return replace(
+        _between(name, members), some=0.6, wins_given_none=0.05, fails_given_some=0.15, escape=0.23, noise=0.3,
+        winner=0.83, sources=400, true_rows={**BEYOND, "isolation": "escape"},
     )  # fmt: skip

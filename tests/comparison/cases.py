@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from escapedim.comparison.rows.parts import share
+from escapedim.comparison.counted import share
 from escapedim.comparison.statistics import mcnemar
 from escapedim.records.summary import SCHEMA, Summary
 

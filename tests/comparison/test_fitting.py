@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from escapedim.comparison import chains, powers
+from escapedim.comparison.counted import share
 from escapedim.comparison.fitting import (
     DISJOINT,
     FAMILY,
@@ -15,7 +16,6 @@ from escapedim.comparison.fitting import (
     LITERAL,
     fit_laws,
 )
-from escapedim.comparison.rows.parts import share
 from escapedim.records.comparison import Failures
 from escapedim.records.experiments import Isolation
 

@@ -50,6 +50,8 @@ def test_a_gate_is_about_an_estimate_or_a_direction(text, trips):
         ("escape==maybe", "expected a number, or == and one of"),
         ("escape>nan", "expected a number"),
         ("escape>inf", "expected a number"),
+        ("effective_tickets==tickets", "is a description and has no direction"),
+        ("counts!=escape", "or one of the rows isolation, complement"),
         ("__import__('os')>1", "expected a condition"),
     ],
 )

@@ -40,7 +40,7 @@ def test_the_independent_score_is_at_the_constrained_maximum(first, second, delt
     rate = optimize.minimize_scalar(minus, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
     variance = rate * (1 - rate) / m + (rate - delta) * (1 - rate + delta) / n
     expected = (x / m - y / n - delta) / np.sqrt(variance)
-    assert margins.independent_score(first, second, delta) == pytest.approx(expected, abs=1e-4)
+    assert margins.stratified_score([(first, second)], delta) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_paired_interval_inverts_the_score():
@@ -78,8 +78,18 @@ def test_levels_hold_at_the_border():
     found = np.array([margins.paired_above(b, c, 60, 0.05) for b, c, _ in tables])
     assert np.mean(found < 0.05) < 0.065
     pairs = zip(rng.binomial(40, 0.55, 4000), rng.binomial(300, 0.5, 4000), strict=True)
-    found = np.array([margins.independent_above((x, 40), (y, 300), 0.05) for x, y in pairs])
+    found = np.array([margins.stratified_above([((x, 40), (y, 300))], 0.05) for x, y in pairs])
     assert np.mean(found < 0.05) < 0.065
+
+
+def test_strata_are_compared_each_with_its_own_control():
+    """Rates that differ by width only: pooled they would differ by 37 points, over strata they do not."""
+    strata = [((10, 100), (100, 1000)), ((700, 1000), (70, 100))]
+    assert margins.stratified_score(strata, 0.0) == pytest.approx(0)
+    above = [((20, 100), (100, 1000)), ((800, 1000), (70, 100))]
+    lone = [margins.stratified_score([one], 0.0) for one in above]
+    assert max(lone) < margins.stratified_score([above[0]] * 2, 0.0) == pytest.approx(lone[0] * 2**0.5)
+    assert margins.stratified_below(above, 0.3) < 0.01 < margins.stratified_above(above, 0.3)
 
 
 @pytest.mark.parametrize("first_only", [0, 20])
@@ -87,7 +97,7 @@ def test_intervals_of_extreme_tables_stay_inside(first_only):
     low, high = margins.paired_interval(first_only, 0, 20)
     assert -1 <= low <= first_only / 20 <= high <= 1
     assert margins.paired_interval(0, 0, 0) is None
-    assert margins.independent_interval((0, 0), (1, 2)) is None
+    assert margins.stratified_score([((0, 0), (1, 2))], 0.05) == 0
 
 
 def test_the_combined_interval_of_two_wilson_intervals_is_newcombes():

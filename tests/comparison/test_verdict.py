@@ -28,7 +28,8 @@ DESCRIPTIVE = Row(
         (1e-6, 1e-6, "neither"),
         (0.5, 0.5, "undecided"),
         (None, None, "undecided"),
-        (1e-6, None, "undecided"),
+        (1e-6, None, "escape"),
+        (None, 1e-6, "tickets"),
         (0.004, 0.5, "undecided"),  # after Holm's correction
     ],
 )
@@ -39,14 +40,24 @@ def test_a_direction_is_the_prediction_that_is_left(tickets, escape, direction):
             "neither": "Neither prediction holds", "undecided": "Undecided"}[direction] in found.sentence  # fmt: skip
 
 
-def test_a_truth_halfway_passes_for_neither_point():
-    (found,) = directed([row("complement", 1e-9, 0.5, p_midpoint=0.2)], 0.005)
+def test_the_prediction_that_is_left_must_be_shown():
+    (found,) = directed([row("complement", 1e-9, 0.5, p_not_tickets=0.9, p_not_escape=0.2)], 0.005)
     assert found.direction == "undecided"
-    assert "halfway: p = 0.4" in found.sentence
-    (found,) = directed([row("complement", 1e-9, 0.5, p_midpoint=1e-6)], 0.005)
+    assert "that escape dimensions are off by more than the margin is not rejected: p = 0.6" in found.sentence
+    (found,) = directed([row("complement", 1e-9, 0.5, p_not_tickets=0.9, p_not_escape=1e-6)], 0.005)
     assert found.direction == "escape"
-    (found,) = directed([row("complement", 1e-9, 1e-9, p_midpoint=0.2)], 0.005)
+    assert "that it is off by more than the margin: p < 0.0001" in found.sentence
+    (found,) = directed([row("complement", 1e-9, 1e-9, p_not_tickets=0.2, p_not_escape=0.2)], 0.005)
     assert found.direction == "neither"
+    (found,) = directed([row("complement", 0.5, 1e-9, p_not_tickets=0.2, p_not_escape=1.0)], 0.005)
+    assert found.direction == "undecided"
+
+
+def test_rows_of_the_same_networks_are_said_to_be():
+    rows = directed([row("isolation", 1e-9, 0.9), row("literal_tickets", 1e-9, 0.9)], 0.005)
+    assert "isolation and literal_tickets are two readings of the same networks." in verdict(rows, 0.005).sentence
+    rows = directed([row("isolation", 1e-9, 0.9), row("literal_tickets", 0.9, 0.9)], 0.005)
+    assert "the same networks" not in verdict(rows, 0.005).sentence
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=4))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from escapedim.comparison.counted import share
 from escapedim.comparison.fitting import fit_laws
-from escapedim.comparison.rows.parts import share
 from escapedim.records.comparison import Failures
 from escapedim.reporting.laws import lines
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from escapedim.widening.shares import paired, share, share_of
+from escapedim.comparison import counted
+from escapedim.widening.shares import paired, share
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 5), (3, 7), (7, 7)])
@@ -12,7 +13,7 @@ def test_a_share_has_its_denominator_and_wilsons_interval(count, of):
     expected = stats.binomtest(count, of).proportion_ci(0.95, method="wilson")
     assert (found.count, found.of, found.rate) == (count, of, count / of)
     assert found.interval == pytest.approx((expected.low, expected.high))
-    assert share_of(count, of) == found
+    assert counted.share(count, of) == found
 
 
 def test_of_none_there_is_no_rate():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from escapedim.comparison.commands import command
 from escapedim.comparison.rows.parts import PValues, either, not_measured, percent
 from escapedim.comparison.study import INDEX_MARGIN, Source, Study
-from escapedim.comparison.tickets import index_above, index_below
+from escapedim.comparison.tickets import entry_shares, index_above, index_below
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Complement
 
@@ -57,7 +57,8 @@ def _p_values(entries: Sequence[Complement]) -> PValues:
 
 
 def _p(test: Callable[..., float], entry: Complement, value: float) -> float:
-    return test(_shares(entry), (entry.fresh.count, entry.fresh.of), value)
+    shares = entry_shares(entry.winners.tickets, entry.draws, 1 if entry.deterministic else entry.draws)
+    return test(shares, (entry.fresh.count, entry.fresh.of), value)
 
 
 def _tickets(entries: Sequence[tuple[Source, Complement]]) -> int:
@@ -65,17 +66,6 @@ def _tickets(entries: Sequence[tuple[Source, Complement]]) -> int:
     return len(
         {(source.name, entry.units, at) for source, entry in entries for at in range(len(entry.winners.tickets))}
     )
-
-
-def _shares(entry: Complement) -> list[tuple[float, float | None]]:
-    """Return of each winning ticket the share of its networks that succeed, and of its retests."""
-    return [
-        (
-            ticket.successes[f"{SCALE:g}"] / entry.draws,
-            None if ticket.retest is None else ticket.retest / (1 if entry.deterministic else entry.draws),
-        )
-        for ticket in entry.winners.tickets
-    ]
 
 
 def _measured(pair: tuple[Source, Complement]) -> Measured:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from escapedim.comparison.commands import again, command
 from escapedim.comparison.rows.parts import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
@@ -21,16 +22,15 @@ def row(study: Study) -> Row:
     """Return the row; its estimate is the ratio at the largest width."""
     minimal = study.minimal or _teachers(study.task)
     widths = [one.width for one in failures(study)]
-    if minimal is None or not widths:
-        needs = "the smallest width that solves the task is not known" if widths else "no width was scaled"
-        wide = f"4:{max(widths, default=12)}" if max(widths, default=12) > 4 else "4:12"
-        return not_measured("counts", False, "ratio", needs, f"escapedim count --minimal 4 --widths {wide}")
+    if not widths:
+        return not_measured("counts", False, "ratio", "no width was scaled", command(study, "widen", {}))
+    if minimal is None:
+        return _unknown_minimal(study)
     measured = [_measured(minimal, width) for width in widths if minimal <= width <= MAX_WIDTH]
     known = [one for one in measured if one.estimate is not None]
     if not known:
         needs = f"no width lies between the minimal width {minimal} and {MAX_WIDTH:,}"
-        wanted = f"escapedim count --minimal {minimal} --widths {minimal}:{minimal + 8}"
-        return not_measured("counts", False, "ratio", needs, wanted)
+        return not_measured("counts", False, "ratio", needs, _wider(study, minimal))
     first, last = known[0], known[-1]
     return Row(
         key="counts",
@@ -46,6 +46,21 @@ def row(study: Study) -> Row:
         method="closed form (Şimşek et al. 2021)",
         measured=measured,
     )
+
+
+def _unknown_minimal(study: Study) -> Row:
+    needs = "the smallest width that solves the task is not known"
+    solved = next((one.width for one in failures(study) if one.failed < one.members), None)
+    if solved is None:
+        return not_measured(
+            "counts", False, "ratio", f"{needs}, and no network succeeded", _wider(study, 2 * failures(study)[-1].width)
+        )
+    needs = f"{needs}; {solved} is the smallest here of which a network succeeded"
+    return not_measured("counts", False, "ratio", needs, again(study, {"--minimal": str(solved)}))
+
+
+def _wider(study: Study, width: int) -> str:
+    return command(study, "widen", {"--widths": f"{width}:{width + 4}"})
 
 
 def _teachers(task: str) -> int | None:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escapedim.comparison.commands import command
+from escapedim.comparison.counted import share
 from escapedim.comparison.margins import combined_interval
-from escapedim.comparison.rows.parts import not_measured, percent, share
+from escapedim.comparison.rows.parts import not_measured, percent
 from escapedim.comparison.study import Source, Study
 from escapedim.records.comparison import Measured, Row
 from escapedim.records.experiments import Share
@@ -70,7 +71,7 @@ def _pairs(study: Study, source: Source, result: LotteryResult) -> list[_Pair]:
     for entry in result.rounds[1:]:
         nearest = min(widths, key=lambda width: abs(width.width * per_unit - entry.surviving))
         weights = nearest.width * per_unit
-        if abs(weights - entry.surviving) <= WITHIN * entry.surviving and nearest.members:
+        if _alike(weights, entry.surviving) and nearest.members:
             found.append(_Pair(entry, nearest, weights, share(nearest.successes, nearest.members)))
     return found
 
@@ -84,12 +85,21 @@ def _weights_per_unit(source: Source, result: LotteryResult) -> int | None:
 
 
 def _wanted(study: Study, lotteries: Sequence[tuple[Source, LotteryResult]]) -> str:
+    """Return the command for the width that the sparsest ticket with a partner needs, or for larger tickets."""
     source, result = lotteries[0]
-    per_unit = _weights_per_unit(source, result) or max(1, result.rounds[0].total)
-    width = max(1, round(result.rounds[-1].surviving / per_unit))
-    known = [str(entry.width) for _, widen in study.widths() for entry in widen.widths]
-    widths = ",".join(sorted({*known, str(width)}, key=int))
-    return command(study, "widen", {"--widths": widths})
+    per_unit = _weights_per_unit(source, result)
+    for entry in reversed(result.rounds[1:]):
+        width = max(1, round(entry.surviving / (per_unit or 1)))
+        if per_unit and _alike(width * per_unit, entry.surviving):
+            known = {str(entry.width) for _, widen in study.widths() for entry in widen.widths}
+            return command(study, "widen", {"--widths": ",".join(sorted({*known, str(width)}, key=int))})
+    hidden = source.config.get("hidden")
+    units = 10 * int(hidden[0]) if isinstance(hidden, list) and hidden else 100
+    return command(study, "prune", {"--hidden": str(units)})
+
+
+def _alike(weights: float, surviving: float) -> bool:
+    return abs(weights - surviving) <= WITHIN * surviving
 
 
 def _measured(pair: _Pair) -> list[Measured]:

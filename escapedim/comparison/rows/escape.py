@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from escapedim.comparison.commands import command
+from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.escapes import Entries, others, splits
 from escapedim.comparison.margins import (
     paired_above,
@@ -20,7 +21,7 @@ from escapedim.comparison.margins import (
     stratified_above,
     stratified_below,
 )
-from escapedim.comparison.rows.parts import PValues, either, not_measured, percent, pooled, pooled_pairs, told
+from escapedim.comparison.rows.parts import PValues, either, not_measured, percent, told
 from escapedim.comparison.statistics import fisher, holm, mcnemar
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from escapedim.comparison.commands import command
+from escapedim.comparison.commands import rewind
 from escapedim.comparison.rows.parts import not_measured
 from escapedim.comparison.statistics import paired_difference
 from escapedim.comparison.study import Study
@@ -16,8 +16,8 @@ def row(study: Study) -> Row:
     """Return the row; its estimate is that of the last round at the first rewind point."""
     found = [(source, result) for source, result in study.of(RewindResult) if _lines(result)]
     if not found:
-        wanted = command(study, "rewind", {"--instability": None}, ("--no-instability",))
-        return not_measured("instability", False, "error", "no ticket was trained under two orders of the data", wanted)
+        needs = "no ticket was trained under two orders of the data"
+        return not_measured("instability", False, "error", needs, rewind(study))
     lines = [line for _, result in found for line in _lines(result)]
     measured = [_measured(line) for line in lines]
     last = max(line.round for line in lines)

@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escapedim.comparison.commands import command
+from escapedim.comparison.counted import pooled, share
 from escapedim.comparison.margins import rate_above, rate_below
-from escapedim.comparison.rows.parts import either, not_measured, pooled, share, told
+from escapedim.comparison.rows.parts import either, not_measured, told
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Isolation, Share

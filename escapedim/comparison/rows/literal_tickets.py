@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from escapedim.comparison.commands import command
+from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.margins import paired_above, paired_below, paired_interval
-from escapedim.comparison.rows.parts import PValues, either, not_measured, percent, pooled, pooled_pairs
+from escapedim.comparison.rows.parts import PValues, either, not_measured, percent
 from escapedim.comparison.statistics import mcnemar
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypedDict
 
-from escapedim.comparison.statistics import wilson
 from escapedim.records.comparison import Key, Row
-from escapedim.records.experiments import Paired, Share
+from escapedim.records.experiments import Share
 
 
 class PValues(TypedDict, total=False):
@@ -32,29 +30,6 @@ def not_measured(key: Key, directional: bool, unit: str, needs: str, command: st
         sentence=f"Not measured: {needs}.",
         command=command,
     )
-
-
-def share(count: int, of: int) -> Share:
-    """Return a share with its Wilson interval."""
-    return Share(count=count, of=of, rate=count / of if of else None, interval=wilson(count, of))
-
-
-def pooled(shares: Iterable[Share | None]) -> Share:
-    """Return the share of all members together; what is not known adds none."""
-    known = [one for one in shares if one is not None]
-    return share(sum(one.count for one in known), sum(one.of for one in known))
-
-
-def pooled_pairs(tables: Iterable[Paired]) -> tuple[int, int, int]:
-    """Return pairs that succeed under the first treatment only, under the second only, and all pairs.
-
-    A prediction about the difference that holds of every table holds of their sum.
-    """
-    first = second = of = 0
-    for table in tables:
-        first, second = first + table.first_only, second + table.second_only
-        of += table.both + table.first_only + table.second_only + table.neither
-    return first, second, of
 
 
 def either(*p_values: float) -> float:
