@@ -208,11 +208,19 @@ Allow = Annotated[
 ]
 FailIf = Annotated[
     list[str] | None,
-    typer.Option(metavar="COND", help="Exit with 3 if true: 'effective_tickets>5'.", rich_help_panel=_EVIDENCE),
+    typer.Option(
+        metavar="COND",
+        help="Exit with 3 if true: 'effective_tickets>5' (shares from 0 to 1), escape==undecided.",
+        rich_help_panel=_EVIDENCE,
+    ),
 ]
 BaseWidth = Annotated[
     int | None,
-    typer.Option(min=1, help="Width r of effective tickets; the smallest by default.", rich_help_panel=_EVIDENCE),
+    typer.Option(
+        min=1,
+        help="Width r of effective tickets (that of restarts or complement, or the smallest).",
+        rich_help_panel=_EVIDENCE,
+    ),
 ]
 Minimal = Annotated[
     int | None,
@@ -220,7 +228,9 @@ Minimal = Annotated[
 ]
 Margin = Annotated[
     float,
-    typer.Option(min=0.0, max=0.5, help="How far from 0 or equal still counts as that.", rich_help_panel=_EVIDENCE),
+    typer.Option(
+        min=0.0, max=0.5, help="How far from 0 or equal still counts as that (share).", rich_help_panel=_EVIDENCE
+    ),
 ]
 Level = Annotated[
     float, typer.Option(min=1e-6, max=0.5, help="Family-wise level of directions and laws.", rich_help_panel=_EVIDENCE)

@@ -36,7 +36,7 @@ def check_members(named: Sequence[Named]) -> None:
         a width or an experiment of two files that differ in what was permitted.
     """
     runs: dict[tuple[str, str], str] = {}
-    members: dict[tuple[Any, ...], str] = {}
+    members: dict[tuple[Any, ...], list[tuple[str, set[int]]]] = {}
     measured: dict[tuple[Any, ...], tuple[str, Summary]] = {}
     for name, summary in named:
         other = runs.setdefault((summary.kind, summary.id), name)
@@ -44,10 +44,19 @@ def check_members(named: Sequence[Named]) -> None:
             raise BadInput(f"{name} is the same run as {other} ({summary.kind} {summary.id}); name it once.")
         for key, what in _measured(summary):
             _check_alike(measured.setdefault(key, (name, summary)), (name, summary), what)
-        for key, what in _members(summary):
-            other = members.setdefault(key, name)
-            if other is not name:
-                raise BadInput(f"{name} has {what}, and so has {other}: they would count twice; leave one of them out.")
+        for key, replicates, what in _members(summary):
+            _check_once(members.setdefault(key, []), name, replicates, what)
+
+
+def _check_once(known: list[tuple[str, set[int]]], name: str, replicates: set[int], what: str) -> None:
+    for other, theirs in known:
+        shared = replicates & theirs
+        if shared and other is not name:
+            raise BadInput(
+                f"{name} has {what.format(min(shared))}, and so has {other}: they would count twice; leave one of "
+                "them out."
+            )
+    known.append((name, replicates))
 
 
 def _check_alike(first: Named, second: Named, what: str) -> None:
@@ -70,8 +79,11 @@ def _measured(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
                 yield (name,), f"the experiment {name}"
 
 
-def _members(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Yield what identifies the members of a summary, and what they are."""
+def _members(summary: Summary) -> Iterator[tuple[tuple[Any, ...], set[int], str]]:
+    """Yield what identifies members of a summary, their replicates, and what they are, with a place for a replicate.
+
+    Members of a width are the first replicates of their root seed, so that one stands for all.
+    """
     result, config = summary.result, summary.config
     if not isinstance(result, WidenResult):
         return
@@ -79,14 +91,13 @@ def _members(summary: Summary) -> Iterator[tuple[tuple[Any, ...], str]]:
     seed = (config.get("seed"), *(recipe[key] for key in recipe if key != "version"))
     for width in result.widths:
         what = f"replicates 0 to {width.members - 1:,} of width {width.width}, seed {config.get('seed')}"
-        yield ("width", width.width, *seed), what
+        yield ("width", width.width, *seed), {0}, what
     for entry in result.escape:
-        for replicate in entry.replicates:
-            what = (
-                f"failed replicate {replicate:,} of width {entry.from_width}, seed {config.get('seed')}, widened by "
-                f"{entry.embedding}"
-            )
-            yield ("escape", *way(entry), entry.from_width, replicate, *seed), what
+        what = (
+            f"failed replicate {{:,}} of width {entry.from_width}, seed {config.get('seed')}, widened by "
+            f"{entry.embedding}"
+        )
+        yield ("escape", *way(entry), entry.from_width, *seed), set(entry.replicates), what
 
 
 def merged(results: Sequence[WidenResult]) -> WidenResult:

@@ -7,11 +7,23 @@ import math
 from typing import Any
 
 MAX_DEPTH = 64
+_NESTED = (dict, list)
 
 
 def canonical(value: Any) -> str:
     """Strict JSON with sorted keys and no spaces: one text for one value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def pretty(value: Any, indent: str = "\n") -> str:
+    """Strict JSON for readers: a line for each entry of an object, and a list of numbers or texts in one line."""
+    deeper = indent + " "
+    if isinstance(value, dict) and value:
+        entries = (f"{json.dumps(key)}: {pretty(entry, deeper)}" for key, entry in value.items())
+        return f"{{{deeper}{f',{deeper}'.join(entries)}{indent}}}"
+    if isinstance(value, list) and any(isinstance(entry, _NESTED) for entry in value):
+        return f"[{deeper}{f',{deeper}'.join(pretty(entry, deeper) for entry in value)}{indent}]"
+    return json.dumps(value, allow_nan=False)
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -48,7 +60,7 @@ def _check_depth(document: Any) -> None:
     level = [document]
     for _ in range(MAX_DEPTH):
         inner = [part.values() if isinstance(part, dict) else part for part in level]
-        level = [value for part in inner for value in part if isinstance(value, dict | list)]
+        level = [value for part in inner for value in part if isinstance(value, _NESTED)]
     if level:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
 

@@ -7,7 +7,6 @@ everything else, so that an edited file is recognised; it is optional, because o
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -16,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from escapedim.errors import BadInput
 from escapedim.records.parts import Model
 from escapedim.records.results import RESULTS, Result
-from escapedim.records.strict_json import canonical, parse_object, printable
+from escapedim.records.strict_json import canonical, parse_object, pretty, printable
 
 SCHEMA: Final = "escapedim.summary/1"
 REPEAT: Final = "write it again by repeating its command"
@@ -92,7 +91,7 @@ def encode(summary: Summary) -> bytes:
     """Return the bytes of a summary file: strict JSON with its digest."""
     document = summary.model_dump(mode="json", by_alias=True, exclude={"digest"})
     document["digest"] = digest_of(document)
-    return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
+    return f"{pretty(document)}\n".encode()
 
 
 def read(path: Path) -> Summary:

@@ -98,7 +98,9 @@ def _narrow(rows: Sequence[Row]) -> list[Column | None]:
 def _prediction(row: Row, prediction: Prediction | None, joint: str) -> str:
     if prediction is None:
         return shares.MISSING
-    text = {"as with noise alone": "noise alone", "0, both of the two": "0"}.get(prediction.text, prediction.text)
+    text = {"as with noise alone": "noise alone", "0, both of the two": "0", "above 0, one of the two": "above 0"}.get(
+        prediction.text, prediction.text
+    )
     text = text.replace("above noise alone and fresh narrow networks", f"above noise,{joint}fresh narrow")
     if row.key == "escape" and prediction.low is not None and prediction.high is not None:
         middle = (prediction.low + prediction.high) / 2
@@ -122,7 +124,7 @@ def _legend(result: CompareResult) -> str:
     return (
         f"Shares in %, with 95{TIE}% intervals; complement is A. p: of each prediction, Holm-corrected over all of "
         f"them; one is rejected at {100 * result.verdict.level:g}{TIE}%. 0, equal and above are taken within a margin "
-        f"of {100 * result.margin:g} points."
+        f"of {100 * result.margin:g} points, A within a quarter."
     )
 
 

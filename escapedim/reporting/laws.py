@@ -18,7 +18,8 @@ def lines(found: Laws, width: int) -> list[str]:
     if not found.laws:
         return text
     fitted_laws = [law for law in found.laws if law.predicted]
-    body = [*text, "", *fitted([_fits(found)], width, left=2)]
+    bound = f"Off by at most: points, at any width, with {100 * (1 - found.level):g}{TIE}% confidence."
+    body = [*text, "", *fitted([_fits(found)], width, left=2), *prose(bound, width)]
     if fitted_laws:
         layouts = [*(_rates(found, fitted_laws, joint) for joint in _JOINTS), _rates(found, fitted_laws, None)]
         body += ["", *fitted(layouts, width, left=1)]
@@ -34,6 +35,10 @@ def _fits(found: Laws) -> list[Column | None]:
         ("q(n)", [law.formula for law in found.laws]),
         ("deviance", [shares.MISSING if law.deviance is None else f"{law.deviance:.1f}" for law in found.laws]),
         ("p", [shares.p_cell(law.p) for law in found.laws]),
+        (
+            "off by\nat most",
+            [shares.MISSING if law.off_by is None else f"{100 * law.off_by:.1f}" for law in found.laws],
+        ),
         ("fits", [_fit(law) for law in found.laws]),
     ]
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from escapedim.records.strict_json import canonical, parse_object, printable
+from escapedim.records.strict_json import canonical, parse_object, pretty, printable
 
 
 def test_one_text_for_one_value():
@@ -37,3 +40,24 @@ def test_reads_what_json_writes():
 def test_messages_are_one_short_line():
     assert printable("a\nb\x1b") == "a?b?"
     assert len(printable("x" * 500)) == 120
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), _JSON))
+def test_what_is_written_for_readers_is_the_same_document(document):
+    assert parse_object(pretty(document).encode()) == document
+
+
+def test_lists_of_numbers_take_one_line():
+    text = pretty({"a": [1, 2.5, None], "b": {"c": [[1], [2]]}, "d": {}, "e": []})
+    assert text.splitlines() == [
+        "{", ' "a": [1, 2.5, null],', ' "b": {', '  "c": [', "   [1],", "   [2]", "  ]", " },", ' "d": {},', ' "e": []',
+        "}",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="Out of range"):
+        pretty({"a": [math.nan]})

@@ -146,7 +146,7 @@ def test_read(tmp_path):
 def test_an_edit_of_any_number_is_noticed():
     text = encoded(LOTTERY).decode()
     body = text[: text.index('"digest"')]
-    numbers = list(re.finditer(r"(?<=[ \[])-?\d[\d.e+-]*(?=,?\n)", body))
+    numbers = list(re.finditer(r"(?<=[ \[])-?\d[\d.e+-]*(?=[],\n])", body))
     assert len(numbers) > 30
     for number in numbers:
         value = number[0]
