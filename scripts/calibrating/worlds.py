@@ -67,9 +67,9 @@ def worlds() -> list[World]:
     """Return the worlds: both explanations true, something between them, too few networks, and each law in turn."""
     return [
         _tickets("tickets", 400),
-        replace(_tickets("tickets, large", 4000), sources=2000),
+        replace(_tickets("tickets, large", 4000), sources=2000, tickets=160),
         _escape("escape", 400),
-        _escape("escape, large", 4000),
+        _escape("escape, large", 4000, tickets=160),
         _between("between", 400),
         _between("between, large", 4000),
         _border("at the margin", 400),

@@ -17,7 +17,7 @@ def said_of(calibrating, studies: int, draws: int, beginning: str = ""):
             yield world, [study(world, number * 10**6 + seed, draws) for seed in range(studies)]
 
 
-@pytest.mark.parametrize("beginning", ["tickets", "escape", "between", "at the margin"])
+@pytest.mark.parametrize("beginning", ["tickets", "escape", "between", "at the margin", "beyond", "no law"])
 def test_no_wrong_direction_is_claimed_in_a_handful_of_studies(calibrating, beginning):
     for world, said in said_of(calibrating, 12, 49, beginning):
         assert not any(one.wrong_rows for one in said), world.name
@@ -35,7 +35,8 @@ def test_few_networks_decide_little(calibrating):
 
 
 def test_true_laws_stay_and_no_wrong_one_is_preferred(calibrating):
-    for world, said in said_of(calibrating, 3, 999, "law"):
+    worlds = [*said_of(calibrating, 3, 999, "law"), *said_of(calibrating, 3, 999, "no law")]
+    for world, said in worlds:
         assert not any(one.wrong_law for one in said), world.name
         assert sum(one.true_rejected for one in said) <= 1, world.name
 
@@ -44,7 +45,7 @@ def test_the_table_has_a_row_of_every_world(script, capsys):
     script("calibration").main(["--studies", "2", "--draws", "19", "--world", "escape", "--jobs", "1"])
     text = capsys.readouterr().out
     assert [line.split("  ")[0] for line in text.splitlines()[3:-1]] == [
-        "escape", "escape, large", "escape, few networks",
+        "escape", "escape, large", "escape, few networks", "escape, full widths", "escape, shards and retests",
     ]  # fmt: skip
 
 
