@@ -9,7 +9,8 @@ from escapedim.comparison.study import Source, Study
 from escapedim.records.results import LotteryResult
 
 _RECIPE = ("--task", "--activation", "--steps", "--lr", "--optimizer", "--schedule", "--batch-size", "--dtype",
-           "--config", "--preset", "-o", "--seed")  # fmt: skip
+           "-o", "--seed")  # fmt: skip
+_FILES = ("--config", "--preset")
 _SWITCHES = frozenset(
     {"--escape", "--no-escape", "--lazy", "--lr-per-width", "--step-halving", "--instability", "--no-instability",
      "--replay", "--quiet", "--json", "--dry-run", "--force"}
@@ -26,7 +27,9 @@ def command(study: Study, subcommand: str, more: Mapping[str, str | None], witho
     options = _options(source.argv) if source else []
     own = source is not None and _is(source, subcommand)
     dropped = _ABOUT_OUTPUT | set(more) | set(without)
-    kept = [(name, value) for name, value in options if (own or name in _RECIPE) and name not in dropped]
+    if source and not own:
+        options = _recipe(source, options)
+    kept = [(name, value) for name, value in options if name not in dropped]
     words = ["escapedim", subcommand]
     for name, value in (*kept, *more.items()):
         words += [name] if value is None else [name, value]
@@ -42,6 +45,19 @@ def _origin(study: Study, subcommand: str) -> Source | None:
 def _is(source: Source, subcommand: str) -> bool:
     """Say whether a source was made by a subcommand from scratch, so that its options can be given to it again."""
     return list(source.argv[1:2]) == [subcommand] and not any(name == "--from" for name, _ in _options(source.argv))
+
+
+def _recipe(source: Source, options: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """Return task and recipe as options that every subcommand takes.
+
+    A file of settings is about one subcommand: what it says of the recipe is given in full.
+    """
+    if not any(name in _FILES for name, _ in options):
+        return [(name, value) for name, value in options if name in _RECIPE]
+    known = [(name, source.config.get(name.lstrip("-").replace("-", "_"))) for name in _RECIPE if name != "-o"]
+    found: list[tuple[str, str | None]] = [(name, str(value)) for name, value in known if value is not None]
+    init = source.config.get("init")
+    return found if init is None else [*found, ("-o", f"init={init}")]
 
 
 def again(study: Study, more: Mapping[str, str]) -> str:
