@@ -37,8 +37,8 @@ def test_a_file_of_settings_is_about_one_command_only():
     found = shlex.split(command(own, "prune", {}))
     assert found == [
         "escapedim", "prune", "--task", "relu-teacher:k=6", "--activation", "relu", "--steps", "200000it", "--lr",
-        "0.1", "--optimizer", "gd", "--schedule", "constant", "--batch-size", "full", "--dtype", "float64", "--seed", "0",
-        "-o", "init=lecun-normal",
+        "0.1", "--optimizer", "gd", "--schedule", "constant", "--batch-size", "full", "--dtype", "float64",
+        "--seed", "0", "-o", "init=lecun-normal",
     ]  # fmt: skip
 
 
