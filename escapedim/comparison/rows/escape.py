@@ -185,7 +185,7 @@ def _left_out(strata: int, roomy: int, margin: float) -> str:
     if not roomy:
         return f"; {why}, so that nothing can be above it and worth reaching"
     left = strata - roomy
-    return f"; at {left} of {strata} widths {why}: they count for no equality"
+    return f"; at {left} of {strata} widths {why}, which is no evidence of equality"
 
 
 def _no_way_opened(entries: Entries) -> str:
