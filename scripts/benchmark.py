@@ -3,9 +3,9 @@
 Rows are measured in turns (A B A B ...), so that a machine that slows down slows down all sides. `prune` times the
 default `escapedim prune` as a process of its own, start included; `steps` times training steps of the engine in one
 thread; `small` times full-batch steps of many small networks, and there JAX is measured too; `certify` times a descent
-to certified endings, for which there is no other side. The plain loop is what one writes by hand: one network after
-another, `nn.Sequential`, `torch.optim`, data in memory, masks multiplied in after every step. It is spared the start of
-a process, saving, and all evaluation but one a network.
+to certified endings, for which there is no other side; `gpu`, if asked for, times CUDA against one core. The plain loop
+is what one writes by hand: one network after another, `nn.Sequential`, `torch.optim`, data in memory, masks multiplied
+in after every step. It is spared the start of a process, saving, and all evaluation but one a network.
 
 Before anything is timed, all sides run a few steps in float64 and must end with the same parameters.
 
@@ -26,8 +26,9 @@ from typing import Annotated, Any
 
 import typer
 from benchmarking.certify_row import measure_certify
+from benchmarking.gpu_row import measure_gpu
 from benchmarking.prune_row import measure_prune
-from benchmarking.report import certify_blocks, prune_blocks, small_blocks, steps_blocks
+from benchmarking.report import certify_blocks, gpu_blocks, prune_blocks, small_blocks, steps_blocks
 from benchmarking.same_work import check_same_small_work, check_same_work
 from benchmarking.small_row import measure_small
 from benchmarking.steps_row import measure_steps
@@ -42,7 +43,8 @@ from escapedim.records.provenance import commit_of, now
 from escapedim.reporting.page import Block, write
 from escapedim.reporting.render import make_console
 
-ROWS = ("prune", "steps", "small", "certify")
+ROWS = ("prune", "steps", "small", "certify", "gpu")
+DEFAULT_ROWS = ROWS[:-1]
 MEMBERS = (1, 8, 64, 512)
 
 
@@ -92,6 +94,10 @@ def benchmark(
         certified = measure_certify(scale)
         _show(certify_blocks(certified, console.width), console)
         report["rows"]["certify"] = asdict(certified)
+    if "gpu" in rows:
+        gpu = measure_gpu(scale.repeats)
+        _show(gpu_blocks(gpu, console.width), console)
+        report["rows"]["gpu"] = asdict(gpu)
     return report
 
 
@@ -119,7 +125,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    rows: Annotated[str, typer.Option(help=f"What to measure: {', '.join(ROWS)}.")] = ",".join(ROWS),
+    rows: Annotated[str, typer.Option(help=f"What to measure: {', '.join(ROWS)}.")] = ",".join(DEFAULT_ROWS),
     quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: under a minute.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Run all of the plain loop instead of a share.")] = False,
     repeats: Annotated[int | None, typer.Option(min=1, help="Repeats, of which the medians are given.")] = None,

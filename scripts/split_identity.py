@@ -35,9 +35,10 @@ from escapedim.reporting.table import text_table
 from escapedim.tasks.base import Task
 from escapedim.training.certification import make_landing
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, descend
+from escapedim.training.descent import descend
 from escapedim.training.experiment import make_network, stack_size
 from escapedim.training.initial import initial_row
+from escapedim.training.job import Job
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed, torch_generator
 from escapedim.widening.config import WidenConfig

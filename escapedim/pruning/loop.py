@@ -21,9 +21,10 @@ from escapedim.pruning.arms import Draws, Start, next_masks, starts
 from escapedim.pruning.masks import Masks, full_masks, living_units
 from escapedim.pruning.plan import Plan, expected_counts
 from escapedim.pruning.scores import Weights
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.gradients import make_gradient
 from escapedim.training.initial import fresh_row, initial_row, order_seed
+from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed

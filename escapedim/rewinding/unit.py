@@ -26,8 +26,9 @@ from escapedim.rewinding.plan import Pair
 from escapedim.rewinding.source import Left
 from escapedim.rewinding.treatments import Begun, Round, Treatment
 from escapedim.specs import Spec
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import make_schedule

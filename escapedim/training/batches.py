@@ -19,11 +19,11 @@ from escapedim.training.seeds import derive_seed, torch_generator
 
 
 class DataOrder:
-    """The minibatches of one seed: `batch(step)` are sample indices `(batch,)`."""
+    """The minibatches of one seed: `batch(step)` are sample indices `(batch,)`, cut from those of `epoch(number)`."""
 
     def __init__(self, seed: int, samples: int, batch_size: int) -> None:
         self._samples, self._size = samples, batch_size
-        self._epoch = lru_cache(maxsize=2)(
+        self.epoch = lru_cache(maxsize=2)(
             lambda epoch: torch.randperm(samples, generator=torch_generator(derive_seed(seed, "epoch", "", epoch)))
         )
 
@@ -33,10 +33,29 @@ class DataOrder:
         pieces, needed = [], self._size
         while needed:
             epoch, offset = divmod(start, self._samples)
-            piece = self._epoch(epoch)[offset : offset + needed]
+            piece = self.epoch(epoch)[offset : offset + needed]
             pieces.append(piece)
             start, needed = start + len(piece), needed - len(piece)
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+
+class Orders:
+    """The minibatches of several orders at once, on the device of the samples: `at(step)` are `(orders, batch)`.
+
+    The numbers of two epochs lie there, so that a step is a cut of them, and nothing waits for the CPU.
+    """
+
+    def __init__(self, orders: Sequence[DataOrder], samples: int, size: int, device: torch.device) -> None:
+        self._orders, self._samples, self._size, self._device = orders, samples, size, device
+        self._first, self._both = -1, torch.empty(0)
+
+    def at(self, step: int) -> Tensor:
+        """Indices of the samples of one step."""
+        epoch, offset = divmod(step * self._size, self._samples)
+        if epoch != self._first:
+            numbers = [torch.cat([order.epoch(epoch), order.epoch(epoch + 1)]) for order in self._orders]
+            self._first, self._both = epoch, torch.stack(numbers).to(self._device)
+        return self._both[:, offset : offset + self._size]
 
 
 class Batches:
@@ -53,6 +72,7 @@ class Batches:
         self._orders = (
             [] if self._stream or self._full else [DataOrder(seed, len(self._x), batch_size) for seed in self._seeds]
         )
+        self._together = Orders(self._orders, len(self._x), batch_size, self._x.device)
 
     def at(self, step: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets of one step."""
@@ -61,8 +81,11 @@ class Batches:
         if self._stream is not None:
             x, targets = self._stream(self._seeds, step, self._size)
             return self._own(x, self._x), self._own(targets, self._targets)
-        indices = [order.batch(step) for order in self._orders]
-        chosen = (indices[0] if len(indices) == 1 else torch.stack(indices)).to(self._x.device)
+        if self._x.is_cuda:
+            indices = self._together.at(step)
+        else:
+            indices = torch.stack([order.batch(step) for order in self._orders])
+        chosen = indices[0] if len(indices) == 1 else indices
         return self._x[chosen], self._targets[chosen]
 
     def _own(self, drawn: np.ndarray, like: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Where the members of a stack stopped: the surface of a task around them, and the ending that it certifies.
 
 A surface exists for closed forms and for fully connected nets of up to `MOST_PARAMETERS` parameters; the spectrum of
-more would take too long. It is computed in float64 on the CPU, whatever a stack is trained in.
+more would take too long. It is computed in float64 on the CPU, whatever a stack is trained in; only the looks between
+steps, of which most find nothing, stay on the device.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from escapedim.models.relu_student import ReluStudent
 from escapedim.specs import take_params
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, Landed, Landing, State
+from escapedim.training.job import Job, Landed, Landing, State
 from escapedim.training.names import OPTIMIZERS
 from escapedim.training.recipe import Recipe
 
@@ -39,8 +40,8 @@ VANISHING = "the loss is 0 to rounding, which cross-entropy is only at infinity"
 ZERO_LOSS = 1e-12  # no loss is below 0: one that is 0 to rounding is the least there is, on any task; ours
 
 
-def make_surface(model: MLP, task: Task) -> Surface | str:
-    """Return the surface of a task for a model, or why there is none."""
+def make_surface(model: MLP, task: Task, device: str = "cpu") -> Surface | str:
+    """Return the surface of a task for a model on a device, or why there is none."""
     if Layout(model.shapes).size > MOST_PARAMETERS:
         return f"more than {MOST_PARAMETERS:,} parameters: no spectrum was computed"
     if isinstance(model, ReluStudent):
@@ -49,7 +50,7 @@ def make_surface(model: MLP, task: Task) -> Surface | str:
         return "fresh samples at every step: there is no fixed loss to examine"
     if task.train.x.size > MOST_NUMBERS:
         return "too much data: no spectrum was computed"
-    samples = Data.of(task, "float64", "cpu").train
+    samples = Data.of(task, "float64", device).train
     return MLPSurface(model, task.loss, samples.x, samples.targets, samples.weights)
 
 
@@ -60,7 +61,9 @@ def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
     """
     if recipe.batch_size != recipe.samples or decays(recipe) or isinstance(surface := make_surface(model, task), str):
         return None
-    return _Landing(surface, stop_below(task))
+    here = surface if recipe.device == "cpu" else make_surface(model, task, recipe.device)
+    assert not isinstance(here, str), "there is one on the CPU"
+    return _Landing(surface, here, stop_below(task))
 
 
 def stop_below(task: Task) -> float | None:
@@ -83,21 +86,21 @@ def decays(recipe: Recipe) -> bool:
 class _Landing:
     """A member has landed when its loss is below `stop_below`, or in the basin of a certified minimum."""
 
-    def __init__(self, surface: Surface, stop_below: float | None) -> None:
-        self._surface, self._stop_below = surface, stop_below
+    def __init__(self, surface: Surface, here: Surface, stop_below: float | None) -> None:
+        self._surface, self._here, self._stop_below = surface, here, stop_below
 
     def __call__(self, flat: Tensor, gradients: Tensor, due: Tensor) -> Landed:
-        exact = flat.cpu().double()
-        landed = torch.zeros(len(flat), dtype=torch.bool)
+        exact = flat.double()
+        landed = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
         if self._stop_below is not None:
-            landed = self._surface.loss(exact) < self._stop_below
-        near = self._surface.norm(gradients.cpu().double()) < NEAR
-        examined = due.cpu() & near & ~landed
-        rows = examined.nonzero()[:, 0]
-        if len(rows):
-            exact[rows], landed[rows] = land(self._surface, exact[rows])
-        device = flat.device
-        return Landed(exact.to(flat), landed.to(device), examined.to(device))
+            landed = self._here.loss(exact) < self._stop_below
+        near = self._here.norm(gradients.double()) < NEAR
+        examined = due & near & ~landed
+        if examined.any():
+            polished, found = land(self._surface, exact[examined].cpu())
+            exact = exact.clone() if exact is flat else exact  # in float64 it is the stack itself
+            exact[examined], landed[examined] = polished.to(exact), found.to(landed)
+        return Landed(exact.to(flat), landed, examined)
 
 
 def endings(job: Job, task: Task, state: State) -> list[dict[str, Any]]:

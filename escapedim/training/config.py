@@ -179,6 +179,7 @@ class TrainingConfig(BaseModel):
             batch_size=batch,
             samples=samples,
             dtype=self.dtype,
+            device=self.device,
         )
         make_schedule(recipe.schedule, recipe.steps, recipe.steps_per_epoch)
         kept_steps(self.keep, recipe)

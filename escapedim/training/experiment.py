@@ -18,8 +18,9 @@ from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.certification import endings, make_landing
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
@@ -52,13 +53,19 @@ def make_network(config: TrainingConfig, task: Task, hidden: Sequence[int]) -> M
 
 CACHE_NUMBERS = 2**17  # parameters, or values of units, of a stack that stays in a cache of 2 MB; ours
 STACK_LIMITS = (4, 256)
+CUDA_NUMBERS = 2**24  # as many as keep all of a graphics card busy, and fit a small one with all their buffers; ours
+CUDA_LIMITS = (64, 2**15)
 
 
 def stack_size(model: MLP, recipe: Recipe) -> int:
-    """Return how many members are trained as one stack: as many as fit into the cache, whatever their number is."""
+    """Return how many members are trained as one stack, whatever their number is.
+
+    On the CPU they are as many as fit into the cache, on CUDA as many as keep it busy.
+    """
     values = recipe.batch_size * sum(model.sizes[1:])
-    least, most = STACK_LIMITS
-    return max(least, min(most, CACHE_NUMBERS // max(Layout(model.shapes).size, values)))
+    cuda = recipe.device == "cuda"
+    numbers, (least, most) = (CUDA_NUMBERS, CUDA_LIMITS) if cuda else (CACHE_NUMBERS, STACK_LIMITS)
+    return max(least, min(most, numbers // max(Layout(model.shapes).size, values)))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, State
 from escapedim.training.evaluation import evaluate
+from escapedim.training.job import Job, State
 
 
 def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, Any]]:

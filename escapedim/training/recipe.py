@@ -13,7 +13,7 @@ class Recipe:
     """How a network is trained.
 
     `batch_size` equal to the number of samples means full batch; there are 0 samples where every step draws its own,
-    and where the loss is a closed form.
+    and where the loss is a closed form. `device` is where: results agree to rounding.
     """
 
     optimizer: Spec
@@ -23,6 +23,7 @@ class Recipe:
     batch_size: int
     samples: int
     dtype: str
+    device: str = "cpu"
 
     @property
     def steps_per_epoch(self) -> float:

@@ -21,8 +21,9 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import endings, make_landing
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.initial import drawn_row, order_seed
+from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed

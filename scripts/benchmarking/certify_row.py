@@ -18,7 +18,8 @@ from benchmarking.setting import WidthSetting
 from benchmarking.timing import Scale, Spread, one_core, threads
 from escapedim.landscape.endings import certify
 from escapedim.training.certification import make_surface
-from escapedim.training.descent import State, descend
+from escapedim.training.descent import descend
+from escapedim.training.job import State
 
 UNITS = 10
 

@@ -13,8 +13,9 @@ from benchmarking.setting import Setting, Spent, WidthSetting
 from escapedim.pruning.experiment import prune_experiment
 from escapedim.training.certification import make_landing
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, descend
+from escapedim.training.descent import descend
 from escapedim.training.initial import order_seed
+from escapedim.training.job import Job
 from escapedim.training.units import Arrays, Context
 
 WARM_UP_STEPS = 3  # in which buffers are made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarking.certify_row import CertifyRow
+from benchmarking.gpu_row import GpuRow
 from benchmarking.jax_side import MISSING
 from benchmarking.prune_row import PruneRow
 from benchmarking.small_row import SmallRow, SmallTimes
@@ -50,6 +51,31 @@ def _prune_legend(row: PruneRow) -> list[str]:
             f"0 and 1, and scaled up by {row.net_steps / row.plain_net_steps:.1f}; --full runs all of them."
         )
     return legend
+
+
+def gpu_blocks(row: GpuRow, width: int = LONGEST_LINE) -> list[Block]:
+    """Return the report of the row `gpu` for a console of `width` characters."""
+    steps = [
+        (one.case, f"{one.members:,}", one.dtype, _median_and_range(one.cuda_us), _median_and_range(one.cpu_us),
+         f"{one.ratio.ratio:.1f}", f"{one.off_by:.0e}")
+        for one in row.steps
+    ]  # fmt: skip
+    descents = [(one.task, f"{one.members:,}", *_seconds(one.cuda_s)) for one in row.descents]
+    legend = (
+        "Microseconds per network step, median and min..max below it; CPU: one core, a stack of the size that the tool "
+        "chooses. Off by: the largest difference between both devices' parameters after the checked steps, over the "
+        "largest parameter of the network."
+    )
+    return [
+        block([row.card], "bold"),
+        block(text_table(["networks", "on CUDA", "dtype", "CUDA", "CPU", "ratio", "off by"], steps)),
+        block(_paragraphs([legend], width)),
+        block(text_table(["descent to endings", "members", "median", "min..max"], descents)),
+    ]
+
+
+def _median_and_range(spread: Spread) -> str:
+    return f"{spread.median:.3g}\n{spread.min:.3g}..{spread.max:.3g}"
 
 
 def steps_blocks(rows: Sequence[StepsRow], width: int = LONGEST_LINE) -> list[Block]:

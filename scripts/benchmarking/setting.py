@@ -55,7 +55,7 @@ class Resolved(Generic[C]):
     @cached_property
     def data(self) -> Data:
         """The samples as tensors."""
-        return Data.of(self.task, self.recipe.dtype, "cpu")
+        return Data.of(self.task, self.recipe.dtype, self.config.device)
 
     def initial(self, replicate: int) -> Tensor:
         """Initial weights of a replicate `(parameters,)`."""

@@ -50,7 +50,7 @@ def test_violated_invariant_fails_the_run(cli: Cli, tmp_path, monkeypatch):
 
         return -torch.ones_like(mask, dtype=torch.int32)
 
-    monkeypatch.setattr("escapedim.training.descent._bits", without_mask)
+    monkeypatch.setattr("escapedim.training.stack._bits", without_mask)
     ended = cli("prune", *TINY, "--rounds", "1")
     assert ended.code == 1
     assert "invariant violated (round 1: masked_weights_zero" in ended.err

@@ -18,9 +18,9 @@ from escapedim.specs import Spec
 from escapedim.tasks.digits import load
 from escapedim.training.batches import DataOrder
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, State
 from escapedim.training.experiment import TrainUnit
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.job import Job, State
 from escapedim.training.units import Arrays, Context, Outcome
 
 from ..training.plain import Toy, network, toy, trajectory

@@ -10,7 +10,8 @@ from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.rewinding.alignment import aligned
 from escapedim.rewinding.lines import barriers
-from escapedim.training.descent import Job, descend
+from escapedim.training.descent import descend
+from escapedim.training.job import Job
 from tests.training.plain import toy
 
 

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escapedim.training.batches import Batches, DataOrder
+from escapedim.training.batches import Batches, DataOrder, Orders
 from escapedim.training.data import Samples
 
 sizes = st.integers(1, 30).flatmap(lambda samples: st.tuples(st.just(samples), st.integers(1, samples)))
@@ -116,3 +116,13 @@ def test_members_that_share_a_seed_share_their_fresh_samples():
 def test_a_closed_form_has_batches_without_samples():
     x, targets = Batches(Samples(torch.empty(0, 6), torch.empty(0, 1)), [1, 2], 0).at(9)
     assert (x.shape, targets.shape) == ((0, 6), (0, 1))
+
+
+@given(
+    st.integers(1, 12), st.lists(st.integers(0, 5), min_size=1, max_size=4), st.lists(st.integers(0, 60), max_size=6)
+)
+def test_orders_on_a_device_are_those_of_every_seed(size, seeds, steps):
+    orders = [DataOrder(seed, 12, size) for seed in seeds]
+    together = Orders(orders, 12, size, torch.device("cpu"))
+    for step in steps:
+        assert torch.equal(together.at(step), torch.stack([order.batch(step) for order in orders]))

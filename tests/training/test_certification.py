@@ -19,9 +19,10 @@ from escapedim.training import certification, descent
 from escapedim.training.certification import endings, make_landing, make_surface, stop_below
 from escapedim.training.config import TrainConfig
 from escapedim.training.data import Data
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.experiment import make_network
 from escapedim.training.initial import initial_row
+from escapedim.training.job import Job, State
 from escapedim.training.recipe import Recipe
 
 from .plain import VALUES, loss_gradient, network, toy, toy_task

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from escapedim.training import descent
 from escapedim.training.batches import DataOrder
-from escapedim.training.descent import Job, State, descend
+from escapedim.training.descent import descend
 from escapedim.training.evaluation import Scores
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.job import Job, State
 
 from .optimizers import CASES
 from .plain import LOSSES, Toy, accuracy, network, toy, trajectory

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from escapedim.training import descent
-from escapedim.training.descent import Job, Landed, State, descend
+from escapedim.training.descent import descend
+from escapedim.training.job import Job, Landed, State
 
 from .optimizers import CASES
 from .plain import Toy, accuracy, loss_gradient, network, toy

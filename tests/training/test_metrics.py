@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from escapedim.tasks.base import Criterion
-from escapedim.training.descent import Job, State
 from escapedim.training.evaluation import evaluate
+from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 
 from .plain import Toy, toy
