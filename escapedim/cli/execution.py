@@ -27,7 +27,7 @@ from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate, available_mb
 from escapedim.training.experiment import Experiment
-from escapedim.training.units import run_units
+from escapedim.training.running import run_units
 from escapedim.training.workers import Backend, make_backend
 
 C = TypeVar("C", bound=TrainingConfig)
