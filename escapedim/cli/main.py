@@ -283,7 +283,10 @@ def sweep(
     stage: Annotated[int | None, typer.Option(help="One stage only, from 0.")] = None,
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run again what failed.")] = True,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, and run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs and what they take, and run nothing.")
+    ] = False,
+    shards: Annotated[int, typer.Option(min=0, help="With --dry-run: command lines of so many shards.")] = 0,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, from files alone.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Write what there is, and run nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Status or dry run as JSON.")] = False,
@@ -324,7 +327,7 @@ def sweep(
         patient=shard != "0/1" or stage is not None,
     )
     cluster = Cluster(array_limit, time, partition, cpus, running, notice) if slurm or submit else None
-    wanted = sweeping.Wanted(dry_run, status, collect, json, cluster, submit)
+    wanted = sweeping.Wanted(dry_run, shards, status, collect, json, cluster, submit)
     raise typer.Exit(sweeping.sweep(plan, out, asked, wanted))
 
 
