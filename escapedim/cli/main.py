@@ -295,11 +295,14 @@ def sweep(
     ] = False,
     submit: Annotated[bool, typer.Option("--submit", help="Submit them.", rich_help_panel="Slurm")] = False,
     array_limit: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Tasks of an array, at most; beyond it each takes several runs.", rich_help_panel="Slurm"
+            min=1,
+            help="Tasks of an array, at most; a stage with more takes several. The cluster's MaxArraySize by default.",
+            rich_help_panel="Slurm",
         ),
-    ] = 1000,
+    ] = None,
+    runs_per_task: Annotated[int, typer.Option(min=1, help="Runs of a task.", rich_help_panel="Slurm")] = 1,
     running: Annotated[
         int | None, typer.Option(min=1, help="Tasks that run at the same time.", rich_help_panel="Slurm")
     ] = None,
@@ -326,7 +329,8 @@ def sweep(
         device=device,
         patient=shard != "0/1" or stage is not None,
     )
-    cluster = Cluster(array_limit, time, partition, cpus, running, notice) if slurm or submit else None
+    asked_of_slurm = Cluster(time, partition, cpus, running, notice, runs_per_task, array_limit)
+    cluster = asked_of_slurm if slurm or submit else None
     wanted = sweeping.Wanted(dry_run, shards, status, collect, json, cluster, submit)
     raise typer.Exit(sweeping.sweep(plan, out, asked, wanted))
 
