@@ -143,7 +143,8 @@ again() {{
     wait "$sweep"
     code=$?
     [ $code -ge 128 ] || exit $code
-    scontrol requeue "$SLURM_JOB_ID"
+    # Not by SLURM_JOB_ID: one task has the number of its array, and all tasks would be requeued by it.
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
     exit 0
 }}
 # Cancelled: save, and stay so.

@@ -118,10 +118,11 @@ def test_the_scripts_to_edit_are_bash_and_ask_for_the_same(name):
         "trap again USR1",
         "trap stop TERM",
         "[ $code -ge 128 ] || exit $code",
-        'scontrol requeue "$SLURM_JOB_ID"',
     ):
         assert line in text
         assert line in script()
+    one = '"$SLURM_JOB_ID"' if name == "single.sbatch" else '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+    assert f"scontrol requeue {one}\n" in text
 
 
 FAKE = """#!/bin/bash
@@ -148,10 +149,10 @@ def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp
         f"bash {tmp_path}/a.sbatch & job=$!; until [ -e {tmp_path}/started.txt ]; do sleep 0.05; done; sleep 0.2; "
         f"kill -{sent} $job; wait $job; echo $?"
     )
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "0"}
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
     ended = subprocess.run(["bash", "-c", test], env=environment, capture_output=True, text=True, timeout=30)
     assert (tmp_path / "saved.txt").exists()
     assert (tmp_path / "scontrol.txt").exists() == requeued
     assert ended.stdout.split()[-1] == str(0 if requeued else code)
     if requeued:
-        assert (tmp_path / "scontrol.txt").read_text() == "requeue 7\n"
+        assert (tmp_path / "scontrol.txt").read_text() == "requeue 7_3\n"
