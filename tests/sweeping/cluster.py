@@ -117,14 +117,25 @@ class Cluster:
         daemon.wait()
 
     def lose_node(self, node: str) -> None:
-        """Kill a node's daemon and all that runs on it."""
-        self.lose_daemon(node)
-        for pid in self._processes(node):
+        """Kill a node's daemon and all that runs on it: first what would tell the controller how jobs have ended."""
+        daemon = self._daemons.pop(node)
+        for pid in (daemon.pid, *self._steps(node), *self._processes(node)):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        daemon.wait()
+
+    def _steps(self, node: str | None = None) -> list[int]:
+        """Daemons of job steps on one node or on all: they have its log open."""
+        logs = {str(self.folder / "log" / f"slurmd-{name}.log") for name in ((node,) if node else NODES)}
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if "slurmstepd" in (entry / "exe").readlink().name:
+                    found += [int(entry.name)] if logs & {os.readlink(fd) for fd in (entry / "fd").iterdir()} else []
+        return found
 
     def _processes(self, node: str | None = None) -> list[int]:
-        """Processes of this cluster's jobs and steps, on one node or on all."""
+        """Processes of this cluster's jobs, on one node or on all."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -150,7 +161,7 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for pid in self._processes():
+        for pid in (*self._steps(), *self._processes()):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -146,7 +146,7 @@ def campaign(cluster: Cluster, folder: Path, runs: int, steps: str, seconds: flo
         (place / "plan.yaml").write_text(yaml.safe_dump(plan))
     submitted(cluster, shared, "--time", "10:00")
     struck = faults(cluster, shared)
-    wait(lambda: finished(shared) == runs and not cluster.running(), seconds, "all runs")
+    wait(lambda: not cluster.jobs(), seconds, "all jobs")
     restarts = cluster.restarts()
     assert {job for job, times in restarts.items() if times} >= struck
     assert f"{runs} runs: {runs} complete" in call(shared, "sweep", "plan.yaml", "--status")
