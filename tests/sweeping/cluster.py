@@ -92,7 +92,7 @@ class Cluster:
 
     def jobs(self) -> list[str]:
         """Job, state and node of all that is not over."""
-        return self.call("squeue", "-h", "-r", "-o", "%i %T %N", check=False).splitlines()
+        return self.call("squeue", "-h", "-r", "-o", "%i %T %N").splitlines()
 
     def running(self, node: str = "") -> list[str]:
         """Jobs that run, on one node or on all, in the order of their start."""
@@ -151,7 +151,7 @@ class Cluster:
         if CTLD in self._daemons:
             self.call("scancel", "--state=PENDING", "-u", "root", check=False)
             self.call("scancel", "-u", "root", check=False)
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, AssertionError):
                 wait(lambda: not self.jobs(), 20, "the jobs")
         for process in reversed(self._daemons.values()):
             process.terminate()
