@@ -14,7 +14,7 @@ from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.slurm import Cluster, Place, array_script, arrays, collect_script, time_limit_s
+from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
 from escapedim.sweeping.state import standings
 
 _TIMEOUT_S = 30
@@ -30,16 +30,27 @@ class Script:
 
 
 def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> list[Script]:
-    """Return the batch scripts of what is not complete, stage after stage, and of the job that collects."""
+    """Return the batch scripts of what is not complete, stage after stage, and of the job that collects.
+
+    Raises
+    ------
+    BadInput
+        More tasks than the cluster takes.
+    """
     place = Place(path.absolute(), out.absolute(), Path.cwd(), sys.executable)
     done = {one.run.name for one in standings(runs, out) if one.state == "complete"}
-    made = []
-    for stage, of in enumerate(plan.stages):
-        found = arrays(runs, done, stage, cluster)
-        for array in found:
-            part = f"-{array.number}" if len(found) > 1 else ""
-            made.append(Script(f"{stage}-{of.command}{part}.sbatch", stage, array_script(plan, array, cluster, place)))
-    return [*made, Script("collect.sbatch", len(plan.stages), collect_script(plan, cluster, place))]
+    stages = [arrays(runs, done, stage, cluster) for stage in range(len(plan.stages))]
+    _check_jobs([array for found in stages for array in found], cluster)
+    made = [
+        Script(
+            f"{array.stage}-{plan.stages[array.stage].command}{f'-{array.number}' if len(found) > 1 else ''}.sbatch",
+            array.stage,
+            array_script(plan, array, cluster, place),
+        )
+        for found in stages
+        for array in found
+    ]
+    return [*made, Script("collect.sbatch", len(stages), collect_script(plan, cluster, place))]
 
 
 def show(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
@@ -89,13 +100,26 @@ def _sbatch(script: Path, after: Sequence[str], submitted: Sequence[str]) -> str
         return ended.stdout.split(";")[0].strip()
     if submitted:
         _call("scancel", *submitted)
-    said = "no answer" if ended is None else " ".join(ended.stderr.split())
+    # A cluster that holds as many jobs as it can does not refuse: sbatch tries again.
+    full = f"no answer within {_TIMEOUT_S} s, perhaps because of too many jobs (--runs-per-task makes fewer)"
+    said = full if ended is None else " ".join(ended.stderr.split())
     again = "what was submitted before it is cancelled: correct it and submit again" if submitted else "correct it"
     raise EscapedimError(f"sbatch {script}: {said}; {again}.")
 
 
+def _check_jobs(found: Sequence[Array], cluster: Cluster) -> None:
+    """Refuse more tasks than the cluster takes jobs, with which sbatch would try again and again."""
+    tasks, most = sum(len(array.tasks) for array in found), cluster.most_jobs - 1  # and one collects
+    if tasks > most:
+        fewer = cluster.runs_per_task * -(-tasks // max(1, most))
+        raise BadInput(
+            f"{tasks:,} tasks are too many for this cluster, which holds {cluster.most_jobs:,} jobs (MaxJobCount); "
+            f"give --runs-per-task {fewer} or more."
+        )
+
+
 def _fitted(cluster: Cluster) -> Cluster:
-    """Return what is asked for, with the cluster's own MaxArraySize: indices stay below it.
+    """Return what is asked for, with the cluster's own limits: indices stay below MaxArraySize.
 
     Raises
     ------
@@ -111,9 +135,10 @@ def _fitted(cluster: Cluster) -> Cluster:
             "give a longer --time or a shorter --notice."
         )
     ended = _call("scontrol", "show", "config")
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ended.stdout, re.MULTILINE) if ended else None
-    if found and int(found[1]) > 0:
-        return replace(cluster, largest=int(found[1]))
+    found = dict(re.findall(r"^(Max\w+)\s*=\s*(\d+)", ended.stdout, re.MULTILINE)) if ended else {}
+    if int(found.get("MaxArraySize", 0)) > 0:
+        most = int(found.get("MaxJobCount", cluster.most_jobs))
+        return replace(cluster, largest=int(found["MaxArraySize"]), most_jobs=most)
     sys.stderr.write(
         f"escapedim: scontrol does not say this cluster's MaxArraySize; arrays have at most {cluster.largest:,} tasks, "
         "Slurm's default (--array-limit sets fewer).\n"

@@ -17,7 +17,7 @@ from pathlib import Path
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 
-MAX_ARRAY_SIZE = 1001  # Slurm's own default (slurm.conf(5))
+MAX_ARRAY_SIZE, MAX_JOB_COUNT = 1001, 10_000  # Slurm's own defaults (slurm.conf(5))
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cluster:
     """What a cluster is asked for: wall-clock time, partition and cores of a task, and how many runs are its own.
 
     `running` tasks may run at the same time (None: all). An array has at most `array_limit` tasks, and never more than
-    `largest`, the cluster's MaxArraySize.
+    `largest`, the cluster's MaxArraySize; `most_jobs` is its MaxJobCount, and every task is a job.
     """
 
     time: str = "2:00:00"
@@ -36,6 +36,7 @@ class Cluster:
     runs_per_task: int = 1
     array_limit: int | None = None
     largest: int = MAX_ARRAY_SIZE
+    most_jobs: int = MAX_JOB_COUNT
 
 
 @dataclass(frozen=True)

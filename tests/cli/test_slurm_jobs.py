@@ -26,6 +26,7 @@ echo "$number;here"
     "scontrol": """#!/bin/bash
 [ -n "$SIZE" ] || exit 1
 echo "MaxArraySize            = $SIZE"
+echo "MaxJobCount             = ${{JOBS:-100}}"
 """,
     "scancel": """#!/bin/bash
 echo "$@" >> {folder}/scancel.txt
@@ -89,6 +90,17 @@ def test_what_was_submitted_before_a_refusal_is_cancelled(cli: Cli, slurm, plan,
     assert ended.code == 1
     assert "1-widen.sbatch: sbatch: error: too many; what was submitted before it is cancelled" in ended.err
     assert (slurm / "scancel.txt").read_text() == "1 2\n"
+
+
+def test_more_tasks_than_the_cluster_holds_are_refused_with_a_remedy(cli: Cli, slurm, plan, monkeypatch):
+    monkeypatch.setenv("JOBS", "6")  # five runs, one of the second stage, one that compares, and one that collects
+    ended = cli("sweep", "many.yaml", "--submit")
+    assert ended.code == 2
+    assert (
+        "7 tasks are too many for this cluster, which holds 6 jobs (MaxJobCount); give --runs-per-task 2" in ended.err
+    )
+    assert not (slurm / "sbatch.txt").exists()
+    assert cli("sweep", "many.yaml", "--submit", "--runs-per-task", "2").code == 0
 
 
 def test_without_an_answer_slurms_default_is_taken_and_said(cli: Cli, slurm, plan, monkeypatch):
