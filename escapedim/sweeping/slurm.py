@@ -148,9 +148,9 @@ again() {{
     scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
     exit 0
 }}
-# Cancelled: save, and stay so.
+# Cancelled: save, and stay so. Slurm has told all processes; USR1 is no second TERM, which would end them at once.
 stop() {{
-    kill -TERM "$sweep" 2>/dev/null
+    kill -USR1 "$sweep" 2>/dev/null
     wait "$sweep"
     exit 143
 }}
