@@ -1,8 +1,13 @@
 import re
 
 import pytest
-from conftest import text
-from experiment_cases import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escapedim.records.summary import decode, encode
+from escapedim.reporting.widen import SCREEN_LINES
+from tests.reporting.conftest import text
+from tests.reporting.experiment_cases import (
     certified,
     complement,
     default,
@@ -16,12 +21,7 @@ from experiment_cases import (
     tickets,
     transient,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from widen_cases import digits, teacher, widen
-
-from escapedim.records.summary import decode, encode
-from escapedim.reporting.widen import SCREEN_LINES
+from tests.reporting.widen_cases import digits, teacher, widen
 
 EVERYTHING = {
     "isolation": [isolation(), isolation(16, sampled=True)],
