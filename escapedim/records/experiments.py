@@ -195,7 +195,8 @@ class Escape(Model):
     def _one_entry_a_source(self) -> Escape:
         lists = (self.replicates, self.loss_before, self.loss_after, self.loss_noise_only)
         if any(len(found) != self.sources for found in lists):
-            raise ValueError(f"lists of {', '.join(str(len(found)) for found in lists)} entries, of {self.sources} sources")
+            listed = ", ".join(str(len(found)) for found in lists)
+            raise ValueError(f"lists of {listed} entries, but {self.sources} sources")
         return self
 
 
