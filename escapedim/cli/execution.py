@@ -27,7 +27,7 @@ from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate, available_mb
 from escapedim.training.experiment import Experiment
-from escapedim.training.units import run_units
+from escapedim.training.running import run_units
 from escapedim.training.workers import Backend, make_backend
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -92,6 +92,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
         sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
+    for note in run.notes:
+        sys.stderr.write(f"escapedim: {note}\n")
     progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")

@@ -1,14 +1,15 @@
 """Iterative magnitude pruning with weight rewinding (Frankle & Carbin 2019; Frankle et al. 2020).
 
 Train to the end; remove the lowest-scored fraction of what is left; rewind the survivors to what they were at step k;
-repeat. One `RoundUnit` is one such cycle of one replicate with all its arms, which are trained as one stack and share
-their data order. Round 0 is the dense network; it keeps the weights that later rounds rewind to.
+repeat. One `RoundUnit` is one such cycle of one replicate with all its arms, which share their data order and are
+trained as one stack, with those of other replicates where networks are small. Round 0 is the dense network; it keeps
+the weights that later rounds rewind to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from escapedim.pruning.masks import Masks, full_masks, living_units
 from escapedim.pruning.plan import Plan, expected_counts
 from escapedim.pruning.scores import Weights
 from escapedim.training.descent import descend
+from escapedim.training.experiment import stack_size
 from escapedim.training.gradients import make_gradient
 from escapedim.training.initial import fresh_row, initial_row, order_seed
 from escapedim.training.job import Job, State
@@ -54,16 +56,45 @@ class RoundUnit:
         earlier = sorted({0, self.round - 1}) if self.round else []
         return tuple(round_key(number, self.replicate) for number in earlier)
 
+    @property
+    def kin(self) -> RoundUnit:
+        """The same round of no replicate: rounds of other replicates may be trained in the same stack."""
+        return replace(self, replicate=-1)
+
+    @property
+    def most(self) -> int:
+        """Replicates whose arms fill a stack."""
+        arms = len(self.plan.arms) if self.round else 1
+        return max(1, stack_size(self.model, self.recipe) // arms)
+
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """One cycle; `earlier` are the arrays of `needs`."""
-        past = _Past(self, earlier) if self.round else None
-        arms = self._prune_and_rewind(context, past) if past else self._dense()
-        job = self._job(context, arms)
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, context.tick)
+        return self.together([self], context, [earlier], [] if paused is None else [paused])[0]
+
+    def together(
+        self,
+        units: Sequence[RoundUnit],
+        context: Context,
+        earlier: Sequence[Mapping[str, Arrays]],
+        paused: Sequence[Arrays],
+    ) -> list[Outcome]:
+        """Train one cycle of several replicates as one stack."""
+        begun = [unit.begin(context, arrays) for unit, arrays in zip(units, earlier, strict=True)]
+        job = _job(context, begun)
+        states = [State.from_arrays(arrays, context.device) for arrays in paused]
+        state = descend(job, context.data, State.joined(states) if states else job.begin(), context.tick)
+        parts = state.split([len(one.arms) for one in begun])
         if state.step < self.recipe.steps:
-            return Outcome(state.arrays(), None)
-        return Outcome(self._kept_arrays(arms, state), self._metrics(context, arms, past, job, state))
+            return [Outcome(part.arrays(), None) for part in parts]
+        measured = iter(measure(job, context.task, context.data, state))
+        return [
+            one.ended(part, {arm: next(measured) for arm in one.arms}) for one, part in zip(begun, parts, strict=True)
+        ]
+
+    def begin(self, context: Context, earlier: Mapping[str, Arrays]) -> _Begun:
+        """Prune and rewind."""
+        past = _Past(self, earlier) if self.round else None
+        return _Begun(self, past, self._prune_and_rewind(context, past) if past else self._dense())
 
     def _dense(self) -> dict[str, Start]:
         row = initial_row(self.model, self.recipe.dtype, self.seed, self.replicate)
@@ -72,60 +103,6 @@ class RoundUnit:
     def _prune_and_rewind(self, context: Context, past: _Past) -> dict[str, Start]:
         masks = next_masks(self.plan, past.masks, past.weights(context), self._draws())
         return starts(masks, past.rewound, self._draws())
-
-    def _job(self, context: Context, arms: Mapping[str, Start]) -> Job:
-        layout = Layout(self.model.shapes)
-        rows = np.stack([arm.row for arm in arms.values()])
-        mask = np.stack([layout.pack(arm.masks, True, np.dtype(bool)) for arm in arms.values()])
-        return Job(
-            model=self.model,
-            loss=context.task.loss,
-            recipe=self.recipe,
-            params=torch.from_numpy(rows).to(context.device),
-            mask=torch.from_numpy(mask).to(context.device) if self.round else None,
-            order_seeds=[order_seed(self.model, self.seed, self.replicate, self.round)] * len(arms),
-            start=self.plan.rewind_step if self.round else 0,
-            keep=() if self.round else self.keep,
-        )
-
-    def _metrics(
-        self, context: Context, arms: Mapping[str, Start], past: _Past | None, job: Job, state: State
-    ) -> dict[str, Any]:
-        lead = next(iter(arms))  # the ticket, or in round 0 the dense network
-        masks, layout = arms[lead].masks, Layout(self.model.shapes)
-        trained = invariants.Trained(
-            rewound=self.prunable(past.rewound if past else state.kept[0][0].numpy()),
-            started=self.prunable(state.kept[job.start][0].numpy()),
-            ended=self.prunable(state.params[0].cpu().numpy()),
-            masks=masks,
-            last_masks=past.masks["ticket"] if past else masks,
-        )
-        expected = expected_counts(self.plan, self.prunable_shapes)[self.round]
-        return {
-            "arms": dict(zip(arms, measure(job, context.task, context.data, state), strict=True)),
-            "invariants": invariants.check(self.plan, trained, expected),
-            "surviving": {name: int(mask.sum()) for name, mask in masks.items()},
-            "units_alive": {name: int(alive.sum()) for name, alive in living_units(masks).items()},
-            "parameters": layout.size,
-            "net_steps": (self.recipe.steps - job.start) * len(arms),
-        }
-
-    def _kept_arrays(self, arms: Mapping[str, Start], state: State) -> Arrays:
-        """The lead arm's end and kept points, and the masks of all arms that have their own."""
-        lead = next(iter(arms))
-        points = {f"step{step}": rows[0].numpy() for step, rows in state.kept.items() if self.round == 0}
-        rows = {**points, f"{lead}.end": state.params[0].cpu().numpy()}
-        layout = Layout(self.model.shapes)
-        named = {
-            f"{prefix}.{name}": values for prefix, row in rows.items() for name, values in layout.split(row).items()
-        }
-        masks = {
-            f"{arm}.mask.{name}": mask
-            for arm, start in arms.items()
-            if arm not in {"dense", "reinit"}
-            for name, mask in start.masks.items()
-        }
-        return named | masks
 
     @property
     def prunable_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -145,6 +122,83 @@ class RoundUnit:
             return fresh_row(self.model, self.recipe.dtype, self.seed, self.replicate, self.round).numpy()
 
         return Draws(fresh, lambda purpose: np.random.default_rng(self._seed(purpose, self.round)))
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A cycle before its training: what the rounds before have left, and where every arm starts."""
+
+    unit: RoundUnit
+    past: _Past | None
+    arms: Mapping[str, Start]
+
+    def ended(self, state: State, measured: dict[str, dict[str, Any]]) -> Outcome:
+        """Return what came of the training: `state` and the measures of the arms."""
+        return Outcome(self._kept_arrays(state), self._metrics(state, measured))
+
+    @property
+    def start(self) -> int:
+        """The step at which the training starts."""
+        return self.unit.plan.rewind_step if self.past else 0
+
+    @property
+    def _masks(self) -> Masks:
+        """Those of the lead arm: the ticket, or in round 0 the dense network."""
+        return next(iter(self.arms.values())).masks
+
+    def _metrics(self, state: State, measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        unit, past, masks = self.unit, self.past, self._masks
+        trained = invariants.Trained(
+            rewound=unit.prunable(past.rewound if past else state.kept[0][0].numpy()),
+            started=unit.prunable(state.kept[self.start][0].numpy()),
+            ended=unit.prunable(state.params[0].cpu().numpy()),
+            masks=masks,
+            last_masks=past.masks["ticket"] if past else masks,
+        )
+        expected = expected_counts(unit.plan, unit.prunable_shapes)[unit.round]
+        return {
+            "arms": measured,
+            "invariants": invariants.check(unit.plan, trained, expected),
+            "surviving": {name: int(mask.sum()) for name, mask in masks.items()},
+            "units_alive": {name: int(alive.sum()) for name, alive in living_units(masks).items()},
+            "parameters": Layout(unit.model.shapes).size,
+            "net_steps": (unit.recipe.steps - self.start) * len(self.arms),
+        }
+
+    def _kept_arrays(self, state: State) -> Arrays:
+        """The lead arm's end and kept points, and the masks of all arms that have their own."""
+        lead = next(iter(self.arms))
+        points = {} if self.past else {f"step{step}": rows[0].numpy() for step, rows in state.kept.items()}
+        rows = {**points, f"{lead}.end": state.params[0].cpu().numpy()}
+        layout = Layout(self.unit.model.shapes)
+        named = {
+            f"{prefix}.{name}": values for prefix, row in rows.items() for name, values in layout.split(row).items()
+        }
+        masks = {
+            f"{arm}.mask.{name}": mask
+            for arm, start in self.arms.items()
+            if arm not in {"dense", "reinit"}
+            for name, mask in start.masks.items()
+        }
+        return named | masks
+
+
+def _job(context: Context, begun: Sequence[_Begun]) -> Job:
+    """All arms of all replicates as one stack; the arms of a replicate share its data order."""
+    first, starts = begun[0], [(one.unit, start) for one in begun for start in one.arms.values()]
+    unit, layout = first.unit, Layout(first.unit.model.shapes)
+    rows = np.stack([start.row for _, start in starts])
+    mask = np.stack([layout.pack(start.masks, True, np.dtype(bool)) for _, start in starts])
+    return Job(
+        model=unit.model,
+        loss=context.task.loss,
+        recipe=unit.recipe,
+        params=torch.from_numpy(rows).to(context.device),
+        mask=torch.from_numpy(mask).to(context.device) if unit.round else None,
+        order_seeds=[order_seed(one.model, one.seed, one.replicate, one.round) for one, _ in starts],
+        start=first.start,
+        keep=() if unit.round else unit.keep,
+    )
 
 
 class _Past:

@@ -30,6 +30,14 @@ _DAMAGED = (SafetensorError, KeyError, TypeError, ValueError, OverflowError, Mem
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
+class DamagedCheckpoint(BadInput):
+    """A checkpoint that is not what was written; `fault` is the sentence without its remedy."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"{fault}; {REMEDY}.")
+        self.fault = fault
+
+
 def encode(arrays: Mapping[str, np.ndarray[Any, Any]], metadata: dict[str, Any]) -> bytes:
     """Return the bytes of a checkpoint; equal arrays and metadata give equal bytes, in whatever order.
 
@@ -79,8 +87,8 @@ def read(path: Path, expected_sha256: str) -> tuple[Arrays, dict[str, Any]]:
     except OSError as error:
         raise BadInput(f"cannot read the checkpoint {path}: {error.strerror}; {REMEDY}.") from None
     if sha256(data) != expected_sha256:
-        raise BadInput(
-            f"the checkpoint {path} has changed since it was written (truncated, damaged or edited); {REMEDY}."
+        raise DamagedCheckpoint(
+            f"the checkpoint {path} has changed since it was written (truncated, damaged or edited)"
         )
     return decode(data, str(path))
 

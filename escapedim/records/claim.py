@@ -147,9 +147,10 @@ def holder_of(folder: Path) -> tuple[str, float] | None:
     holder, beat = _read(_path(folder, top)), _last_heartbeat(_path(folder, top))
     if beat is None or (holder is not None and holder.released):
         return None
-    age_s = max(0.0, time.time() - beat)
+    age_s = time.time() - beat
     if not _is_held(holder, age_s):
         return None
+    age_s = max(0.0, age_s)
     if holder is None:
         return "an unreadable claim", age_s
     job = f", Slurm job {holder.slurm.job}" if holder.slurm else ""
@@ -170,7 +171,8 @@ def _require_free(path: Path) -> None:
 def _is_held(holder: Holder | None, age_s: float) -> bool:
     if holder is not None and holder.on_this_host():
         return holder.is_running()
-    return age_s <= STALE_S
+    # Nor from the future: a clock was set back, and a living holder's next heartbeat would be by the new time.
+    return abs(age_s) <= STALE_S
 
 
 def _refusal(path: Path, holder: Holder | None, age_s: float) -> str:

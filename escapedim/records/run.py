@@ -2,7 +2,8 @@
 
 The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the
 summary, which records its hash, replaces the old one; then the files that no summary refers to any more are deleted.
-Whatever moment a process dies at, the summary and the checkpoints that it names agree.
+Whatever moment a process dies at, the summary and the checkpoints that it names agree. What a disk damages is noticed
+by its hash and set aside: the generation before it is used, of a summary the copy, of a paused unit the state before.
 
 The summary grows with the units, and rewriting it after each of thousands would take most of the time. So it waits
 where it would take more than `WRITING_SHARE` of it; a kill costs the units of that short while, which train again.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,10 +21,12 @@ import numpy as np
 from escapedim import __version__
 from escapedim.errors import BadInput
 from escapedim.records import atomic, checkpoint, provenance, summary
+from escapedim.records.checkpoint import DamagedCheckpoint
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
+from escapedim.records.original import Originals, set_aside
 from escapedim.records.results import Result
-from escapedim.records.summary import BadSummary, Cost, Kind, Provenance, Status, Summary
+from escapedim.records.summary import Cost, Kind, Provenance, Status, Summary
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
@@ -52,6 +54,8 @@ class Run:
         self._describe: Describe | None = None
         self._obsolete: set[str] = set()
         self._waiting, self._due = False, 0.0
+        self.notes: list[str] = []
+        """What was found damaged, and what is done about it: sentences for the user."""
 
     @classmethod
     def open(cls, out: Path, kind: Kind, identity: str, force: bool) -> Self:
@@ -109,7 +113,8 @@ class Run:
         `seconds` since it was last saved are added up in the envelope, since results and checkpoints hold no times.
         """
         self._claim.verify()
-        replaced = self._paused(key)
+        paused = self._paused(key)
+        replaced = paused[:-1] if metrics is None else paused  # the state before this one may be needed again
         name = _name(key, arrays, metrics)
         data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
         atomic.write_atomic(self.paths.checkpoint(name), data)
@@ -185,55 +190,39 @@ class Run:
     def _read(self) -> None:
         """Take over what an earlier start has left, and delete checkpoints that its summary does not know."""
         files = sorted(self.paths.checkpoints.glob("*.safetensors"))
-        if self.paths.summary.exists():
-            found = self._original()
+        if self.paths.summary.exists() or any(map(self._wrote, files)):
+            found, said = Originals(self.paths, self._id).read()
+            self.notes += [said] if said else []
             self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
             self._unit_s = dict(found.cost.unit_s)
             self._provenance = found.provenance
             self._hashes = {Path(file).stem: value for file, value in found.result.checkpoints.items()}
-        elif any(map(self._wrote, files)):
-            gone = f"{self.paths.folder} has checkpoints but its summary {self.paths.summary.name} is gone"
-            raise BadInput(f"{gone}; {self._remedy()}.")
         for path in files:
             if path.stem not in self._hashes and self._wrote(path):
                 path.unlink()
         for name in sorted(self._hashes):
             if not self.paths.checkpoint(name).exists():
                 del self._hashes[name]  # deleted by hand: its unit is trained again
-            elif (metrics := self._arrays(name)[1]["metrics"]) is not None:
-                self._metrics[name] = metrics
+                continue
+            try:
+                metrics = self._arrays(name)[1]["metrics"]
+            except DamagedCheckpoint as error:
+                self._drop_damaged(name, error)
+            else:
+                self._metrics |= {} if metrics is None else {name: metrics}
         begun = set(self.keys())  # a unit that begins anew has taken no time yet
         self._unit_s = {key: seconds for key, seconds in self._unit_s.items() if key in begun}
 
-    def _original(self) -> Summary:
-        try:
-            found = summary.read(self.paths.summary)
-        except BadSummary as error:
-            raise BadInput(f"{error.fault}; {self._remedy()}.") from None
-        if not self._is_mine(found):
-            other = f"{self.paths.summary} belongs to another run ({found.kind} {found.id})"
-            raise BadInput(f"{other}; {self._remedy()}.")
-        if found.digest is None:  # checkpoints that an edited original does not name would be deleted
-            edited = f"{self.paths.summary} was edited after it was written (expected its digest, found none)"
-            raise BadInput(f"{edited}; {self._remedy()}.")
-        if found.provenance.version != __version__:
-            raise BadInput(
-                f"{self.paths.folder} was begun by escapedim {found.provenance.version}, this is {__version__}; "
-                "finish it with that version, or start anew with --force."
-            )
-        return found
-
-    def _is_mine(self, found: Summary) -> bool:
-        return (found.kind, found.id) == (self.paths.kind, self._id)
-
-    def _remedy(self) -> str:
-        """Say how to go on without a good original; repeating the command would only meet it again."""
-        copy = "a good copy of it"
-        with suppress(BadInput):
-            found = summary.read(self.paths.out)
-            if self._is_mine(found) and found.digest is not None:
-                copy = f"the copy at {self.paths.out}"
-        return f"put {copy} back as {self.paths.summary}, or start anew with --force"
+    def _drop_damaged(self, name: str, error: DamagedCheckpoint) -> None:
+        del self._hashes[name]
+        key = name.partition(PAUSED)[0]
+        before = [step for step in self._paused(key) if step < name] if PAUSED in name else []
+        instead = (
+            f"going on from step {int(before[-1].rpartition('-')[2]):,}, saved before it"
+            if before
+            else "that part is trained again"
+        )
+        self.notes.append(f"{error.fault}, and was set aside as {set_aside(self.paths.checkpoint(name))}; {instead}.")
 
     def _wrote(self, path: Path) -> bool:
         """Say whether this run wrote a file; others in its folder are none of its business."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,6 +134,38 @@ class State:
         per_member = {name: getattr(self, name)[chosen] for name in _PER_MEMBER}
         kept = {step: rows[chosen] for step, rows in self.kept.items()}
         return replace(self, params=self.params[chosen.to(self.params.device)], kept=kept, moments={}, **per_member)
+
+    @classmethod
+    def joined(cls, states: Sequence[State]) -> State:
+        """Return states at one and the same step as that of one stack, in their order."""
+        first = states[0]
+        per_member: dict[str, Any] = {name: torch.cat([getattr(one, name) for one in states]) for name in _PER_MEMBER}
+        return replace(
+            first,
+            params=torch.cat([one.params for one in states]),
+            moments={
+                name: torch.cat([one.moments[name] for one in states]) if value.dim() == 2 else value
+                for name, value in first.moments.items()
+            },
+            kept={step: torch.cat([one.kept[step] for one in states]) for step in first.kept},
+            **per_member,
+        )
+
+    def split(self, counts: Sequence[int]) -> list[State]:
+        """Return what `joined` made one: states of so many members each."""
+        return [self._part(stop - count, stop) for count, stop in zip(counts, accumulate(counts), strict=True)]
+
+    def _part(self, start: int, stop: int) -> State:
+        trained = self.under_way()
+        own = ((trained >= start) & (trained < stop)).to(self.params.device)
+        per_member: dict[str, Any] = {name: getattr(self, name)[start:stop] for name in _PER_MEMBER}
+        return replace(
+            self,
+            params=self.params[start:stop],
+            moments={name: value[own] if value.dim() == 2 else value for name, value in self.moments.items()},
+            kept={step: rows[start:stop] for step, rows in self.kept.items()},
+            **per_member,
+        )
 
     def arrays(self) -> Arrays:
         """Return the state as named arrays, as checkpoints store it."""

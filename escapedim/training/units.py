@@ -1,15 +1,14 @@
-"""Units of work: what one worker does at a stretch, what it needs first, and the loop that gets all of them done.
+"""Units of work: what one worker does at a stretch, and what it needs first; `training.running` gets all of them done.
 
 A unit is a picklable callable with a key. It reads the finished units that it needs, trains, and returns an `Outcome`:
-finished, or a state from which the same unit goes on. The loop skips what is already stored, so that continuing an
-interrupted run is the same code as starting one. On one machine a member's result is the same to the last bit whatever
-unit it is in (`training.gradients`), so that an extended run equals one that was long from the start.
+finished, or a state from which the same unit goes on. On one machine a member's result is the same to the last bit
+whatever unit it is in (`training.gradients`), so that an extended run equals one that was long from the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +19,6 @@ from escapedim.training.data import Data
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
-POLL_S = 0.2  # how soon a signal is seen and progress is shown; ours
 
 
 @dataclass(frozen=True)
@@ -104,38 +102,3 @@ class Watch(Protocol):
 
     def poll(self) -> None:
         """Be called several times a second."""
-
-
-def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watch) -> bool:
-    """Work until every unit is stored, or until `watch.stopping()`; say whether all is done.
-
-    Earlier units of the sequence go first among those whose needs are met. A paused unit is stored and goes on.
-    """
-    waiting = [unit for unit in units if not store.has(unit.key)]
-    running: dict[Future[Outcome], Unit] = {}
-    while waiting or running:
-        if watch.stopping():
-            backend.stop()
-            waiting = []
-        for unit in _ready(waiting, store)[: backend.slots - len(running)]:
-            waiting.remove(unit)
-            earlier = {key: store.load(key) for key in unit.needs}
-            running[backend.submit(unit, earlier, store.load_paused(unit.key))] = unit
-        # Those that failed come last: what ended together with an error is saved before the error is raised.
-        for future in sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed):
-            unit, outcome = running.pop(future), backend.result(future)
-            store.save(unit.key, outcome.arrays, outcome.metrics, outcome.seconds)
-            if outcome.metrics is None:
-                waiting.insert(0, unit)
-        watch.poll()
-        if watch.stopping() and not running:
-            break
-    return all(store.has(unit.key) for unit in units)
-
-
-def _failed(future: Future[Outcome]) -> bool:
-    return future.exception() is not None
-
-
-def _ready(waiting: Sequence[Unit], store: Store) -> list[Unit]:
-    return [unit for unit in waiting if all(store.has(key) for key in unit.needs)]

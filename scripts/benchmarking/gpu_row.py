@@ -81,6 +81,7 @@ class _Case:
     cpu_members: int
     steps: int
     cpu_steps: int
+    dtypes: Sequence[str] = DTYPES
 
     def job(self, device: str, dtype: str, members: int) -> tuple[Job, Data]:
         setting = self.kind.of(**self.flags, device=device, dtype=dtype, steps=f"{10**6}it")
@@ -102,7 +103,7 @@ def measure_gpu(repeats: int) -> GpuRow:
     if not torch.cuda.is_available():
         raise BadInput("--rows gpu: this torch finds no CUDA device; leave the row out.")
     with TemporaryDirectory() as folder, threads(1):
-        steps = [_times(case, dtype, repeats) for case in _cases(Path(folder)) for dtype in DTYPES]
+        steps = [_times(case, dtype, repeats) for case in _cases(Path(folder)) for dtype in case.dtypes]
     return GpuRow(torch.cuda.get_device_name(), steps, [_descent(k, repeats) for k in (STUDENTS, 2 * STUDENTS)])
 
 
@@ -114,7 +115,7 @@ def _cases(folder: Path) -> list[_Case]:
     return [
         _Case("small networks", WidthSetting, small, 512, 15, 400, 40),
         _Case("small networks", WidthSetting, small, 8192, 15, 100, 40),
-        _Case("relu students", WidthSetting, students, 8192, 256, 200, 40),
+        _Case("relu students", WidthSetting, students, 8192, 256, 200, 40, DTYPES[:1]),
         _Case("64-300-100-10", Setting, digits, 20, 20, 300, 10),
         _Case("64-300-100-10", Setting, digits, 512, 20, 100, 10),
         _Case("784-300-100-10", Setting, images, 20, 20, 300, 5),

@@ -77,6 +77,14 @@ def test_killed_at_twenty_random_moments(cli: Cli, untouched, tmp_path, monkeypa
         assert result_of(folder / "lottery.json") == untouched["result"]
 
 
+def test_of_two_starts_at_one_moment_exactly_one_runs(untouched, tmp_path):
+    both = [start(tmp_path, *ARGUMENTS, "--quiet") for _ in range(2)]
+    ended = sorted(((process.returncode, err) for process, (_, err) in ((one, one.communicate()) for one in both)))
+    assert [code for code, _ in ended] == [0, 2]
+    assert "is held by process" in ended[1][1]
+    assert result_of(tmp_path / "lottery.json") == untouched["result"]
+
+
 def test_workers_die_with_a_killed_parent(tmp_path):
     process = start(tmp_path, "prune", "--steps", "10000000it", "--rounds", "1", "--jobs", "2", "--quiet")
     wait_for(lambda: len(session_of(process.pid)) >= 5)  # parent, fork server, resource tracker, two workers

@@ -161,6 +161,36 @@ def test_staleness_is_by_the_clock_of_the_file_system(tmp_path, monkeypatch):
         Claim.acquire(tmp_path)
 
 
+@pytest.mark.parametrize("jump_s", [-1e6, 1e6])
+class TestClockJumps:
+    def test_a_holder_on_this_host_is_judged_by_its_process(self, tmp_path, monkeypatch, holder_elsewhere, jump_s):
+        set_age(tmp_path / "claim-0001.json", jump_s)
+        jumped = time.time() + jump_s
+        monkeypatch.setattr(claims.time, "time", lambda: jumped)
+        assert claims.holder_of(tmp_path)[0].startswith(f"process {holder_elsewhere.pid} on ")
+        with pytest.raises(BadInput, match="is held by process"):
+            Claim.acquire(tmp_path)
+
+    def test_a_holder_elsewhere_is_free_after_a_jump_until_its_next_heartbeat(self, tmp_path, jump_s):
+        """And one that lives notices at its next write that it was taken over, and stops: nothing is doubled."""
+        path = write_claim(tmp_path, host="node17", age_s=jump_s)
+        assert claims.holder_of(tmp_path) is None
+        os.utime(path)  # its next heartbeat
+        assert claims.holder_of(tmp_path)[1] < claims.STALE_S
+        with pytest.raises(BadInput, match="is held by process"):
+            Claim.acquire(tmp_path)
+
+    def test_one_that_was_taken_over_stops_before_it_writes(self, tmp_path, jump_s, monkeypatch):
+        ours = Claim.acquire(tmp_path)
+        set_age(ours.path, jump_s)
+        monkeypatch.setattr(Holder, "on_this_host", lambda self: False)
+        with Claim.acquire(tmp_path) as theirs:
+            theirs.verify()
+            with pytest.raises(ClaimLost):
+                ours.verify()
+        ours.release()
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\x00", b'{"pid": -1}'])
 def test_unreadable_claims_are_judged_by_heartbeat(tmp_path, content):
     path = tmp_path / "claim-0001.json"

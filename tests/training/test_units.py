@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escapedim.training import units as module
-from escapedim.training.units import Arrays, Context, Metrics, Outcome, Unit, run_units
+from escapedim.training import running as module
+from escapedim.training.running import run_units
+from escapedim.training.units import Arrays, Context, Metrics, Outcome, Unit
 
 CONTEXT = Context(task=None, data=None, device="cpu", tick=lambda members: False)  # type: ignore[arg-type]
 

@@ -1,0 +1,127 @@
+"""Rounds of several replicates as one stack leave what each would have left alone, to the last bit."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from escapedim.pruning.loop import RoundUnit
+from escapedim.training.job import State
+from escapedim.training.joining import Joined, as_one, next_group, split
+from escapedim.training.units import Arrays, Context, Outcome
+
+from ..training.plain import Toy, toy
+from .strategies import make_plan
+
+STEPS = 24
+PROBLEMS = {
+    "minibatches, adam": toy(optimizer="adam", lr=0.01, hidden=(6, 5), steps=STEPS),
+    "minibatches, momentum, float32": toy(optimizer="sgd:momentum=0.9", lr=0.1, dtype="float32", steps=STEPS),
+    "full batches": toy("squared", optimizer="gd", lr=0.05, hidden=(7,), batch_size=10**6, steps=STEPS),
+}
+
+
+def unit(problem: Toy, number: int, replicate: int) -> RoundUnit:
+    plan = make_plan(problem.model.sizes, fraction=0.3)
+    return RoundUnit(plan, problem.model, problem.recipe, (0, 10, STEPS), 0, replicate, number)
+
+
+def context(problem: Toy, tick=lambda members: False) -> Context:
+    return Context(problem.task, problem.data, "cpu", tick)
+
+
+def alone(problem: Toy, replicates: range) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+    for number, replicate in itertools.product(range(3), replicates):
+        own = unit(problem, number, replicate)
+        found[own.key] = own(context(problem), {key: found[key].arrays for key in own.needs}, None)
+    return found
+
+
+def together(problem: Toy, replicates: range, pause_at: int | None = None) -> dict[str, Outcome]:
+    """The same, joined; after a pause two replicates go on together and the last one alone."""
+    found: dict[str, Outcome] = {}
+    for number in range(3):
+        units = [unit(problem, number, replicate) for replicate in replicates]
+        earlier = {key: found[key].arrays for one in units for key in one.needs}
+        ticks = itertools.count(1)
+        group = as_one(units)
+        first = group(context(problem, lambda members, ticks=ticks: next(ticks) == pause_at), earlier, None)
+        left = split(group, first)
+        if first.metrics is None:
+            paused = {one.key: outcome.arrays for one, outcome in left}
+            left = []
+            for part in (units[:-1], units[-1:]):
+                chosen, state = next_group(part, 1, paused.get)
+                assert chosen == part
+                group = as_one(chosen)
+                left += split(group, group(context(problem), {key: earlier[key] for key in group.needs}, state))
+        found |= {one.key: outcome for one, outcome in left}
+    return found
+
+
+def assert_same(found: Outcome, expected: Outcome) -> None:
+    assert found.metrics == expected.metrics
+    assert set(found.arrays) == set(expected.arrays)
+    for name, values in expected.arrays.items():
+        assert found.arrays[name].tobytes() == values.tobytes(), name
+
+
+@pytest.mark.parametrize("pause_at", [None, 1, 11])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_joined_rounds_are_those_of_each_alone(name, pause_at):
+    problem, replicates = PROBLEMS[name], range(3)
+    found, expected = together(problem, replicates, pause_at), alone(problem, replicates)
+    assert set(found) == set(expected)
+    for key, outcome in expected.items():
+        assert all(outcome.metrics["invariants"].values())
+        assert_same(found[key], outcome)
+
+
+def test_a_group_fills_a_stack_and_leaves_work_for_every_process():
+    problem = PROBLEMS["full batches"]
+    units = [unit(problem, 0, replicate) for replicate in range(5)]
+    nothing = dict[str, Arrays]().get
+    assert units[0].most > 5
+    assert next_group(units, 1, nothing) == (units, None)
+    assert next_group(units, 2, nothing)[0] == units[:3]
+    assert next_group(units, 9, nothing)[0] == units[:1]
+    large = replace(problem.model, sizes=(64, 300, 100, 10))
+    assert next_group([replace(one, model=large, round=1) for one in units], 1, nothing)[0][1:] == []
+
+
+def test_only_rounds_of_one_kin_and_step_are_joined():
+    problem = PROBLEMS["full batches"]
+    first, second, other = unit(problem, 1, 0), unit(problem, 1, 1), unit(problem, 2, 2)
+    assert next_group([first, other, second], 1, dict[str, Arrays]().get)[0] == [first, second]
+    paused = {first.key: {"step": np.array(3)}, second.key: {"step": np.array(4)}}
+    chosen, state = next_group([first, second], 1, paused.get)
+    assert chosen == [first]
+    assert state is paused[first.key]
+    assert next_group([first, second], 1, {first.key: paused[first.key]}.get)[0] == [first]
+
+
+def test_what_joined_units_took_is_shared():
+    units = tuple(unit(PROBLEMS["full batches"], 0, replicate) for replicate in range(2))
+    parts = Joined(units).split(Outcome({"0:a": np.zeros(1), "1:a": np.ones(1)}, {"units": [{"x": 1}, {"x": 2}]}, 3.0))
+    assert [(one.key, outcome.metrics, outcome.seconds) for one, outcome in parts] == [
+        (units[0].key, {"x": 1}, 1.5), (units[1].key, {"x": 2}, 1.5),
+    ]  # fmt: skip
+    assert parts[1][1].arrays["a"] == 1
+
+
+def test_a_state_of_several_is_that_of_each():
+    """Members that have left have no moments; those of the others stay theirs."""
+    problem = PROBLEMS["minibatches, adam"]
+    outcome = unit(problem, 0, 0)(context(problem, lambda members: True), {}, None)
+    one = State.from_arrays(outcome.arrays, "cpu")
+    left = {name: value[:0] if value.dim() == 2 else value for name, value in one.moments.items()}
+    gone = replace(one, diverged_at=one.diverged_at.clone().fill_(7), moments=left)
+    for states in ([one, one], [one, gone, one], [gone, one]):
+        parts = State.joined(states).split([1] * len(states))
+        for part, state in zip(parts, states, strict=True):
+            for name, values in state.arrays().items():
+                assert part.arrays()[name].tobytes() == values.tobytes(), name
