@@ -49,6 +49,8 @@ def load(text: str | bytes) -> Any:
     loader = _DecimalLoader(text)
     try:
         content = loader.get_single_data()
+    except (AttributeError, IndexError, KeyError) as error:  # of `!!timestamp x`, `!!float ''` and `!!bool x`
+        raise ValueError(f"a value that is not what its tag says ({type(error).__name__})") from None
     finally:
         loader.dispose()
     _measure(content, {})

@@ -40,7 +40,9 @@ def test_numbers_are_decimal_and_the_rest_is_yaml(text, expected):
     assert (found, type(found)) == (expected, type(expected))
 
 
-@pytest.mark.parametrize("text", ["{", "!!python/name:os.system x", "!!int x", "a: b: c"])
+@pytest.mark.parametrize(
+    "text", ["{", "!!python/name:os.system x", "!!int x", "a: b: c", "!!timestamp x", "!!float ''", "!!bool x"]
+)
 def test_what_is_no_plain_yaml_is_refused(text):
     with pytest.raises((yaml.YAMLError, ValueError)):
         decimal_yaml.load(text)

@@ -76,7 +76,7 @@ def assert_done_or_refused(ended: Ended) -> None:
     if ended.code == 2:
         assert ended.err.startswith("escapedim: "), ended.err
         assert ended.err.count("\n") == 1, ended.err
-        assert len(ended.err) < 4000, ended.err
+        assert len(ended.err) < 10_000, ended.err
 
 
 @dataclass(frozen=True)

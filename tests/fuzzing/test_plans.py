@@ -53,7 +53,8 @@ def bomb(levels: int, wide: int) -> str:
 
 ODD_YAML = (
     "2026-01-01", "2026-01-01 10:00:00", "!!set {a, b}", "!!binary aGVsbG8=", "!!omap [a: 1]", "!!timestamp x",
-    "!!python/name:os.system", "!!float x", "!!int 1e3", "!!null 1", "!x 1", "{[1, 2]: 3}", "{1: 2}", "{null: 1}",
+    "!!python/name:os.system", "!!float x", "!!int 1e3", "!!null 1", "!!bool x", "!!float ''", "!x 1",
+    "{[1, 2]: 3}", "{1: 2}", "{null: 1}",
     "{2026-01-01: 1}", "&a [*a]", "&a {a: *a}", "{<<: {seeds: 3}}", "{<<: [1]}", ".nan", "-.inf", "1e999", "9" * 5000,
     "0x1F", "1_000", "1:30", "~", "no", "=", "? {a: 1}\n: 2", "'\\ud800'", '"\\ud800"', "\x00", "\ufeff1",
     "|\n  a\n  b", "- - - 1", "[" * 600, "{a: " * 400, bomb(3, 3), bomb(9, 9), bomb(40, 2),
