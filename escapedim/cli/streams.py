@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 def prepare() -> None:
     """Make the standard streams usable: closed ones lead nowhere, and standard error never fails.
 
-    What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
+    A character that standard output has not is escaped: a path may hold bytes that are no text. What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
     told by `standard_output`.
     """
     _replace_closed()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr = _never_failing(sys.stderr.fileno(), sys.stderr.encoding)
 
 
