@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def prepare() -> None:
     """Make the standard streams usable: closed ones lead nowhere, and standard error never fails.
 
-    A character that standard output has not is escaped: a path may hold bytes that are no text. What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
-    told by `standard_output`.
+    What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
+    told by `standard_output`; a character that its encoding has not is escaped, since a path may be no text.
     """
     _replace_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):

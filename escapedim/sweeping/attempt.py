@@ -53,6 +53,7 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
     except BadInput as error:
         return Ended(run, "held", str(error))
     with claim:
+        (folder / FAILED).unlink(missing_ok=True)  # so that one that is killed leaves no earlier one's mark
         damage = _set_damaged_aside(run, out)
         write_atomic(folder / CONFIG, yaml.safe_dump(dict(run.settings), sort_keys=True).encode())
         began = time.monotonic()
@@ -70,7 +71,6 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
             return Ended(run, "failed", fault)
         digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
         _write(folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s, "summary": digest})
-        (folder / FAILED).unlink(missing_ok=True)
         return Ended(run, "complete", damage)
 
 

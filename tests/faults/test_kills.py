@@ -125,6 +125,17 @@ def test_a_sweep_that_is_killed_at_two_hundred_random_moments(folders, whole):
         wait_for(lambda folder=folder: not working_in(folder))
 
 
+@pytest.mark.long
+def test_two_sweeps_that_start_at_one_moment_share_the_runs(folders, whole):
+    for number in range(3):
+        folder = made(folders / str(number))
+        both = [start(folder) for _ in range(2)]
+        assert [one.wait() for one in both] == [0, 0], (folder / "sweep.txt").read_text()
+        finish(folder)
+        assert collected(folder) == whole
+        assert_nothing_doubled(folder)
+
+
 def assert_nothing_doubled(folder: Path) -> None:
     for run in (folder / "sweep-tiny" / "runs").iterdir():
         assert (run / "done.json").exists()

@@ -117,6 +117,39 @@ def test_a_command_that_outlives_its_sweep_is_no_failure(monkeypatch, tmp_path):
     assert standing(run, tmp_path).state == "missing"
 
 
+def test_what_its_holder_has_left_meanwhile_is_run_too(started, tmp_path):
+    """Commands of a killed sweep hold two runs at the start; the one that ends while others run is taken over."""
+    begun, _ = started
+    first, second = runs()[:2]
+    held = []
+    for run in (first, second):
+        run.folder(tmp_path).mkdir(parents=True)
+        held.append(Claim.acquire(run.folder(tmp_path)))
+
+    def said(ended) -> None:
+        held[0].release()
+
+    execute(runs()[:4], tmp_path, Asked(jobs=1), lambda: False, said)
+    assert begun == 3 * ["prune"]
+    assert [standing(run, tmp_path).state for run in (first, second)] == ["complete", "running"]
+    held[1].release()
+
+
+def test_an_attempt_that_is_killed_leaves_no_earlier_failure(started, tmp_path, monkeypatch):
+    _, fails = started
+    fails.add(0)
+    (run, *_) = runs()
+    assert attempt(run, tmp_path, 1, None, lambda: False).state == "failed"
+
+    def killed(command, log, stopping) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attempting, "_process", killed)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(run, tmp_path, 1, None, lambda: False)
+    assert standing(run, tmp_path).state == "missing"
+
+
 def test_a_mark_without_a_summary_is_no_end(started, tmp_path):
     run = runs()[0]
     run.folder(tmp_path).mkdir(parents=True)
