@@ -48,7 +48,7 @@ def split_spec(text: str) -> tuple[str, str]:
     """
     name, _, rest = text.partition(":")
     if not _NAME.fullmatch(name.strip()):
-        raise BadInput(f"{text!r}: expected {_GRAMMAR}, found no name at the start; begin with a name.")
+        raise BadInput(f"{text!r:.80}: expected {_GRAMMAR}, found no name at the start; begin with a name.")
     return name.strip(), rest
 
 
@@ -65,7 +65,7 @@ def parse_spec(text: str) -> Spec:
     for item in rest.split(",") if ":" in text else ():
         key, value = _parse_item(item, text)
         if key in params:
-            raise BadInput(f"{text!r}: expected every key once, found '{key}' twice; keep one of them.")
+            raise BadInput(f"{text!r:.80}: expected every key once, found '{key:.80}' twice; keep one of them.")
         params[key] = value
     return Spec(name, params)
 
@@ -120,9 +120,9 @@ def _as_kind(spec: Spec, key: str, kind: type) -> Value:
 def _parse_item(item: str, text: str) -> tuple[str, Value]:
     key, _, value = (part.strip() for part in item.partition("="))
     if not key:
-        raise BadInput(f"{text!r}: expected {_GRAMMAR}, found {item!r} without a key; write key=value.")
+        raise BadInput(f"{text!r:.80}: expected {_GRAMMAR}, found {item!r:.80} without a key; write key=value.")
     if not value:
-        raise BadInput(f"{text!r}: expected {_GRAMMAR}, found '{key}' without a value; write {key}=VALUE.")
+        raise BadInput(f"{text!r:.80}: expected {_GRAMMAR}, found '{key:.80}' without a value; write {key:.80}=VALUE.")
     return key, _value(value)
 
 

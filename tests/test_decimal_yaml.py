@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import datetime
+import re
 
 import pytest
 import yaml
@@ -31,7 +31,7 @@ from escapedim import decimal_yaml
         ("a: 08", {"a": 8}),
         ("null", None),
         ("true", True),
-        ("2020-01-01", datetime.date(2020, 1, 1)),
+        ("2020-01-01", "2020-01-01"),
         ("", None),
     ],
 )
@@ -40,10 +40,36 @@ def test_numbers_are_decimal_and_the_rest_is_yaml(text, expected):
     assert (found, type(found)) == (expected, type(expected))
 
 
-@pytest.mark.parametrize("text", ["{", "!!python/name:os.system x", "!!int x", "a: b: c"])
+@pytest.mark.parametrize(
+    "text", ["{", "!!python/name:os.system x", "!!int x", "a: b: c", "!!timestamp x", "!!float ''", "!!bool x"]
+)
 def test_what_is_no_plain_yaml_is_refused(text):
     with pytest.raises((yaml.YAMLError, ValueError)):
         decimal_yaml.load(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: !!set {b}", "expected text, a number, true, false or null, found set"),
+        ("!!binary aGVsbG8=", "found bytes b'hello'"),
+        ("!!timestamp 2020-01-01", "found date"),
+        ("1e999", "expected a finite number, found inf"),
+        ("{a: {1: 2}}", "expected text as a key, found 1"),
+        ("&a [*a]", "an alias of what it is part of"),
+        ("&a {b: [*a]}", "an alias of what it is part of"),
+        (f"[{', '.join(['&a0 [x, x]', *(f'&a{n} [*a{n - 1}, *a{n - 1}]' for n in range(1, 60))])}]", "found more"),
+        ("[" * 70 + "]" * 70, "in 64 levels, found more"),
+    ],
+)
+def test_what_json_cannot_say_and_no_memory_holds_is_refused(text, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        decimal_yaml.load(text)
+
+
+def test_aliases_are_values_like_others():
+    found = decimal_yaml.load("a: &a [1, 2]\nb: *a\nc: [*a, *a]")
+    assert found == {"a": [1, 2], "b": [1, 2], "c": [[1, 2], [1, 2]]}
 
 
 def test_other_loaders_are_left_alone():

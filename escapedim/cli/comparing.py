@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from escapedim.cli.streams import standard_output
 from escapedim.comparison.compare import Named, Settings, compare, compare_id
 from escapedim.comparison.gates import Gate, parse_gate
@@ -36,7 +38,7 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
     began = time.monotonic()
     origin = provenance.collect(sys.argv, None, None, None, {"root": settings.seed}, None)
     named = [(str(path), summary.read(path)) for path in files]
-    result = compare(named, settings)
+    result = _compared(named, settings)
     found = Summary(
         schema=summary.SCHEMA,
         kind="compare",
@@ -56,6 +58,16 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
         if not quiet:
             render(found, make_console(sys.stderr if json else sys.stdout))
     return _judge(gates, result)
+
+
+def _compared(named: Sequence[Named], settings: Settings) -> CompareResult:
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return compare(named, settings)
+    except ArithmeticError as error:
+        raise BadInput(
+            f"the summaries hold numbers too large to compute with ({error}); correct them, or leave their file out."
+        ) from None
 
 
 def _check_files(files: Sequence[Path], out: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from escapedim.cli.settings import Given, resolve
 from escapedim.comparison.compatibility import KEYS
@@ -69,6 +70,15 @@ def _check_keys(run: Run) -> None:
     for key in run.settings:
         if key not in known:
             raise BadInput(f"unknown key '{key}'; {nearest(key, known)}")
-    for key in run.settings.get("allow", ()) if run.command == "compare" else ():
+    if run.command == "compare":
+        _check_compared(run.settings)
+
+
+def _check_compared(settings: Mapping[str, Any]) -> None:
+    allowed = settings.get("allow", [])
+    for key in allowed if isinstance(allowed, list) else [allowed]:
         if key not in KEYS:
-            raise BadInput(f"allow: expected some of {', '.join(KEYS)}, found {key!r}")
+            raise BadInput(f"allow: expected some of {', '.join(KEYS)}, found {key!r:.80}")
+    for key, value in settings.items():
+        if key != "allow" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise BadInput(f"{key}: expected a number, found {value!r:.80}")

@@ -138,7 +138,7 @@ def _yaml_file(path: Path) -> Mapping[str, Any]:
 def _override(item: str) -> tuple[str, Any]:
     key, equals, text = item.partition("=")
     if not equals or not key.strip():
-        raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r}.")
+        raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r:.80}.")
     try:
         return key.strip(), decimal_yaml.load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:

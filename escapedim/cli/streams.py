@@ -22,9 +22,11 @@ def prepare() -> None:
     """Make the standard streams usable: closed ones lead nowhere, and standard error never fails.
 
     What is written there helps a reader and is no result, so it must not stop a run. A failure of standard output is
-    told by `standard_output`.
+    told by `standard_output`; a character that its encoding has not is escaped, since a path may be no text.
     """
     _replace_closed()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr = _never_failing(sys.stderr.fileno(), sys.stderr.encoding)
 
 

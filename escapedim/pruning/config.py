@@ -134,5 +134,5 @@ def _half(fraction: Any) -> Any:
     """Half the rate for the output layer: the published convention (Frankle & Carbin 2019)."""
     try:
         return float(fraction) / 2
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None  # not a number: the check of `fraction` itself says so

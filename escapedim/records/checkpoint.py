@@ -34,7 +34,7 @@ class DamagedCheckpoint(BadInput):
     """A checkpoint that is not what was written; `fault` is the sentence without its remedy."""
 
     def __init__(self, fault: str) -> None:
-        super().__init__(f"{fault}; {REMEDY}.")
+        super().__init__(f"{fault}; {_without_delete()}.")  # the command sets it aside itself
         self.fault = fault
 
 

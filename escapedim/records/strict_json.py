@@ -32,10 +32,12 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        Not JSON, not strict, not an object, or nested too deep.
+        Not JSON, not strict, not an object, nested too deep, or with a number beyond all floats.
     """
     try:
-        document = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float)
+        document = json.loads(
+            raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float, parse_int=_finite_int
+        )
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels") from None
     if not isinstance(document, dict):
@@ -51,8 +53,13 @@ def _refuse_constant(constant: str) -> Any:
 def _finite_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"the number {text} is too large")
+        raise ValueError(f"the number {text[:20]} is too large")
     return value
+
+
+def _finite_int(text: str) -> int:
+    _finite_float(text)
+    return int(text)
 
 
 def _check_depth(document: Any) -> None:

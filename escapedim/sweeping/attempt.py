@@ -6,6 +6,7 @@ is complete; an attempt that is killed at any moment leaves neither a mark nor a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -23,9 +24,10 @@ from escapedim.errors import BadInput
 from escapedim.records import summary
 from escapedim.records.atomic import write_atomic
 from escapedim.records.claim import Claim
+from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.state import DONE, FAILED, LOG, command_holder, tail
+from escapedim.sweeping.state import DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG = "config.yaml"
 _POLL_S = 0.05
@@ -51,6 +53,8 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
     except BadInput as error:
         return Ended(run, "held", str(error))
     with claim:
+        (folder / FAILED).unlink(missing_ok=True)  # so that one that is killed leaves no earlier one's mark
+        damage = _set_damaged_aside(run, out)
         write_atomic(folder / CONFIG, yaml.safe_dump(dict(run.settings), sort_keys=True).encode())
         began = time.monotonic()
         code = _process(arguments(run, out, jobs, device), folder / LOG, stopping)
@@ -65,9 +69,20 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
         if fault:
             _write(folder / FAILED, {"code": code, "ended": now(), "wall_s": wall_s})
             return Ended(run, "failed", fault)
-        _write(folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s})
-        (folder / FAILED).unlink(missing_ok=True)
-        return Ended(run, "complete")
+        digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
+        _write(folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s, "summary": digest})
+        return Ended(run, "complete", damage)
+
+
+def _set_damaged_aside(run: Run, out: Path) -> str:
+    """Make room for another summary than one that is damaged, over which no command writes; say so, or nothing."""
+    path, done = run.summary(out), mark_of(run.folder(out))
+    if done is None or is_whole(path, done):
+        return ""
+    (run.folder(out) / DONE).unlink()
+    if not path.exists():
+        return "its summary was gone, and was made again"
+    return f"its summary had changed since it was written, was set aside as {set_aside(path)}, and made again"
 
 
 def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:

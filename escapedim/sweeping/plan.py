@@ -29,7 +29,7 @@ from escapedim.errors import BadInput, nearest
 Command = Literal["train", "prune", "rewind", "widen", "compare"]
 Values = dict[str, Any]
 
-MOST_RUNS = 1_000_000  # of a plan: more are a slip of the pen
+MOST_RUNS = 100_000  # of a plan: more are a slip of the pen
 MOST_BYTES = 1 << 20
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,60}$"
 

@@ -6,7 +6,7 @@ Whoever else works on the same plan is left alone: a run that is held is skipped
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,14 +60,27 @@ def execute(
     ended: list[Ended] = []
     mine = chosen(runs, asked)
     for stage in sorted({run.stage for run in mine}):
-        left = None if asked.limit is None else asked.limit - len(ended)
         own = [run for run in mine if run.stage == stage]
-        ended += _stage(list(_due(own, out, asked.retry))[:left], out, asked, stopping, said)
-        while asked.patient and _held(own, out, stopping):
-            ended += _stage(list(_due(own, out, retry=False)), out, asked, stopping, said)
-        if stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended)):
-            break
+        due = list(_due(own, out, asked.retry)) or _due_since(own, out, asked, stopping, ())
+        while due := due[: None if asked.limit is None else asked.limit - len(ended)]:
+            ended += _stage(due, out, asked, stopping, said)
+            if _enough(ended, asked, stopping):
+                return ended
+            due = _due_since(own, out, asked, stopping, {one.run.name for one in ended})
     return ended
+
+
+def _enough(ended: Sequence[Ended], asked: Asked, stopping: Stopping) -> bool:
+    done = asked.limit is not None and len(ended) >= asked.limit
+    return done or stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended))
+
+
+def _due_since(own: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, tried: Container[str]) -> list[Run]:
+    """Return what has become due: runs whose holder has gone, if need be after some patience."""
+    while True:
+        due = [run for run in _due(own, out, retry=False) if asked.patient or run.name not in tried]
+        if due or not (asked.patient and _held(own, out, stopping)):
+            return due
 
 
 def _due(runs: Sequence[Run], out: Path, retry: bool) -> Iterator[Run]:

@@ -1,23 +1,28 @@
 """Where the runs of a plan stand, from files alone: no server, no lock, nothing in memory.
 
-A run is complete once `done.json` is there, which is written after its command has ended well, and failed if the last
-attempt left `failed.json`. It is running while somebody holds the claim of its folder, and missing otherwise.
+A run is complete once `done.json` is there, which is written after its command has ended well, and as long as its
+summary is whole: the mark has the hash of its bytes. It failed if the last attempt left `failed.json`, is running while
+somebody holds the claim of its folder, and missing otherwise.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from escapedim.errors import BadInput
+from escapedim.records import summary
 from escapedim.records.claim import holder_of
 from escapedim.records.folders import RUNS
 from escapedim.sweeping.runs import Run
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
+LOST = "its summary is gone or damaged: it is made again"
 State = Literal["complete", "running", "failed", "missing"]
 _LOG_LINES, _LOG_BYTES = 3, 4096
 
@@ -35,8 +40,8 @@ class Standing:
 def standing(run: Run, out: Path) -> Standing:
     """Return where a run stands."""
     folder = run.folder(out)
-    done = _read(folder / DONE)
-    if done is not None and run.summary(out).exists():
+    done = mark_of(folder)
+    if done is not None and is_whole(run.summary(out), done):
         return Standing(run, "complete", wall_s=done.get("wall_s"))
     held = (holder_of(folder) if folder.is_dir() else None) or command_holder(folder)
     if held is not None:
@@ -44,7 +49,26 @@ def standing(run: Run, out: Path) -> Standing:
     failed = _read(folder / FAILED)
     if failed is not None:
         return Standing(run, "failed", f"exit code {failed.get('code')}: {tail(folder / LOG)}")
-    return Standing(run, "missing")
+    return Standing(run, "missing", "" if done is None else LOST)
+
+
+def mark_of(folder: Path) -> dict[str, Any] | None:
+    """Return what an attempt that ended well has left, if there is one."""
+    return _read(folder / DONE)
+
+
+def is_whole(path: Path, done: Mapping[str, Any]) -> bool:
+    """Say whether a summary is the one that was marked as done, or at least a complete one by its own digest."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return False
+    if done.get("summary") == hashlib.sha256(raw).hexdigest():
+        return True
+    with suppress(BadInput):  # a command that was repeated by hand has written another one
+        found = summary.decode(raw, str(path))
+        return found.digest is not None and found.status == "complete"
+    return False
 
 
 def command_holder(folder: Path) -> tuple[str, float] | None:

@@ -23,7 +23,9 @@ def parse_criterion(text: str, names: Sequence[str]) -> Criterion:
     """
     match = _FORM.fullmatch(text)
     if not match:
-        raise BadInput(f"success is written train_accuracy>=0.99 or loss<=1e-6, found {text!r}; quote it in a shell.")
+        raise BadInput(
+            f"success is written train_accuracy>=0.99 or loss<=1e-6, found {text!r:.80}; quote it in a shell."
+        )
     metric = _ALIASES.get(match[1], match[1])
     if metric not in names:
         hint = nearest(match[1], [*names, *(alias for alias, name in _ALIASES.items() if name in names)])

@@ -42,6 +42,6 @@ def load_task(text: str) -> Task:
             raise BadInput(f"{text}: cannot read the data: {error.strerror}; check the path and its rights.") from None
     if name not in WITH_PARAMETERS:
         hint = nearest(name, [*WITH_PARAMETERS, *FROM_PATH])
-        raise BadInput(f"{text!r}: expected the name of a task, found '{name}'; {hint}")
+        raise BadInput(f"{text!r:.80}: expected the name of a task, found '{name:.80}'; {hint}")
     parameters, load = WITH_PARAMETERS[name]
     return load(**take_params(parse_spec(text), parameters))

@@ -52,12 +52,12 @@ def parse_steps(text: str) -> StepCount:
     """
     match = _FORM.fullmatch(text.strip())
     if not match:
-        raise BadInput(f"steps are written 500it (steps), 2ep (epochs) or 1% (of the run), found {text!r}.")
+        raise BadInput(f"steps are written 500it (steps), 2ep (epochs) or 1% (of the run), found {text!r:.80}.")
     count = StepCount(float(match[1]), match[2])
     if count.value > LARGEST:
-        raise BadInput(f"{text!r} is more than any run has; write at most {LARGEST:g}{count.unit}.")
+        raise BadInput(f"{text!r:.80} is more than any run has; write at most {LARGEST:g}{count.unit}.")
     if count.unit == "it" and not count.value.is_integer():
-        raise BadInput(f"a number of steps is whole, found {text!r}; write {round(count.value)}it.")
+        raise BadInput(f"a number of steps is whole, found {text!r:.80}; write {round(count.value)}it.")
     return count
 
 

@@ -55,6 +55,14 @@ def test_standard_error_passes_on_what_it_can(tmp_path: Path, monkeypatch):
         sys.stderr.close()
 
 
+def test_standard_output_escapes_what_it_has_not(tmp_path: Path, monkeypatch):
+    with (tmp_path / "log").open("w", encoding="latin-1") as log:
+        monkeypatch.setattr(sys, "stdout", log)
+        streams.prepare()
+        print("20 × 10 ─ \ud800", flush=True)
+        assert (tmp_path / "log").read_text(encoding="latin-1") == "20 × 10 \\u2500 \\ud800\n"
+
+
 def test_other_errors_pass(discarded):
     with pytest.raises(BadInput), streams.standard_output():
         raise BadInput("something else")

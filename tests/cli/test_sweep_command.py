@@ -169,6 +169,8 @@ def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, p
         ({"base": {"task": "digitz"}}, "did you mean 'digits'"),
         ({"then": [{"command": "rewind", "base": {"retrian": "lr"}}]}, "stage 1 (rewind): unknown key 'retrian'"),
         ({"then": [{"command": "compare", "base": {"allow": ["x"]}}]}, "stage 1 (compare): allow: expected some of"),
+        ({"then": [{"command": "compare", "base": {"allow": 0.5}}]}, "stage 1 (compare): allow: expected some of"),
+        ({"then": [{"command": "compare", "base": {"margin": "x"}}]}, "stage 1 (compare): margin: expected a number"),
     ],
 )
 def test_settings_are_checked_before_anything_runs(cli: Cli, tmp_path, change, words):

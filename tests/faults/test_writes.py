@@ -17,7 +17,8 @@ PRUNE = (
     "1", "--quiet",
 )  # fmt: skip
 SWEEP = ("sweep", "plan.yaml", "--jobs", "1")
-KINDS = ("kill before", "kill after", "EIO", "ENOSPC", "SIGTERM")
+KINDS = ("kill before", "kill after", "torn", "EIO", "ENOSPC", "SIGTERM")
+DEADLY = ("kill before", "kill after", "torn")
 PLAN = {
     "name": "tiny",
     "command": "prune",
@@ -38,7 +39,7 @@ def untouched(trial: Trial, tmp_path_factory) -> tuple[dict, int]:
 def assert_survives(trial: Trial, folder: Path, kind: str, number: int, expected: dict) -> None:
     ended = trial(folder, *PRUNE, fault=(kind, number))
     where = f"{kind} {number}: {ended}"
-    if kind.startswith("kill"):
+    if kind in DEADLY:
         assert ended["code"] == -9, where
     else:
         assert ended["code"] in ((0, 143) if kind == "SIGTERM" else (0, 1, 2)), where
@@ -103,7 +104,7 @@ def untouched_sweep(trial: Trial, tmp_path_factory) -> tuple[list[dict], int]:
 
 def sweep_survives(trial: Trial, folder: Path, kind: str, number: int, expected: list[dict]) -> None:
     ended = sweep(trial, folder, (kind, number))
-    assert ended["code"] in ((-9,) if kind.startswith("kill") else (0, 1, 2, 143)), ended
+    assert ended["code"] in ((-9,) if kind in DEADLY else (0, 1, 2, 143)), ended
     assert "Traceback" not in ended["err"], ended
     for _ in range(20):  # the command that a killed sweep had started goes on, and holds its run until it has ended
         again = sweep(trial, folder)

@@ -3,7 +3,7 @@
 A process of its own, without threads: it imports everything once, then reads one JSON object a line (`folder`,
 `arguments`, and `fault` as [kind, number] or null) and answers with `code`, `effects` (how many there were) and `err`.
 An effect is a name that changes, a file that is created or flushed. A fault kills the process right before or right
-after its effect, lets the effect fail, or asks the process to stop.
+after its effect, or when half of a file is there (torn), lets the effect fail, or asks the process to stop.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 EFFECTS = ("replace", "link", "unlink", "mkdir", "fsync", "open")
+FSYNC = os.fsync
 TICKS = 25  # steps after which a unit is saved: by count, so that the effects are the same in every trial
 
 
@@ -36,7 +37,10 @@ class Effects:
             at, self.count = self.count, self.count + 1
             if at != self.number:
                 return effect(*arguments, **keywords)
-            if self.kind == "kill before":
+            if self.kind == "torn" and effect is FSYNC:
+                with suppress(OSError):  # of a folder
+                    os.ftruncate(arguments[0], os.fstat(arguments[0]).st_size // 2)
+            if self.kind in ("kill before", "torn"):
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.kind == "kill after":
                 with suppress(OSError):

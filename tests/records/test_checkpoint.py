@@ -76,7 +76,7 @@ def test_read_notices_any_change(tmp_path, damaged):
         checkpoint.read(path, checkpoint.sha256(BYTES))
     assert str(caught.value) == (
         f"the checkpoint {path} has changed since it was written (truncated, damaged or edited); "
-        "delete it and repeat the command to train that part again, or start anew with --force."
+        "repeat the command to train that part again, or start anew with --force."
     )
 
 

@@ -23,6 +23,7 @@ def test_one_text_for_one_value():
         (b'{"a": NaN}', "NaN is not strict JSON"),
         (b'{"a": -Infinity}', "not strict JSON"),
         (b'{"a": 1e999}', "too large"),
+        (b'{"a": 1' + b"0" * 400 + b"}", "too large"),
         (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", "nested deeper than 64 levels"),
         (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested deeper than 64 levels"),
     ],

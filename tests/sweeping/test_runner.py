@@ -117,6 +117,39 @@ def test_a_command_that_outlives_its_sweep_is_no_failure(monkeypatch, tmp_path):
     assert standing(run, tmp_path).state == "missing"
 
 
+def test_what_its_holder_has_left_meanwhile_is_run_too(started, tmp_path):
+    """Commands of a killed sweep hold two runs at the start; the one that ends while others run is taken over."""
+    begun, _ = started
+    first, second = runs()[:2]
+    held = []
+    for run in (first, second):
+        run.folder(tmp_path).mkdir(parents=True)
+        held.append(Claim.acquire(run.folder(tmp_path)))
+
+    def said(ended) -> None:
+        held[0].release()
+
+    execute(runs()[:4], tmp_path, Asked(jobs=1), lambda: False, said)
+    assert begun == 3 * ["prune"]
+    assert [standing(run, tmp_path).state for run in (first, second)] == ["complete", "running"]
+    held[1].release()
+
+
+def test_an_attempt_that_is_killed_leaves_no_earlier_failure(started, tmp_path, monkeypatch):
+    _, fails = started
+    fails.add(0)
+    (run, *_) = runs()
+    assert attempt(run, tmp_path, 1, None, lambda: False).state == "failed"
+
+    def killed(command, log, stopping) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(attempting, "_process", killed)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(run, tmp_path, 1, None, lambda: False)
+    assert standing(run, tmp_path).state == "missing"
+
+
 def test_a_mark_without_a_summary_is_no_end(started, tmp_path):
     run = runs()[0]
     run.folder(tmp_path).mkdir(parents=True)
@@ -125,6 +158,41 @@ def test_a_mark_without_a_summary_is_no_end(started, tmp_path):
     (run.folder(tmp_path) / DONE).write_text("{")
     run.summary(tmp_path).write_text("")
     assert standing(run, tmp_path).state == "missing"
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "had changed since it was written, was set aside"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"complete", b"complets")), "was set aside"),
+        (lambda path: path.write_bytes(b""), "was set aside"),
+        (Path.unlink, "was gone, and was made again"),
+    ],
+)
+def test_a_damaged_summary_is_set_aside_and_made_again(started, tmp_path, damage, words):
+    go(tmp_path)
+    begun, _ = started
+    begun.clear()
+    run = runs()[0]
+    good = run.summary(tmp_path).read_bytes()
+    damage(run.summary(tmp_path))
+    found = standing(run, tmp_path)
+    assert (found.state, found.detail) == ("missing", "its summary is gone or damaged: it is made again")
+    (ended,) = go(tmp_path)
+    assert (ended.state, begun) == ("complete", ["prune"])
+    assert words in ended.detail
+    assert run.summary(tmp_path).read_bytes() == good
+    assert standing(run, tmp_path).state == "complete"
+
+
+def test_a_summary_that_its_command_wrote_again_is_as_good(started, tmp_path):
+    go(tmp_path)
+    run = runs()[0]
+    found = summary.read(run.summary(tmp_path))
+    again = found.model_copy(update={"cost": found.cost.model_copy(update={"wall_s": 9.0})})
+    run.summary(tmp_path).write_bytes(summary.encode(again))
+    assert standing(run, tmp_path).state == "complete"
+    assert go(tmp_path) == []
 
 
 def test_a_command_that_ends_well_without_a_complete_summary_has_failed(monkeypatch, tmp_path):

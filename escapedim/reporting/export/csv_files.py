@@ -28,7 +28,7 @@ def encode(table: Table) -> bytes:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(table.columns)
     writer.writerows([_cell(cell) for cell in row] for row in table.rows)
-    return stream.getvalue().encode()
+    return stream.getvalue().encode(errors="backslashreplace")
 
 
 def _cell(cell: Cell) -> str:

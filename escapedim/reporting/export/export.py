@@ -126,5 +126,6 @@ def _links(pictures: Sequence[Picture], targets: Targets) -> dict[str, str]:
 
 
 def _write(path: Path, text: str, option: str, say: Callable[[str], None]) -> None:
-    write_atomic(path, text.encode(), option)
+    # A path of a summary's configuration may hold bytes that are no text.
+    write_atomic(path, text.encode(errors="backslashreplace"), option)
     say(f"wrote {path}")
