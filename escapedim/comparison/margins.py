@@ -3,7 +3,7 @@
 One explanation says that a quantity is 0, the other that it is above 0, and no data could ever tell a small number
 from either. So both predictions are taken at one margin that is fixed in advance: "0" is at most the margin, "above"
 is more. Each test below asks one side of that border; p-values are one-sided. They are exact, since at the small levels
-of a family of tests the tails of normal approximations are too light where networks are few; beyond a thousand pairs
+of a family of tests the tails of normal approximations are too light where networks are few; beyond some hundred pairs
 the score test of Tango (1998) is as good, and its interval is given for any number.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Callable
 import numpy as np
 
 NUISANCE = 1e-6  # left out of the interval of a nuisance parameter, and added to the p-value; ours
-EXACT_PAIRS = 1000  # beyond, by the score; ours
-_GRID = 41
+EXACT_PAIRS = 150  # beyond, by the score; ours
+_GRID = 31
 
 
 def rate_above(count: int, of: int, margin: float) -> float:
@@ -48,23 +48,42 @@ def paired_below(first_only: int, second_only: int, of: int, margin: float) -> f
 
 
 def _exact_pairs(first_only: int, second_only: int, of: int, difference: float) -> float:
-    """Exact p-value that first - second is at most `difference`.
+    """Exact p-value that first - second is at most `difference`: of all tables with at least as large a score.
 
-    The difference of counts is a sum of `of` steps of 1, 0 and -1. How often pairs differ at all is a nuisance: the
-    p-value is the largest over an interval that holds it but for `NUISANCE` (Berger & Boos 1994).
+    How often pairs differ at all is a nuisance: the p-value is the largest over an interval that holds it but for
+    `NUISANCE` (Berger & Boos 1994).
     """
+    from scipy import special
+
     if not of:
         return 1.0
+    first, second = (axis.ravel() for axis in np.mgrid[: of + 1, : of + 1])
+    there = first + second <= of
+    first, second = first[there], second[there]
+    least = paired_score(first_only, second_only, of, difference)
+    larger = _scores(first, second, of, difference) >= least - 1e-9
+    first, second = first[larger], second[larger]
+    equal = of - first - second
+    ways = special.gammaln(of + 1) - sum(special.gammaln(count + 1) for count in (first, second, equal))
     low, high = _bounds(first_only + second_only, of)
-    rates = np.linspace(max(low, abs(difference)), max(high, abs(difference)), _GRID)
-    up, down = (rates + difference) / 2, (rates - difference) / 2
-    size = 2 * of + 1
-    turns = np.exp(-2j * np.pi * np.arange(size) / size)
-    transform = up[:, None] * turns + down[:, None] / turns + (1 - rates)[:, None]
-    chances = np.fft.ifft(transform**of, axis=1).real  # of a sum of 0, 1, ..., and from the end of -1, -2, ...
-    at_least = first_only - second_only
-    places = np.arange(at_least, of + 1) % size
-    return float(min(1.0, chances[:, places].clip(0).sum(1).max() + NUISANCE))
+    rates = np.linspace(max(low, abs(difference)), max(high, abs(difference)), _GRID)[:, None]
+    chances = (
+        special.xlogy(first, (rates + difference) / 2)
+        + special.xlogy(second, (rates - difference) / 2)
+        + special.xlogy(equal, 1 - rates)
+    )
+    return float(min(1.0, np.exp(ways + chances).sum(1).max() + NUISANCE))
+
+
+def _scores(first: np.ndarray, second: np.ndarray, of: int, difference: float) -> np.ndarray:
+    """Return `paired_score` of many tables."""
+    linear = (2 * of - first + second) * difference - first - second
+    root = np.sqrt(np.maximum(0.0, linear * linear + 8 * of * second * difference * (1 - difference)))
+    variance = np.maximum(0.0, (root - linear) / 2 + of * difference * (1 - difference))
+    distance = first - second - of * difference
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = distance / np.sqrt(variance)
+    return np.where(variance > 0, scores, np.where(np.abs(distance) < 1e-12, 0.0, np.copysign(np.inf, distance)))
 
 
 def _bounds(count: int, of: int) -> tuple[float, float]:
