@@ -80,15 +80,15 @@ class OneHidden:
         at = self._values(flat)
         rows = self._curved(self._jacobian(flat, at), at.outputs).flatten(1, 2)
         matrix = rows.mT @ rows
-        units, inputs = self._incoming.shape
-        split, outgoing = units * inputs, (self.targets.shape[-1], units)
+        members, (units, inputs), outputs = len(flat), self._incoming.shape, self.targets.shape[-1]
+        split = units * inputs
         across, down = slice(split), slice(split, split + self.outgoing_columns.numel())
-        incoming = matrix[:, across, across].unflatten(2, (units, inputs)).unflatten(1, (units, inputs))
+        incoming = matrix[:, across, across].view(members, units, inputs, units, inputs)
         incoming.diagonal(dim1=1, dim2=3).add_(self._bends(flat, at).permute(0, 2, 3, 1))
         pulls = self._pulls(at).permute(0, 2, 3, 1)
-        right = matrix[:, across, down].unflatten(2, outgoing).unflatten(1, (units, inputs))
+        right = matrix[:, across, down].view(members, units, inputs, outputs, units)
         right.diagonal(dim1=1, dim2=4).add_(pulls)
-        below = matrix[:, down, across].unflatten(2, (units, inputs)).unflatten(1, outgoing)
+        below = matrix[:, down, across].view(members, outputs, units, units, inputs)
         below.diagonal(dim1=2, dim2=3).add_(pulls.transpose(1, 2))
         return matrix[:, self._order[:, None], self._order]
 
@@ -117,7 +117,7 @@ class OneHidden:
         split = units * inputs
         jacobian = flat.new_empty(members, samples, count, self._layout.size)
         through = at.slope.unsqueeze(2) * outgoing.mT.unsqueeze(1)
-        by_unit = jacobian[..., :split].unflatten(3, (units, inputs))
+        by_unit = jacobian[..., :split].view(members, samples, count, units, inputs)
         torch.mul(through.unsqueeze(-1), self.inputs[:, None, None, :], out=by_unit)
         jacobian[..., split:] = 0
         for output in range(count):
@@ -155,7 +155,7 @@ class OneHidden:
     def _bends(self, flat: Tensor, at: _Values) -> Tensor:
         through, inputs = at.bend * (at.pull @ self.outgoing(flat).mT), self.inputs.shape[1]
         if self._squares is not None:
-            return (through.mT @ self._squares).unflatten(2, (inputs, inputs))
+            return (through.mT @ self._squares).view(len(flat), -1, inputs, inputs)
         # Unit by unit, so that no more than one unit's samples times inputs are held.
         return torch.stack([(one.unsqueeze(-1) * self.inputs).mT @ self.inputs for one in through.unbind(2)], 1)
 
