@@ -26,12 +26,13 @@ from escapedim.rewinding.config import RewindConfig, decays
 from escapedim.rewinding.experiment import rewind_experiment
 from escapedim.rewinding.names import COMPLEMENTS
 from escapedim.rewinding.source import Source
-from escapedim.rewinding.unit import RewindUnit
+from escapedim.rewinding.unit import ReplayUnit, RewindUnit
 from escapedim.tasks.base import Task
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
 from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
 from escapedim.training.points import rewind_step
+from escapedim.training.units import Unit
 from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
 from escapedim.widening.experiment import members_per_width, widen_experiment
 from escapedim.widening.from_run import finished_members, widen_from_experiment
@@ -176,11 +177,7 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
     origin, lottery = _configured(run, PruneConfig), run.summary.result
     assert isinstance(lottery, LotteryResult), "the kind says so"
     last = lottery.rounds[-1].round
-    base = {key: value for key, value in run.summary.config.items() if key in NetworkConfig.model_fields}
-    base = {key: value for key, value in base.items() if key not in _NOT_TAKEN}
-    base |= {"source": run.name, "round": sorted({max(1, last // 2), last}), "to": [origin.rewind_to, "10%"]}
-    # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
-    base["complement"] = [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]
+    base = rewind_base(origin, last, run.name)
 
     @cache
     def source(model: MLP) -> Source:
@@ -192,12 +189,26 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
         return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
 
     def cost(config: RewindConfig, task: Task) -> Estimate:
-        planned = experiment(config, task, ())
-        units = [unit for unit in planned.units if isinstance(unit, RewindUnit)]
-        networks = [len(unit.members) for unit in units]
-        return estimate(config, task, config.hidden, max(networks), sum(networks), planned.net_steps)
+        return rewind_estimate(config, task, experiment(config, task, ()).units)
 
     return Command("rewind", RewindConfig, experiment, lambda config, keys: config, cost, _no_plan), (str(path), base)
+
+
+def rewind_base(origin: PruneConfig, last: int, source: str) -> dict[str, object]:
+    """Return what a rewind run takes of a prune run of `last` rounds, by the name of which it is known."""
+    kept = NetworkConfig.model_fields.keys() - _NOT_TAKEN
+    base: dict[str, object] = {key: value for key, value in origin.model_dump(mode="json").items() if key in kept}
+    base |= {"source": source, "round": sorted({max(1, last // 2), last}), "to": [origin.rewind_to, "10%"]}
+    # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
+    return base | {"complement": [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]}
+
+
+def rewind_estimate(config: RewindConfig, task: Task, units: Iterable[Unit]) -> Estimate:
+    """Estimate a rewind run of these units."""
+    trained = [unit for unit in units if isinstance(unit, RewindUnit | ReplayUnit)]
+    networks = [len(unit.members) for unit in trained if isinstance(unit, RewindUnit)]
+    steps = sum(unit.planned_steps for unit in trained)
+    return estimate(config, task, config.hidden, max(networks), sum(networks), steps)
 
 
 def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, task: Task) -> None:

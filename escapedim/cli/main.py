@@ -283,7 +283,10 @@ def sweep(
     stage: Annotated[int | None, typer.Option(help="One stage only, from 0.")] = None,
     retry: Annotated[bool, typer.Option("--retry/--no-retry", help="Run again what failed.")] = True,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, and run nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs and what they take, and run nothing.")
+    ] = False,
+    shards: Annotated[int, typer.Option(min=0, help="With --dry-run: command lines of so many shards.")] = 0,
     status: Annotated[bool, typer.Option("--status", help="Say where the runs stand, from files alone.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Write what there is, and run nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Status or dry run as JSON.")] = False,
@@ -292,11 +295,14 @@ def sweep(
     ] = False,
     submit: Annotated[bool, typer.Option("--submit", help="Submit them.", rich_help_panel="Slurm")] = False,
     array_limit: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Tasks of an array, at most; beyond it each takes several runs.", rich_help_panel="Slurm"
+            min=1,
+            help="Tasks of an array, at most; a stage with more takes several. The cluster's MaxArraySize by default.",
+            rich_help_panel="Slurm",
         ),
-    ] = 1000,
+    ] = None,
+    runs_per_task: Annotated[int, typer.Option(min=1, help="Runs of a task.", rich_help_panel="Slurm")] = 1,
     running: Annotated[
         int | None, typer.Option(min=1, help="Tasks that run at the same time.", rich_help_panel="Slurm")
     ] = None,
@@ -323,8 +329,9 @@ def sweep(
         device=device,
         patient=shard != "0/1" or stage is not None,
     )
-    cluster = Cluster(array_limit, time, partition, cpus, running, notice) if slurm or submit else None
-    wanted = sweeping.Wanted(dry_run, status, collect, json, cluster, submit)
+    asked_of_slurm = Cluster(time, partition, cpus, running, notice, runs_per_task, array_limit)
+    cluster = asked_of_slurm if slurm or submit else None
+    wanted = sweeping.Wanted(dry_run, shards, status, collect, json, cluster, submit)
     raise typer.Exit(sweeping.sweep(plan, out, asked, wanted))
 
 

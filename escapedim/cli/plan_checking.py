@@ -10,6 +10,7 @@ from escapedim.cli.settings import Given, resolve
 from escapedim.comparison.compatibility import KEYS
 from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
+from escapedim.records.strict_json import canonical
 from escapedim.rewinding.config import RewindConfig
 from escapedim.sweeping.runs import Run
 from escapedim.tasks.registry import load_task
@@ -37,8 +38,12 @@ def check(path: Path, runs: Sequence[Run]) -> None:
 
 
 def _errors(runs: Sequence[Run]) -> Iterator[str]:
-    load = cache(load_task)
+    load, seen = cache(load_task), set[str]()
     for run in runs:
+        key = canonical([run.stage, {**run.settings, "seed": _checked_as(run.settings.get("seed", 0))}])
+        if key in seen:
+            continue
+        seen.add(key)
         place = f"stage {run.stage} ({run.command})"
         taken = [key for key in run.settings if key in _SET_BY_SWEEP and run.command != "compare"]
         if "jobs" in taken:
@@ -51,6 +56,11 @@ def _errors(runs: Sequence[Run]) -> Iterator[str]:
                 _check_keys(run)
         except BadInput as error:
             yield f"{place}: {str(error).removesuffix('.')}"
+
+
+def _checked_as(seed: object) -> object:
+    """Return a seed that is as good as this one, so that settings that differ in a good one are checked once."""
+    return 0 if type(seed) is int and 0 <= seed < 2**63 else seed
 
 
 def _check_keys(run: Run) -> None:

@@ -7,69 +7,143 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.slurm import Cluster, Place, array_script, collect_script
+from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
+from escapedim.sweeping.state import standings
 
 _TIMEOUT_S = 30
 
 
-def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> list[tuple[str, str]]:
-    """Return the batch scripts by file name, in the order in which they depend on each other."""
+@dataclass(frozen=True)
+class Script:
+    """A batch script; those of one stage wait for the stage before them, the last one for all."""
+
+    name: str
+    stage: int
+    text: str
+
+
+def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> list[Script]:
+    """Return the batch scripts of what is not complete, stage after stage, and of the job that collects.
+
+    Raises
+    ------
+    BadInput
+        More tasks than the cluster takes.
+    """
     place = Place(path.absolute(), out.absolute(), Path.cwd(), sys.executable)
+    done = {one.run.name for one in standings(runs, out) if one.state == "complete"}
+    stages = [arrays(runs, done, stage, cluster) for stage in range(len(plan.stages))]
+    _check_jobs([array for found in stages for array in found], cluster)
     made = [
-        (f"{number}-{stage.command}.sbatch", array_script(plan, runs, number, cluster, place))
-        for number, stage in enumerate(plan.stages)
+        Script(
+            f"{array.stage}-{plan.stages[array.stage].command}{f'-{array.number}' if len(found) > 1 else ''}.sbatch",
+            array.stage,
+            array_script(plan, array, cluster, place),
+        )
+        for found in stages
+        for array in found
     ]
-    return [*made, ("collect.sbatch", collect_script(plan, cluster, place))]
+    return [*made, Script("collect.sbatch", len(stages), collect_script(plan, cluster, place))]
 
 
 def show(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
     """Print the scripts."""
-    for name, text in scripts(plan, runs, path, out, cluster):
-        sys.stdout.write(f"# {name}\n{text}\n")
+    for script in scripts(plan, runs, path, out, _fitted(cluster)):
+        sys.stdout.write(f"# {script.name}\n{script.text}\n")
 
 
 def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
-    """Write the scripts below `out` and submit them, each after the one before it; print the job of each.
+    """Write the scripts below `out` and submit them, each stage after the one before it; print the job of each.
 
     Raises
     ------
     BadInput
         There is no sbatch here.
     EscapedimError
-        Slurm refused a script; those before it are submitted.
+        Slurm refused a script; those before it are cancelled again.
     """
     if shutil.which("sbatch") is None:
         raise BadInput("--submit: there is no sbatch here; run it on a login node, or leave --submit out.")
+    made = scripts(plan, runs, path, out, _fitted(cluster))
     folder = out / "slurm"
     folder.mkdir(parents=True, exist_ok=True)
-    before: str | None = None
-    for name, text in scripts(plan, runs, path, out, replace(cluster, largest=_largest(cluster.largest))):
-        write_atomic(folder / name, text.encode())
-        before = _sbatch(folder / name, before)
-        sys.stdout.write(f"{before}  {name}\n")
+    jobs: list[tuple[Script, str]] = []
+    for script in made:
+        write_atomic(folder / script.name, script.text.encode())
+        jobs.append((script, _sbatch(folder / script.name, _before(script, jobs, cluster), [job for _, job in jobs])))
+        sys.stdout.write(f"{jobs[-1][1]}  {script.name}\n")
 
 
-def _sbatch(script: Path, after: str | None) -> str:
-    dependency = [f"--dependency=afterany:{after}"] if after else []
+def _before(script: Script, jobs: Sequence[tuple[Script, str]], cluster: Cluster) -> list[str]:
+    """Return the jobs for which a script waits: the last stage before it that has some.
+
+    A limit of running tasks holds within an array, so that arrays of one stage wait for each other where there is one.
+    """
+    own = [job for earlier, job in jobs if earlier.stage == script.stage]
+    if own and cluster.running:
+        return own[-1:]
+    last = max((earlier.stage for earlier, _ in jobs if earlier.stage < script.stage), default=None)
+    return [job for earlier, job in jobs if earlier.stage == last]
+
+
+def _sbatch(script: Path, after: Sequence[str], submitted: Sequence[str]) -> str:
+    dependency = [f"--dependency=afterany:{':'.join(after)}"] if after else []
     ended = _call("sbatch", "--parsable", *dependency, str(script))
-    if ended is None or ended.returncode != 0:
-        said = "no answer" if ended is None else " ".join(ended.stderr.split())
-        raise EscapedimError(f"sbatch {script}: {said}; correct it and submit again, what is done stays done.")
-    return ended.stdout.split(";")[0].strip()
+    if ended is not None and ended.returncode == 0:
+        return ended.stdout.split(";")[0].strip()
+    if submitted:
+        _call("scancel", *submitted)
+    # A cluster that holds as many jobs as it can does not refuse: sbatch tries again.
+    full = f"no answer within {_TIMEOUT_S} s, perhaps because of too many jobs (--runs-per-task makes fewer)"
+    said = full if ended is None else " ".join(ended.stderr.split())
+    again = "what was submitted before it is cancelled: correct it and submit again" if submitted else "correct it"
+    raise EscapedimError(f"sbatch {script}: {said}; {again}.")
 
 
-def _largest(default: int) -> int:
-    """Return the cluster's MaxArraySize: indices stay below it."""
+def _check_jobs(found: Sequence[Array], cluster: Cluster) -> None:
+    """Refuse more tasks than the cluster takes jobs, with which sbatch would try again and again."""
+    tasks, most = sum(len(array.tasks) for array in found), cluster.most_jobs - 1  # and one collects
+    if tasks > most:
+        fewer = cluster.runs_per_task * -(-tasks // max(1, most))
+        raise BadInput(
+            f"{tasks:,} tasks are too many for this cluster, which holds {cluster.most_jobs:,} jobs (MaxJobCount); "
+            f"give --runs-per-task {fewer} or more."
+        )
+
+
+def _fitted(cluster: Cluster) -> Cluster:
+    """Return what is asked for, with the cluster's own limits: indices stay below MaxArraySize.
+
+    Raises
+    ------
+    BadInput
+        A time limit that sbatch would not read, or that is over before its notice.
+    """
+    limit_s = time_limit_s(cluster.time)
+    if limit_s is None:
+        raise BadInput(f"--time: expected minutes, or a time such as 2:00:00 or 1-12:00:00, found {cluster.time!r}.")
+    if cluster.notice_s >= limit_s:
+        raise BadInput(
+            f"--notice: {cluster.notice_s} s before the end come before the start where --time is {cluster.time}; "
+            "give a longer --time or a shorter --notice."
+        )
     ended = _call("scontrol", "show", "config")
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ended.stdout, re.MULTILINE) if ended else None
-    return int(found[1]) if found else default
+    found = dict(re.findall(r"^(Max\w+)\s*=\s*(\d+)", ended.stdout, re.MULTILINE)) if ended else {}
+    if int(found.get("MaxArraySize", 0)) > 0:
+        most = int(found.get("MaxJobCount", cluster.most_jobs))
+        return replace(cluster, largest=int(found["MaxArraySize"]), most_jobs=most)
+    sys.stderr.write(
+        f"escapedim: scontrol does not say this cluster's MaxArraySize; arrays have at most {cluster.largest:,} tasks, "
+        "Slurm's default (--array-limit sets fewer).\n"
+    )
+    return cluster
 
 
 def _call(*command: str) -> subprocess.CompletedProcess[str] | None:

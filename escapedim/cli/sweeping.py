@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from escapedim.cli import slurm_jobs
 from escapedim.cli.plan_checking import check
+from escapedim.cli.plan_dry_run import Given, dry_run
+from escapedim.cli.plan_states import counted_states, status
 from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.reporting.numbers import counted, duration
-from escapedim.reporting.table import text_table
 from escapedim.sweeping.attempt import Ended
 from escapedim.sweeping.collecting import collect
 from escapedim.sweeping.plan import Plan, read
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import Run, expand
 from escapedim.sweeping.slurm import Cluster
-from escapedim.sweeping.state import Standing, standings
-
-_MOST_SHOWN = 40
+from escapedim.sweeping.state import standings
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Wanted:
     """What is to be done with a plan besides running it."""
 
     dry_run: bool = False
+    shards: int = 0
     status: bool = False
     collect: bool = False
     json: bool = False
@@ -52,15 +50,17 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
     plan = read(path)
     runs = expand(plan)
     folder = out or Path(f"sweep-{plan.name}")
-    _check_asked(plan, asked)
+    _check_asked(plan, asked, wanted)
     if wanted.status:
-        return _status(plan, runs, folder, wanted.json)
+        status(plan, runs, folder, wanted.json)
+        return 0
     check(path, runs)
     if wanted.cluster is not None:
         (slurm_jobs.submit if wanted.submit else slurm_jobs.show)(plan, runs, path, folder, wanted.cluster)
         return 0
     if wanted.dry_run:
-        return _dry_run(plan, chosen(runs, asked), folder, wanted.json)
+        dry_run(Given(plan, path, out, asked, wanted.shards), runs, wanted.json)
+        return 0
     if wanted.collect:
         return _collect(plan, runs, folder)
     return _run(plan, runs, folder, asked, path)
@@ -80,7 +80,11 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise BadInput(f"--shard: expected I/N with I from 0 to N-1, such as 0/10, found {text!r}.")
 
 
-def _check_asked(plan: Plan, asked: Asked) -> None:
+def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
+    if wanted.shards and not wanted.dry_run:
+        raise BadInput("--shards: prints command lines with --dry-run; add it, or run one shard with --shard I/N.")
+    if wanted.shards and asked.shard != (0, 1):
+        raise BadInput("--shards: prints command lines of all shards, and --shard names one; leave one of them out.")
     stages = len(plan.stages)
     if asked.stage is not None and not 0 <= asked.stage < stages:
         raise BadInput(f"--stage: expected a stage from 0 to {stages - 1}, found {asked.stage}.")
@@ -96,7 +100,7 @@ def _run(plan: Plan, runs: Sequence[Run], folder: Path, asked: Asked, path: Path
             f"stopped by a signal; everything is saved in {folder}: the same command continues.", interrupts.exit_code
         )
     found = Counter(one.state for one in standings(chosen(runs, asked), folder))
-    sys.stderr.write(f"escapedim: {plan.name}: {_counted(found, total)}.\n")
+    sys.stderr.write(f"escapedim: {plan.name}: {counted_states(found, total)}.\n")
     whole = asked.shard == (0, 1) and asked.stage is None
     if whole and found["complete"] == total:
         _collect(plan, runs, folder)
@@ -120,64 +124,6 @@ class _Said:
         detail = f": {ended.detail}" if ended.detail else ""
         sys.stderr.write(f"{self._count} of {self._total}: {ended.run.name} {ended.state}{detail}\n")
         sys.stderr.flush()
-
-
-def _counted(found: Mapping[Any, int], total: int) -> str:
-    parts = [f"{found[state]:,} {state}" for state in ("complete", "running", "failed", "missing") if found.get(state)]
-    return f"{counted(total, 'run')}: {', '.join(parts) or 'none'}"
-
-
-def _status(plan: Plan, runs: Sequence[Run], folder: Path, as_json: bool) -> int:
-    found = standings(runs, folder)
-    counts = Counter(one.state for one in found)
-    with standard_output():
-        if as_json:
-            entries = [
-                {"run": one.run.name, "stage": one.run.stage, "state": one.state, "detail": one.detail} for one in found
-            ]
-            sys.stdout.write(json.dumps({"plan": plan.name, "counts": counts, "runs": entries}) + "\n")
-            return 0
-        sys.stdout.write(f"{plan.name}: {_counted(counts, len(found))}.\n")
-        _table([one for one in found if one.state != "complete"])
-    return 0
-
-
-def _table(found: Sequence[Standing]) -> None:
-    ranked = sorted(found, key=lambda one: ("failed", "running", "missing").index(one.state))
-    if not ranked:
-        return
-    rows = [[one.run.name, str(one.run.stage), one.state, one.detail] for one in ranked[:_MOST_SHOWN]]
-    sys.stdout.write("\n".join(text_table(["run", "stage", "state", ""], rows, left=4)) + "\n")
-    if len(ranked) > _MOST_SHOWN:
-        sys.stdout.write(f"and {len(ranked) - _MOST_SHOWN:,} more (--json has all)\n")
-
-
-def _dry_run(plan: Plan, runs: Sequence[Run], folder: Path, as_json: bool) -> int:
-    found = standings(runs, folder)
-    counts = Counter(one.state for one in found)
-    with standard_output():
-        if as_json:
-            entries = [
-                {"run": one.run.name, "stage": one.run.stage, "command": one.run.command, "state": one.state,
-                 "settings": dict(one.run.settings), "sources": [source.name for source in one.run.sources]}
-                for one in found
-            ]  # fmt: skip
-            sys.stdout.write(json.dumps({"plan": plan.name, "folder": str(folder), "runs": entries}) + "\n")
-            return 0
-        sys.stdout.write(f"{plan.name}: {_counted(counts, len(found))}; in {folder}.\n")
-        rows = [[one.run.name, str(one.run.stage), one.state, _settings(one.run)] for one in found[:_MOST_SHOWN]]
-        sys.stdout.write("\n".join(text_table(["run", "stage", "state", "settings"], rows, left=4)) + "\n")
-        if len(found) > _MOST_SHOWN:
-            sys.stdout.write(f"and {len(found) - _MOST_SHOWN:,} more (--json has all)\n")
-    return 0
-
-
-def _settings(run: Run) -> str:
-    parts = [f"{key} {value}" for key, value in run.settings.items()]
-    if run.sources:
-        named = run.sources[0].name if len(run.sources) == 1 else f"{len(run.sources)} summaries"
-        parts.insert(0, f"of {named}")
-    return ", ".join(parts)
 
 
 def _collect(plan: Plan, runs: Sequence[Run], folder: Path) -> int:

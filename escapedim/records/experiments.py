@@ -191,6 +191,14 @@ class Escape(Model):
     critical: bool | None = None
     reason: str = ""
 
+    @model_validator(mode="after")
+    def _one_entry_a_source(self) -> Escape:
+        lists = (self.replicates, self.loss_before, self.loss_after, self.loss_noise_only)
+        if any(len(found) != self.sources for found in lists):
+            listed = ", ".join(str(len(found)) for found in lists)
+            raise ValueError(f"lists of {listed} entries, but {self.sources} sources")
+        return self
+
 
 class Restarts(Model):
     """Best of k narrow networks against one wide one at equal cost in multiply-adds.

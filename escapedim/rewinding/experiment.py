@@ -35,11 +35,7 @@ def rewind_experiment(
         As in `make_plan`; a round that the run has not, or a point that was not kept and may not be replayed.
     """
     model, recipe = make_model(config, task), config.recipe(task)
-    _check_rounds(config, source)
-    plan = make_plan(config, recipe, _arms(lottery))
-    missing = _missing(config, plan, source)
-    replays = _replays(config, model, recipe, source, missing)
-    stacks = _stacks(config, model, recipe, source, plan, replays)
+    plan, replays, stacks = planned(config, task, source, list(lottery.rounds[-1].arms))
     rounds: list[RoundsUnit] = []
     if config.instability:
         rounds = [RoundsUnit(model, replicate, source.ends(replicate)) for replicate in range(source.replicates)]
@@ -53,8 +49,15 @@ def rewind_experiment(
     return Experiment("rewind", [*replays, *rounds, *stacks], steps, counted(networks, "network"), result)
 
 
-def _arms(lottery: LotteryResult) -> list[str]:
-    return list(lottery.rounds[-1].arms)
+def planned(
+    config: RewindConfig, task: Task, source: Source, arms: Sequence[str]
+) -> tuple[Plan, list[ReplayUnit], list[RewindUnit]]:
+    """Return what is trained, `arms` being those whose masks the prune run has; errors as in `rewind_experiment`."""
+    model, recipe = make_model(config, task), config.recipe(task)
+    _check_rounds(config, source)
+    plan = make_plan(config, recipe, arms)
+    replays = _replays(config, model, recipe, source, _missing(config, plan, source))
+    return plan, replays, _stacks(config, model, recipe, source, plan, replays)
 
 
 def _check_rounds(config: RewindConfig, source: Source) -> None:

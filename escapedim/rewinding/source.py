@@ -111,3 +111,27 @@ class Source:
     def _row(self, arrays: Arrays, prefix: str) -> np.ndarray:
         named = {name: arrays[f"{prefix}.{name}"] for name in self.model.shapes}
         return Layout(self.model.shapes).pack(named, 0, np.dtype(self.dtype))
+
+
+@dataclass(frozen=True)
+class Expected(Source):
+    """What a prune run that is not there yet will leave, as far as the counts of a rewind run go: no weights.
+
+    `points` are the steps of round 0 at which it will keep weights.
+    """
+
+    points: tuple[int, ...] = ()
+
+    @classmethod
+    def after(cls, model: MLP, dtype: str, rounds: int, replicates: int, points: tuple[int, ...]) -> Expected:
+        """Return what a prune run of so many rounds and replicates will leave."""
+        return cls(model, dtype, {}, {}, rounds, replicates, points)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Steps of round 0 at which weights will be kept."""
+        return self.points
+
+    def left(self, number: int, replicate: int) -> Left:
+        """Return a replicate by its number alone."""
+        return Left(replicate, {}, {}, np.empty(0), 0)

@@ -91,7 +91,10 @@ def _flags(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
-    """Run a process with its output appended to a log; a signal to stop is passed on, and its end waited for."""
+    """Run a process with its output appended to a log; a signal to stop is passed on, and its end waited for.
+
+    As SIGUSR1: a batch system may have sent SIGTERM to the process itself, and a second one would end it unsaved.
+    """
     with log.open("ab") as file:
         file.write(f"\n# {now()}: {' '.join(command[2:])}\n".encode())
         file.flush()
@@ -102,7 +105,7 @@ def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
         told = False
         while process.poll() is None:
             if stopping() and not told:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGUSR1)
                 told = True
             time.sleep(_POLL_S)
         return process.returncode

@@ -47,6 +47,12 @@ def chosen(runs: Sequence[Run], asked: Asked) -> list[Run]:
     return found
 
 
+def shared(runs: int, jobs: int) -> tuple[int, int]:
+    """Return how many runs are under way at the same time, and how many processes each has."""
+    workers = max(1, min(jobs, runs))
+    return workers, max(1, jobs // workers)
+
+
 def execute(
     runs: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
 ) -> list[Ended]:
@@ -87,8 +93,7 @@ def _held(runs: Sequence[Run], out: Path, stopping: Stopping) -> bool:
 def _stage(
     due: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
 ) -> list[Ended]:
-    workers = max(1, min(asked.jobs, len(due)))
-    each = max(1, asked.jobs // workers)
+    workers, each = shared(len(due), asked.jobs)
     ended: list[Ended] = []
     waiting, under_way = list(due), set[Future[Ended]]()
     with ThreadPoolExecutor(workers) as pool:

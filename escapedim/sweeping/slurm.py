@@ -1,35 +1,42 @@
-"""Batch scripts for Slurm: an array a stage, chained by dependency, and a last job that collects. Pure functions.
+"""Batch scripts for Slurm: arrays a stage, chained by dependency, and a last job that collects. Pure functions.
 
-A task of an array is a shard of the plan. `--requeue` alone does not requeue a task that exits: the script traps USR1,
-which Slurm sends before the time is up, hands it to the sweep, waits until everything is saved and asks for the requeue
-itself. After TERM, which is how jobs are cancelled, it saves and stays cancelled.
+A task of an array is a shard of the plan, and a stage with more tasks than an array may have takes several arrays.
+`--requeue` alone does not requeue a task that exits: the script traps USR1, which Slurm sends before the time is up,
+hands it to the sweep, waits until everything is saved and asks for the requeue itself. After TERM, which is how jobs
+are cancelled, it saves and stays cancelled.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 
+MAX_ARRAY_SIZE, MAX_JOB_COUNT = 1001, 10_000  # Slurm's own defaults (slurm.conf(5))
+
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a cluster is asked for: tasks of an array at most, wall-clock time of a task, partition, cores of a task.
+    """What a cluster is asked for: wall-clock time, partition and cores of a task, and how many runs are its own.
 
-    `running` tasks may run at the same time (None: all), `largest` is the cluster's own limit of an array.
+    `running` tasks may run at the same time (None: all). An array has at most `array_limit` tasks, and never more than
+    `largest`, the cluster's MaxArraySize; `most_jobs` is its MaxJobCount, and every task is a job.
     """
 
-    array_limit: int = 1000
     time: str = "2:00:00"
     partition: str | None = None
     cpus: int = 1
     running: int | None = None
     notice_s: int = 120
-    largest: int = 1001
+    runs_per_task: int = 1
+    array_limit: int | None = None
+    largest: int = MAX_ARRAY_SIZE
+    most_jobs: int = MAX_JOB_COUNT
 
 
 @dataclass(frozen=True)
@@ -42,20 +49,37 @@ class Place:
     python: str
 
 
-def tasks(runs: Sequence[Run], stage: int, cluster: Cluster) -> int:
-    """Return how many tasks a stage has: one a run, up to the limits; beyond them tasks take several runs each."""
-    count = sum(run.stage == stage for run in runs)
-    return max(1, min(count, cluster.array_limit, cluster.largest - 1))
+@dataclass(frozen=True)
+class Array:
+    """One array of a stage of so many `shards`: task I of `tasks` is shard `first` + I."""
+
+    stage: int
+    number: int
+    shards: int
+    first: int
+    tasks: tuple[int, ...]
 
 
-def array_script(plan: Plan, runs: Sequence[Run], stage: int, cluster: Cluster, place: Place) -> str:
-    """Return the batch script of one stage."""
-    count = tasks(runs, stage, cluster)
+def arrays(runs: Sequence[Run], done: Collection[str], stage: int, cluster: Cluster) -> list[Array]:
+    """Return the arrays of a stage, without tasks of which all runs are `done`: none where nothing is left."""
+    names = [run.name for run in runs if run.stage == stage]
+    shards = -(-len(names) // cluster.runs_per_task)
+    wanted = sorted({at % shards for at, name in enumerate(names) if name not in done})
+    size = min(cluster.largest, cluster.array_limit or cluster.largest)
+    parts = {first: tuple(at - first for at in wanted if first <= at < first + size)
+             for first in range(0, shards, size)}  # fmt: skip
+    full = [(first, tasks) for first, tasks in parts.items() if tasks]
+    return [Array(stage, number, shards, first, tasks) for number, (first, tasks) in enumerate(full)]
+
+
+def array_script(plan: Plan, array: Array, cluster: Cluster, place: Place) -> str:
+    """Return the batch script of an array."""
     most = f"%{cluster.running}" if cluster.running else ""
-    head = _head(f"{plan.name}-{stage}", cluster, place, f"0-{count - 1}{most}", "%x-%A_%a.log")
-    work = _sweep(place, "--stage", str(stage), "--jobs", str(cluster.cpus))
-    body = _BODY.format(work=f'{work} --shard "$SLURM_ARRAY_TASK_ID/{count}"', folder=shlex.quote(str(place.working)))
-    return f"{head}\n\n{body}"
+    head = _head(f"{plan.name}-{array.stage}", cluster, place, f"{_ranges(array.tasks)}{most}", "%x-%A_%a.log")
+    work = _sweep(place, "--stage", str(array.stage), "--jobs", str(cluster.cpus))
+    index = f"$(({array.first} + SLURM_ARRAY_TASK_ID))" if array.first else "$SLURM_ARRAY_TASK_ID"
+    shard = f'--shard "{index}/{array.shards}"'
+    return f"{head}\n\n{_BODY.format(work=f'{work} {shard}', folder=shlex.quote(str(place.working)))}"
 
 
 def collect_script(plan: Plan, cluster: Cluster, place: Place) -> str:
@@ -75,7 +99,7 @@ def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str
         f"#SBATCH --signal=B:USR1@{cluster.notice_s}",
         "#SBATCH --requeue",
         "#SBATCH --open-mode=append",
-        f"#SBATCH --output={place.out}/slurm/{log}",
+        f"#SBATCH --output={shlex.quote(str(place.out).replace('%', '%%'))}/slurm/{log}",
     ]
     return "\n".join(lines)
 
@@ -83,6 +107,30 @@ def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str
 def _sweep(place: Place, *more: str) -> str:
     words = [place.python, "-m", "escapedim", "sweep", str(place.plan), "--out", str(place.out), *more]
     return shlex.join(words)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Return increasing numbers as `0-3,7`."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and groups[-1][-1] + 1 == number:
+            groups[-1][1:] = [number]
+        else:
+            groups.append([number])
+    return ",".join("-".join(map(str, group)) for group in groups)
+
+
+def time_limit_s(text: str) -> int | None:
+    """Return the seconds of a time limit as sbatch takes it: `90` (minutes), `90:00`, `1:30:00`, `1-6`, `1-6:00:00`."""
+    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)):
+        return None
+    days, *parts = found.groups()
+    given = [int(part) for part in parts if part is not None]
+    if days is not None or len(given) == 3:
+        hours, minutes, seconds = [*given, 0, 0][:3]
+    else:
+        hours, (minutes, seconds) = 0, [*given, 0][:2]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 _BODY = """\
@@ -94,12 +142,15 @@ sweep=$!
 again() {{
     kill -USR1 "$sweep" 2>/dev/null
     wait "$sweep"
-    [ $? -ne 143 ] || scontrol requeue "$SLURM_JOB_ID"
+    code=$?
+    [ $code -ge 128 ] || exit $code
+    # Not by SLURM_JOB_ID: one task has the number of its array, and all tasks would be requeued by it.
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
     exit 0
 }}
-# Cancelled: save, and stay so.
+# Cancelled: save, and stay so. Slurm has told all processes; USR1 is no second TERM, which would end them at once.
 stop() {{
-    kill -TERM "$sweep" 2>/dev/null
+    kill -USR1 "$sweep" 2>/dev/null
     wait "$sweep"
     exit 143
 }}

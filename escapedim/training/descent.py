@@ -13,11 +13,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from escapedim.training.cut import CutStack, make_stack
 from escapedim.training.data import Data
 from escapedim.training.evaluation import evaluate
 from escapedim.training.job import Job, Landing, State
+from escapedim.training.mixed import AnyStack
 from escapedim.training.schedules import make_schedule
-from escapedim.training.stack import Stack
 
 FINITE_EVERY = 100  # steps between looks for members that are no longer finite; ours
 CHECKS = 10  # times a run is looked at on the validation part, the end included; ours
@@ -26,6 +27,7 @@ LOOK_EVERY = 50  # steps between looks for members that have landed; ours
 LATER = 1.25  # a member that has not landed is looked at again when it has gone on by a quarter of its steps; ours
 MOST_RESTARTS = 20  # a millionth of the first step; ours
 
+Trained = AnyStack | CutStack
 Pause = Callable[[int], bool]
 """Is told after a step how many network steps are done by it, and answers whether to pause.
 
@@ -40,7 +42,7 @@ def descend(job: Job, data: Data, state: State, pause: Pause) -> State:
     """
     schedule = make_schedule(job.recipe.schedule, job.recipe.steps, job.recipe.steps_per_epoch)
     checks = frozenset(job.recipe.checkpoints(CHECKS))
-    stack = Stack(job, state, data)
+    stack = make_stack(job, state, data)
     while state.step < job.recipe.steps and len(stack.rows):
         step, members = state.step, len(stack.rows)
         if step == job.start or (step in job.keep and step not in state.kept):
@@ -69,7 +71,7 @@ def _finished(job: Job, state: State) -> State:
     return replace(state, step=job.recipe.steps)
 
 
-def _write_back(state: State, stack: Stack) -> State:
+def _write_back(state: State, stack: Trained) -> State:
     params = state.params.clone()
     params[stack.rows.to(params.device)] = stack.flat
     return replace(state, params=params)
@@ -79,7 +81,7 @@ def _keep(state: State, step: int) -> State:
     return replace(state, kept={**state.kept, step: state.params.cpu().clone()})
 
 
-def _drop_diverged(job: Job, data: Data, state: State, stack: Stack) -> tuple[State, Stack]:
+def _drop_diverged(job: Job, data: Data, state: State, stack: Trained) -> tuple[State, Trained]:
     finite = stack.finite()
     if finite.all():
         return state, stack
@@ -88,10 +90,10 @@ def _drop_diverged(job: Job, data: Data, state: State, stack: Stack) -> tuple[St
     diverged_at = state.diverged_at.clone()
     diverged_at[stack.rows[~finite]] = state.step
     state = replace(_write_back(state, stack), diverged_at=diverged_at, moments=stack.moments(finite))
-    return state, Stack(job, state, data, stack.gradients[finite.to(stack.flat.device)])
+    return state, make_stack(job, state, data, stack.gradients[finite.to(stack.flat.device)])
 
 
-def _restart(job: Job, data: Data, state: State, stack: Stack, finite: Tensor) -> tuple[State, Stack]:
+def _restart(job: Job, data: Data, state: State, stack: Trained, finite: Tensor) -> tuple[State, Trained]:
     """Put diverged members back to their start, with half the step and no moments; at last they are diverged."""
     spent = ~finite & (state.restarts[stack.rows] >= MOST_RESTARTS)
     again, left = stack.rows[~finite & ~spent], (~spent).to(stack.flat.device)
@@ -111,10 +113,10 @@ def _restart(job: Job, data: Data, state: State, stack: Stack, finite: Tensor) -
         diverged_at=state.diverged_at.index_fill(0, stack.rows[spent], state.step),
         moments=moments,
     )
-    return state, Stack(job, state, data, gradients[left])
+    return state, make_stack(job, state, data, gradients[left])
 
 
-def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: Stack) -> tuple[State, Stack]:
+def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: Trained) -> tuple[State, Trained]:
     due = state.look_at[stack.rows] <= state.step
     seen = landing(stack.flat, stack.gradients, due.to(stack.flat.device))
     landed, examined = seen.landed.cpu(), seen.examined.cpu()
@@ -128,7 +130,7 @@ def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: St
     state.params[stack.rows[landed]] = seen.flat[seen.landed].to(state.params)
     # They stay where they are: this is what every later check would find.
     state = _check(job, data, state, stack.rows[landed], seen.flat[seen.landed])
-    return state, Stack(job, state, data, stack.gradients[~seen.landed])
+    return state, make_stack(job, state, data, stack.gradients[~seen.landed])
 
 
 def _check(job: Job, data: Data, state: State, rows: Tensor, flat: Tensor) -> State:

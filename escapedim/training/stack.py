@@ -14,7 +14,7 @@ from escapedim.training.data import Data
 from escapedim.training.full_batch import make_full_batch_gradient
 from escapedim.training.gradients import make_gradient
 from escapedim.training.job import Job, State
-from escapedim.training.optimizers import Optimizer, padded
+from escapedim.training.optimizers import Moments, Optimizer, padded
 from escapedim.training.replay import Replay
 
 
@@ -40,16 +40,18 @@ class Stack:
     near a minimum, must not depend on who left.
     """
 
-    def __init__(self, job: Job, state: State, data: Data, gradients: Tensor | None = None) -> None:
-        self.rows = state.under_way()
-        rows = self.rows.to(state.params.device)
+    def __init__(
+        self, job: Job, state: State, data: Data, rows: Tensor, moments: Moments, gradients: Tensor | None = None
+    ) -> None:
+        self.rows = rows
+        rows = rows.to(state.params.device)
         self.flat = padded(state.params[rows])
         self.gradients = padded(torch.full_like(self.flat, torch.nan) if gradients is None else gradients)
         trained = job.trained()
         self._mask_bits = None if trained is None else _bits(trained[rows.to(trained.device)], self.flat)
         self._lr_scale = None if job.lr_scale is None else job.lr_scale.to(self.flat)
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
-        self._optimizer = Optimizer(job.recipe.optimizer, self.flat, state.moments)
+        self._optimizer = Optimizer(job.recipe.optimizer, self.flat, moments)
         whole = job.recipe.batch_size == job.recipe.samples
         make = make_full_batch_gradient if whole else make_gradient
         self._gradient = make(job.model, job.loss, data.train.weights)
@@ -57,7 +59,7 @@ class Stack:
         self._batches = Batches(data.train, seeds, job.recipe.batch_size) if seeds else None
         cuda = self.flat.is_cuda
         self._lr, self._batch = job.recipe.lr, _Batch()
-        changes = job.recipe.schedule.name != "constant"
+        changes = str(job.recipe.schedule) != "constant"  # with a warm-up it is not
         self._share_of_lr = self.flat.new_ones(()) if cuda and changes else None
         self._replay = Replay(self._work, cuda)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import yaml
 from escapedim.cli.plan_checking import check
 from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
+from escapedim.training.estimate import Estimate
 from tests.cli.conftest import Cli
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
@@ -73,6 +73,7 @@ def test_a_plan_runs_to_its_comparison_and_the_same_command_finds_it_done(cli: C
 
 
 def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whole):
+    plan.write_text(yaml.safe_dump({**PLAN, "then": PLAN["then"][:1]}))
     command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
     for delay in (1.5, 4.0):
         with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
@@ -83,7 +84,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whol
     while not (tmp_path / "sweep-tiny" / "collected.json").exists() and time.monotonic() < deadline:
         time.sleep(1)  # what a killed sweep had started may still hold its run
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    assert collected(tmp_path / "sweep-tiny") == whole
+    assert collected(tmp_path / "sweep-tiny")["runs"] == whole["runs"][:2]
 
 
 def test_a_signal_stops_a_sweep_and_its_runs(tmp_path, plan):
@@ -106,14 +107,44 @@ def test_shards_and_stages_add_up_to_the_whole(cli: Cli, tmp_path, plan, whole):
 
 
 def test_a_dry_run_lists_runs_and_makes_nothing(cli: Cli, tmp_path, plan):
-    ended = cli("sweep", "tiny.yaml", "--dry-run")
-    assert ended.code == 0
-    assert "tiny: 4 runs: 4 missing; in sweep-tiny." in ended.out
-    assert not (tmp_path / "sweep-tiny").exists()
     found = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)
     assert [run["stage"] for run in found["runs"]] == [0, 1, 2, 3]
+    networks = [run["networks"] for run in found["runs"]]
+    assert networks[:2] == [6, 8]
+    assert networks[3] == 0
+    assert found["networks"] == sum(networks)
+    assert found["estimated_wall_s"] > max(run["estimated_wall_s"] for run in found["runs"])
+    assert found["estimated_memory_mb"] == max(run["estimated_memory_mb"] for run in found["runs"])
     status = json.loads(cli("sweep", "tiny.yaml", "--status", "--json").out)
     assert status["counts"] == {"missing": 4}
+
+
+def test_a_dry_run_has_the_command_line_of_every_shard(cli: Cli, tmp_path, plan, monkeypatch):
+    monkeypatch.setattr("escapedim.cli.costing._answers", lambda asked: [vars(Estimate(1, 1, 1.0, 1.0)) for _ in asked])
+    plan.write_text(yaml.safe_dump({**PLAN, "seeds": 3, "then": PLAN["then"][1:]}))
+    shown = cli("sweep", "tiny.yaml", "--dry-run", "--shards", "2", "--jobs", "1").out
+    lines = [line[line.index("escapedim sweep") :] for line in shown.splitlines() if "escapedim sweep" in line]
+    assert lines == [
+        "escapedim sweep tiny.yaml --stage 0 --shard 0/2 --jobs 1",
+        "escapedim sweep tiny.yaml --stage 0 --shard 1/2 --jobs 1",
+        "escapedim sweep tiny.yaml --stage 1 --shard 0/2 --jobs 1",
+        "escapedim sweep tiny.yaml --stage 2 --shard 0/2 --jobs 1",
+    ]
+    found = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--shards", "2", "--json").out)
+    assert [shard["missing"] for shard in found["shards"]] == [2, 1, 1, 1]
+    own = cli("sweep", "tiny.yaml", "--dry-run", "--shard", "1/2", "--jobs", "1", "--out", "my runs").out
+    assert "1 run: 1 missing; in my runs." in own
+    assert "Command line: escapedim sweep tiny.yaml --out 'my runs' --shard 1/2 --jobs 1" in own
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(("--shards", "2"), "add it, or run one shard"), (("--dry-run", "--shards", "2", "--shard", "0/2"), "leave one")],
+)
+def test_command_lines_of_shards_are_for_dry_runs(cli: Cli, plan, options, words):
+    ended = cli("sweep", "tiny.yaml", *options)
+    assert ended.code == 2
+    assert words in ended.err
 
 
 def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, plan):
@@ -182,4 +213,7 @@ def test_dry_run_and_status_need_no_torch(tmp_path, plan):
         "assert run(lambda: app(['sweep', 'tiny.yaml', '--dry-run'])) == 0; "
         "assert run(lambda: app(['sweep', 'tiny.yaml', '--status'])) == 0; assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env={**os.environ}, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert ended.stdout.count("tiny: 4 runs: 4 missing") == 2
+    assert "What is missing: 4 runs, " in ended.stdout
+    assert not (tmp_path / "sweep-tiny").exists()

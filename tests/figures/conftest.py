@@ -1,17 +1,13 @@
-"""Cases of the report's tests, and figures with one panel drawn on them."""
+"""Figures with one panel drawn on them."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "reporting"))
 
 from escapedim.figures.style import COLUMN, HEIGHT, laid_out, new_figure, styled
 

@@ -1,8 +1,8 @@
 import pytest
-from conftest import SPREAD, digits_rounds, layers, loss_arm, lottery, lottery_round
 
 from escapedim.figures import density
 from tests.figures.conftest import inside, line, panel
+from tests.reporting.conftest import SPREAD, digits_rounds, layers, loss_arm, lottery, lottery_round
 
 
 def test_every_arm_has_its_means_and_bands_of_one_standard_error():

@@ -4,17 +4,17 @@ import copy
 from pathlib import Path
 
 import pytest
-from compare_cases import comparison
-from conftest import digits_rounds, lottery, train
-from experiment_cases import default
-from rewind_cases import SUMMARY
-from widen_cases import DIGITS_CONFIG, digits, teacher, widen
 
 from escapedim.figures.draw import figures, skipped
 from escapedim.figures.plans import FIGURES, file_names, planned
 from escapedim.records.summary import Summary
 from escapedim.reporting.material import of_comparison, of_files
 from tests.figures.conftest import inside
+from tests.reporting.compare_cases import comparison
+from tests.reporting.conftest import digits_rounds, lottery, train
+from tests.reporting.experiment_cases import default
+from tests.reporting.rewind_cases import SUMMARY
+from tests.reporting.widen_cases import DIGITS_CONFIG, digits, teacher, widen
 
 
 def rewind():

@@ -3,8 +3,6 @@
 import copy
 
 import pytest
-from experiment_cases import certified, complement, escape, estimated, isolation, tickets
-from rewind_cases import RESULT, line, surrounded, surroundings
 
 from escapedim.figures import barriers
 from escapedim.figures import complement as surrounding
@@ -15,6 +13,8 @@ from escapedim.records.results import WidenResult
 from escapedim.records.rewinding import RewindResult
 from tests.figures.conftest import inside, panel, tick_labels
 from tests.figures.conftest import line as drawn
+from tests.reporting.experiment_cases import certified, complement, escape, estimated, isolation, tickets
+from tests.reporting.rewind_cases import RESULT, line, surrounded, surroundings
 
 
 def entries(*found):

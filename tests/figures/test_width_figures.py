@@ -3,13 +3,13 @@
 from itertools import pairwise
 
 import pytest
-from compare_cases import comparison, effective
-from widen_cases import TEACHER_CONFIG, digits, rates, teacher, widen, width
 
 from escapedim.figures import effective as tickets
 from escapedim.figures import endings, success
 from escapedim.records.comparison import Row
 from tests.figures.conftest import inside, line, panel, tick_labels
+from tests.reporting.compare_cases import comparison, effective
+from tests.reporting.widen_cases import TEACHER_CONFIG, digits, rates, teacher, widen, width
 
 
 def test_success_has_rates_with_wilson_intervals():

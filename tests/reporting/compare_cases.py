@@ -5,13 +5,12 @@ from __future__ import annotations
 from math import comb
 from typing import Any
 
-from conftest import CONFIG, digits_rounds, lottery
-from experiment_cases import on_teacher
-from widen_cases import teacher
-
 from escapedim.records.comparison import CompareResult
 from escapedim.records.summary import Summary
 from escapedim.reporting.numbers import wilson
+from tests.reporting.conftest import CONFIG, digits_rounds, lottery
+from tests.reporting.experiment_cases import on_teacher
+from tests.reporting.widen_cases import teacher
 
 QUESTIONS = ("isolation", "complement", "escape", "literal_tickets", "restarts", "equal_parameters", "instability")
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from math import comb
 from typing import Any
 
-from widen_cases import DIGITS
-
 from escapedim.reporting.numbers import wilson
+from tests.reporting.widen_cases import DIGITS
 
 Entry = dict[str, Any]
 

@@ -1,9 +1,9 @@
 import pytest
-from conftest import flat
-from experiment_cases import complement, estimated, share, tickets
 
 from escapedim.records.experiments import Complement
 from escapedim.reporting.complement import section
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import complement, estimated, share, tickets
 
 NONE = estimated(None)
 

@@ -1,8 +1,8 @@
 import pytest
-from experiment_cases import paired, share
 
 from escapedim.records.experiments import Paired, Share
 from escapedim.reporting import contrasts
+from tests.reporting.experiment_cases import paired, share
 
 
 def spanned(*found, named=False):

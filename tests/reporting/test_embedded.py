@@ -1,7 +1,8 @@
 import pytest
-from conftest import CONFIG, flat, text
-from experiment_cases import ESCAPES, certified, escape, isolation, restarts
-from widen_cases import widen
+
+from tests.reporting.conftest import CONFIG, flat, text
+from tests.reporting.experiment_cases import ESCAPES, certified, escape, isolation, restarts
+from tests.reporting.widen_cases import widen
 
 SOURCE = {**CONFIG, "hidden": [6], "source": "train-0123456789abcdef", "layer": 1}
 

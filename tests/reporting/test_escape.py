@@ -1,9 +1,9 @@
 import pytest
-from conftest import flat
-from experiment_cases import ESCAPES, certified, escape
 
 from escapedim.records.experiments import Escape
 from escapedim.reporting.escape import MOST_ROWS, section
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import ESCAPES, certified, escape
 
 DEFAULT = [escape(width, *counts) for width, counts in ESCAPES.items()]
 

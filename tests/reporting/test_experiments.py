@@ -1,8 +1,13 @@
 import re
 
 import pytest
-from conftest import text
-from experiment_cases import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from escapedim.records.summary import decode, encode
+from escapedim.reporting.widen import SCREEN_LINES
+from tests.reporting.conftest import text
+from tests.reporting.experiment_cases import (
     certified,
     complement,
     default,
@@ -16,12 +21,7 @@ from experiment_cases import (
     tickets,
     transient,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from widen_cases import digits, teacher, widen
-
-from escapedim.records.summary import decode, encode
-from escapedim.reporting.widen import SCREEN_LINES
+from tests.reporting.widen_cases import digits, teacher, widen
 
 EVERYTHING = {
     "isolation": [isolation(), isolation(16, sampled=True)],
@@ -122,6 +122,13 @@ COMPLEMENTS = st.builds(
 SPREADS = st.lists(NUMBER, min_size=3, max_size=3).map(
     lambda found: dict(zip(("min", "median", "max"), sorted(found), strict=True))
 )
+
+
+def one_a_source(sources: int) -> dict[str, list]:
+    losses = {f"loss_{when}": [0.1] * sources for when in ("before", "after", "noise_only")}
+    return {"replicates": list(range(sources)), **losses}
+
+
 ESCAPES = st.fixed_dictionaries(
     {
         "from_width": WIDTH,
@@ -142,14 +149,10 @@ ESCAPES = st.fixed_dictionaries(
         "landings": LANDINGS,
         "controls": st.fixed_dictionaries({"noise_only": SHARES, "fresh_narrow": SHARES, "fresh_wide": SHARES}),
         "against_noise": PAIRS,
-        "replicates": st.lists(COUNT, max_size=2),
-        "loss_before": st.just([]),
-        "loss_after": st.just([]),
-        "loss_noise_only": st.just([]),
         "critical": st.none() | st.booleans(),
         "reason": st.sampled_from(["", "there is no spectrum"]),
     }
-)
+).map(lambda found: found | one_a_source(found["sources"]))
 RESTARTS = st.fixed_dictionaries(
     {
         "narrow": WIDTH,

@@ -8,16 +8,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from compare_cases import comparison
-from conftest import digits_rounds, lottery
-from experiment_cases import default
-from widen_cases import digits, rates, teacher, widen
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.reporting.export import html, markdown
 from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.export.export import Targets, export
 from escapedim.reporting.material import of_comparison, of_files
+from tests.reporting.compare_cases import comparison
+from tests.reporting.conftest import digits_rounds, lottery
+from tests.reporting.experiment_cases import default
+from tests.reporting.widen_cases import digits, rates, teacher, widen
 
 VOID = {"meta", "img", "br", "link"}
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"></svg>'

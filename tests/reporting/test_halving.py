@@ -1,8 +1,7 @@
-from conftest import flat
-from experiment_cases import halving
-
 from escapedim.records.experiments import Halving
 from escapedim.reporting.halving import section
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import halving
 
 
 def found(*entries, columns=100):

@@ -1,9 +1,9 @@
 import pytest
-from conftest import flat
-from experiment_cases import isolation, share
 
 from escapedim.records.experiments import Isolation
 from escapedim.reporting.isolation import MOST_ROWS, section
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import isolation, share
 
 PREDICTED = " Read literally, tickets predict 0 of either; escape dimensions predict more."
 SAMPLED = [{"units": 8, "trained": 50, "there": 12_870, "winning": share(310, 5000)}]

@@ -1,8 +1,8 @@
 import pytest
-from experiment_cases import landing
 
 from escapedim.records.experiments import Landing
 from escapedim.reporting import landings
+from tests.reporting.experiment_cases import landing
 
 FOUND = [
     Landing.model_validate(one)

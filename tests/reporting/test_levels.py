@@ -1,7 +1,7 @@
 import pytest
-from widen_cases import everything, level, teacher, widen, width
 
 from escapedim.reporting import levels
+from tests.reporting.widen_cases import everything, level, teacher, widen, width
 
 
 def entry(number, found, members=1000):

@@ -1,11 +1,11 @@
 import re
 
 import pytest
-from conftest import CONFIG, SPREAD, arm, digits_rounds, flat, loss_arm, lottery, lottery_round, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.reporting.lottery import blocks
+from tests.reporting.conftest import CONFIG, SPREAD, arm, digits_rounds, flat, loss_arm, lottery, lottery_round, text
 
 FORBIDDEN = re.compile(r"\b(nan|inf|None)\b")
 

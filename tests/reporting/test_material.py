@@ -1,15 +1,15 @@
 from pathlib import Path
 
 import pytest
-from compare_cases import comparison
-from conftest import digits_rounds, lottery
 from pydantic import ValidationError
-from widen_cases import digits
 
 from escapedim.errors import BadInput
 from escapedim.records.results import LotteryResult, WidenResult
 from escapedim.records.summary import Summary
 from escapedim.reporting.material import of_comparison, of_files, unique
+from tests.reporting.compare_cases import comparison
+from tests.reporting.conftest import digits_rounds, lottery
+from tests.reporting.widen_cases import digits
 
 
 def test_plain_summaries_are_one_material_with_the_names_of_their_files():

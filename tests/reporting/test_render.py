@@ -2,9 +2,9 @@ import io
 import os
 
 import pytest
-from conftest import digits_rounds, lottery, text, train
 
 from escapedim.reporting.render import make_console, render
+from tests.reporting.conftest import digits_rounds, lottery, text, train
 
 
 class Terminal(io.StringIO):

@@ -1,7 +1,7 @@
 import pytest
-from conftest import arm, text, train
 
 from escapedim.reporting import replicates
+from tests.reporting.conftest import arm, text, train
 
 ENDINGS = ["bad minimum", "bad minimum", "global minimum", "undecided", "diverged"]
 CURVATURE = {

@@ -1,11 +1,10 @@
-from conftest import flat
-from experiment_cases import estimated, restarts, share
-
 from escapedim.records.experiments import Restarts
 from escapedim.records.results import WidenResult
 from escapedim.records.summary import SCHEMA, Cost, Provenance, Summary
 from escapedim.reporting.restarts import MOST_ROWS, seconds_per_member, section
 from escapedim.widening.keys import members_key
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import estimated, restarts, share
 
 WIDTHS = (5, 6, 7, 8, 9, 10, 12, 16, 32)
 

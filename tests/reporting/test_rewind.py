@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from rewind_cases import SUMMARY, line, mode, surroundings
 
 from escapedim.records import summary
 from escapedim.reporting.render import make_console, render
+from tests.reporting.rewind_cases import SUMMARY, line, mode, surroundings
 
 
 def shown(width: int = 80, status: str = "complete", **result: Any) -> str:

@@ -1,10 +1,10 @@
 """The table of rounds: cells, marks, caption and legend, each from a result whose numbers are known."""
 
 import pytest
-from conftest import arm, digits_rounds, flat, loss_arm, lottery, lottery_round
 
 from escapedim.reporting import rounds
 from escapedim.reporting.numbers import Estimate
+from tests.reporting.conftest import arm, digits_rounds, flat, loss_arm, lottery, lottery_round
 
 HEADER = "round  density  weights"
 

@@ -1,8 +1,8 @@
 import pytest
-from experiment_cases import estimated, share
 
 from escapedim.records.experiments import Estimated, Share
 from escapedim.reporting import shares
+from tests.reporting.experiment_cases import estimated, share
 
 
 def of(count, members, **more):

@@ -1,12 +1,12 @@
 import re
 
 import pytest
-from conftest import flat, text
 from hypothesis import given
 from hypothesis import strategies as st
-from widen_cases import digits, rates, widen, width
 
 from escapedim.reporting import success
+from tests.reporting.conftest import flat, text
+from tests.reporting.widen_cases import digits, rates, widen, width
 
 
 def sentence(summary):

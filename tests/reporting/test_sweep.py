@@ -1,7 +1,7 @@
 import pytest
-from widen_cases import everything, widen, width
 
 from escapedim.reporting.sweep import table
+from tests.reporting.widen_cases import everything, widen, width
 
 
 def trial(rate, loss, failures):

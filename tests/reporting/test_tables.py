@@ -9,11 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from compare_cases import comparison
-from conftest import SPREAD, digits_rounds, lottery, train
-from experiment_cases import default, escape, halving, transient
-from rewind_cases import SUMMARY
-from widen_cases import rates, teacher, widen, width
 
 from escapedim.records.summary import Summary
 from escapedim.reporting.export import csv_files
@@ -21,6 +16,11 @@ from escapedim.reporting.material import of_comparison, of_files
 from escapedim.reporting.tables import collect
 from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table, of_records
+from tests.reporting.compare_cases import comparison
+from tests.reporting.conftest import SPREAD, digits_rounds, lottery, train
+from tests.reporting.experiment_cases import default, escape, halving, transient
+from tests.reporting.rewind_cases import SUMMARY
+from tests.reporting.widen_cases import rates, teacher, widen, width
 
 
 def tables(summary: Summary) -> dict[str, Table]:

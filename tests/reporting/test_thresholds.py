@@ -1,6 +1,5 @@
-from widen_cases import digits, thresholds, widen, width
-
 from escapedim.reporting.thresholds import lines
+from tests.reporting.widen_cases import digits, thresholds, widen, width
 
 
 def run(*failures, members=100):

@@ -1,7 +1,8 @@
 import re
 
 import pytest
-from conftest import flat, text, train
+
+from tests.reporting.conftest import flat, text, train
 
 TOO_SLOW = "the gradient norm stayed above 1e-9"
 

@@ -1,8 +1,7 @@
-from conftest import flat
-from experiment_cases import landing, transient
-
 from escapedim.records.experiments import Transient
 from escapedim.reporting.transient import section
+from tests.reporting.conftest import flat
+from tests.reporting.experiment_cases import landing, transient
 
 CERTIFIED = {"source_ending": "bad minimum", "judged_by": "ending"}
 

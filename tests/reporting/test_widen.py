@@ -1,15 +1,26 @@
 import re
 
 import pytest
-from conftest import flat, text, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from widen_cases import DIGITS, TEACHER_CONFIG, digits, everything, level, rates, teacher, thresholds, widen, width
 
 from escapedim.cli.main import app, run
 from escapedim.records.summary import encode
 from escapedim.reporting.endings import LETTERS
 from escapedim.reporting.widen import SCREEN_LINES, blocks
+from tests.reporting.conftest import flat, text, train
+from tests.reporting.widen_cases import (
+    DIGITS,
+    TEACHER_CONFIG,
+    digits,
+    everything,
+    level,
+    rates,
+    teacher,
+    thresholds,
+    widen,
+    width,
+)
 
 SUMMARIES = {
     "digits": digits(),

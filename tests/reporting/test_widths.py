@@ -1,10 +1,10 @@
 import pytest
-from conftest import flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from widen_cases import MINIBATCH, digits, everything, rates, teacher, widen, width
 
 from escapedim.reporting import endings, widths
+from tests.reporting.conftest import flat
+from tests.reporting.widen_cases import MINIBATCH, digits, everything, rates, teacher, widen, width
 
 ROWS = [
     width(6, 1000, 654, {"global minimum": 654, "bad minimum": 345, "saddle": 1}, parameters=36, median_steps=4120.4),

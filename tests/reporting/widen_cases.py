@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import CONFIG, envelope
-
 from escapedim.records.summary import Summary
 from escapedim.reporting.numbers import wilson
+from tests.reporting.conftest import CONFIG, envelope
 
 MINIBATCH = "minibatch training ends at no critical point"
 DIGITS = {2: 0, 3: 2, 4: 9, 5: 24, 6: 41, 7: 62, 8: 78, 9: 85, 10: 93, 11: 96, 12: 97, 16: 100, 24: 100, 32: 100}

@@ -28,10 +28,10 @@ def missing() -> str:
 
 
 class Cluster:
-    """Started by `with`; `environment` is what commands need to find it."""
+    """Started by `with`; `environment` is what commands need to find it, `largest` its MaxArraySize."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, largest: int = 1001) -> None:
+        self.folder, self._largest = folder, largest
         self._base = 21000 + 10 * (os.getpid() % 3000)
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         path = os.environ["PATH"] + os.pathsep + "/usr/sbin"
@@ -78,16 +78,37 @@ class Cluster:
             )
 
     def call(self, *command: str, check: bool = True) -> str:
-        """Run a command of Slurm and return what it prints."""
-        ended = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
-        )
+        """Run a command of Slurm and return what it prints; unchecked, one that hangs or fails has printed nothing."""
+        try:
+            ended = subprocess.run(
+                command, env=self.environment, cwd=self.folder, capture_output=True, text=True,
+                timeout=60 if check else 10, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            assert not check, f"{command} hangs"
+            return ""
         assert not check or ended.returncode == 0, f"{command}: {ended.stderr}"
         return ended.stdout.strip()
 
     def jobs(self) -> list[str]:
         """Job, state and node of all that is not over."""
-        return self.call("squeue", "-h", "-r", "-o", "%i %T %N", check=False).splitlines()
+        return self.call("squeue", "-h", "-r", "-o", "%i %T %N").splitlines()
+
+    def running(self, node: str = "") -> list[str]:
+        """Jobs that run, on one node or on all, in the order of their start."""
+        lines = [
+            line.split() for line in self.call("squeue", "-h", "-r", "-S", "S", "-t", "R", "-o", "%i %N").splitlines()
+        ]
+        return [job for job, *there in lines if not node or there == [node]]
+
+    def restarts(self) -> dict[str, int]:
+        """How often each task of an array, `JOB_TASK`, was requeued; those that are over are known, too."""
+        found = {}
+        for line in self.call("scontrol", "show", "job", "-o").splitlines():
+            words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+            if words.get("ArrayTaskId", "").isdecimal():
+                found[f"{words['ArrayJobId']}_{words['ArrayTaskId']}"] = int(words["Restarts"])
+        return found
 
     def lose_daemon(self, node: str) -> None:
         """Kill a node's daemon only: its jobs go on, and nobody knows."""
@@ -96,14 +117,25 @@ class Cluster:
         daemon.wait()
 
     def lose_node(self, node: str) -> None:
-        """Kill a node's daemon and all that runs on it."""
-        self.lose_daemon(node)
-        for pid in self._processes(node):
+        """Kill a node's daemon and all that runs on it: first what would tell the controller how jobs have ended."""
+        daemon = self._daemons.pop(node)
+        for pid in (daemon.pid, *self._steps(node), *self._processes(node)):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        daemon.wait()
+
+    def _steps(self, node: str | None = None) -> list[int]:
+        """Daemons of job steps on one node or on all: they have its log open."""
+        logs = {str(self.folder / "log" / f"slurmd-{name}.log") for name in ((node,) if node else NODES)}
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if "slurmstepd" in (entry / "exe").readlink().name:
+                    found += [int(entry.name)] if logs & {os.readlink(fd) for fd in (entry / "fd").iterdir()} else []
+        return found
 
     def _processes(self, node: str | None = None) -> list[int]:
-        """Processes of this cluster's jobs and steps, on one node or on all."""
+        """Processes of this cluster's jobs, on one node or on all."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -119,7 +151,7 @@ class Cluster:
         if CTLD in self._daemons:
             self.call("scancel", "--state=PENDING", "-u", "root", check=False)
             self.call("scancel", "-u", "root", check=False)
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, AssertionError):
                 wait(lambda: not self.jobs(), 20, "the jobs")
         for process in reversed(self._daemons.values()):
             process.terminate()
@@ -129,7 +161,7 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for pid in self._processes():
+        for pid in (*self._steps(), *self._processes()):
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -162,6 +194,8 @@ SlurmdLogFile={self.folder}/log/slurmd-%n.log
 SlurmdTimeout=10
 KillWait=5
 JobRequeue=1
+MinJobAge=3600
+MaxArraySize={self._largest}
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=1
 SelectType=select/cons_tres

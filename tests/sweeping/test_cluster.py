@@ -1,4 +1,4 @@
-"""A plan on a real Slurm whose nodes fail, against the same plan run here without faults."""
+"""A plan on a real Slurm: submitted, requeued, cancelled, and against the same plan run here while nodes fail."""
 
 from __future__ import annotations
 
@@ -6,45 +6,93 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from .cluster import Cluster, missing, wait
+from escapedim.sweeping.plan import Plan
+from escapedim.sweeping.runs import expand
+from tests.cli.conftest import result_of
+
+from .cluster import NODES, Cluster, missing, wait
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm is here")
-
-
-def plan_of(runs: int, steps: str) -> dict:
-    return {
-        "name": "many",
-        "command": "train",
-        "base": {"task": "teacher", "hidden": 4, "replicates": 4, "steps": steps},
-        "seeds": runs,
-    }
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "slurm"
+BASE = {"task": "digits", "hidden": 4, "replicates": 2, "optimizer": "sgd", "lr": 0.01, "steps": "20it"}
 
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     # In a folder of a short name: a socket's path has at most 107 characters.
-    with tempfile.TemporaryDirectory(prefix="sl-") as folder, Cluster(Path(folder)) as found:
+    with tempfile.TemporaryDirectory(prefix="sl-") as folder, Cluster(Path(folder), largest=40) as found:
         yield found
 
 
-def submitted(cluster: Cluster, folder: Path, *more: str) -> str:
-    """Submit a plan, and return the array's job."""
-    command = [sys.executable, "-m", "escapedim", "sweep", "plan.yaml", "--submit", *more]
-    ended = subprocess.run(
-        command, cwd=folder, env=cluster.environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    return ended.stdout.split()[0]
+def call(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    command = [sys.executable, "-m", "escapedim", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=1200
+    ).stdout
 
 
-def here(folder: Path, *more: str) -> str:
-    command = [sys.executable, "-m", "escapedim", "sweep", "plan.yaml", *more]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=600).stdout
+def submitted(cluster: Cluster, folder: Path, *more: str) -> list[str]:
+    """Submit a plan, and return the jobs: arrays, and the one that collects."""
+    said = call(folder, "sweep", "plan.yaml", "--submit", *more, environment=cluster.environment)
+    return [line.split()[0] for line in said.splitlines()]
+
+
+def collected(folder: Path) -> dict:
+    return json.loads((folder / "sweep-many" / "collected.json").read_text())
+
+
+def test_tasks_are_requeued_when_their_time_is_up_and_stay_cancelled_when_they_are(cluster, tmp_path):
+    """Three runs in two arrays of at most two tasks: one is told to save, one is cancelled, one is left alone."""
+    plan = {"name": "many", "command": "train", "base": BASE, "list": [{}, {"steps": "30000it"}, {"steps": "60000it"}]}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    quick, told, cancelled = expand(Plan.model_validate(plan))
+    out = tmp_path / "sweep-many"
+    first, second, last = submitted(cluster, tmp_path, "--time", "10:00", "--array-limit", "2")
+
+    def begun(run) -> bool:
+        return run.summary(out).exists()
+
+    wait(lambda: begun(told) and begun(cancelled), 60, "both to train")
+    cluster.call("scancel", "--batch", "--signal=USR1", f"{first}_1")
+    cluster.call("scancel", f"{second}_0")
+    settings, here = told.folder(out) / "config.yaml", tmp_path / "here" / "train.json"
+    call(tmp_path, "train", "--config", str(settings), "--out", str(here), "--jobs", "1", "--quiet")
+    wait(lambda: (out / "collected.json").exists(), 60, "the job that collects")
+    wait(lambda: not cluster.jobs(), 30, "the end")
+    assert cluster.restarts() == {f"{first}_0": 0, f"{first}_1": 1, f"{second}_0": 0}
+    found = collected(tmp_path)
+    assert [one["run"] for one in found["runs"]] == [quick.name, told.name]
+    assert found["missing"] == [cancelled.name]
+    assert json.loads(cancelled.summary(out).read_text())["status"] == "interrupted"
+    for run in (told, cancelled):
+        assert (run.folder(out) / "log.txt").read_text().count("stopped by a signal; everything is saved") == 1
+    assert not any("stopped at once" in log.read_text() for log in out.rglob("*.log"))
+    assert last not in cluster.restarts()
+    assert found["runs"][1]["result"] == result_of(here)
+
+
+@pytest.mark.long
+def test_the_scripts_to_edit_work_as_they_are(cluster, tmp_path):
+    plan = {"name": "many", "command": "train", "base": BASE, "seeds": 12}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    command = "train --task digits --hidden 4 --replicates 2 --optimizer sgd --lr 0.01 --steps 40000it"
+    given = f"ALL,PYTHON={sys.executable},PLAN=plan.yaml,COMMAND={command}"
+    ask = ("sbatch", "--parsable", f"--export={given}", f"--chdir={tmp_path}")
+    one = cluster.call(*ask, str(SCRIPTS / "single.sbatch"))
+    wait(lambda: (tmp_path / "train.json").exists(), 60, "the command to train")
+    cluster.call("scancel", "--batch", "--signal=USR1", one)
+    many = cluster.call(*ask, str(SCRIPTS / "sweep-array.sbatch"))
+    wait(lambda: not cluster.jobs(), 240, "both scripts")
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "complete"
+    assert "Restarts=1 " in cluster.call("scontrol", "show", "job", "-o", one)
+    assert "12 runs: 12 complete" in call(tmp_path, "sweep", "plan.yaml", "--status")
+    assert sum(job.startswith(f"{many}_") for job in cluster.restarts()) == 10
 
 
 def finished(folder: Path) -> int:
@@ -57,47 +105,64 @@ def ends_of_logs(folder: Path) -> int:
     return sum(log.count("Run folder: ") for log in logs)
 
 
-def faults(cluster: Cluster, folder: Path, runs: int, job: str) -> None:
-    """One node dies with its jobs, one loses its daemon, one task is told that its time is up."""
+def requeued(cluster: Cluster, node: str, how: Callable[[str], object]) -> str:
+    """Do something to a task of a node that requeues it, to another one where it was over too soon."""
+    for _ in range(10):
+        wait(lambda: bool(cluster.running(node)), 90, f"a task on {node}")
+        job = cluster.running(node)[-1]
+        before = cluster.restarts().get(job, 0)
+        how(job)
+        try:
+            wait(lambda job=job, before=before: cluster.restarts().get(job, 0) > before, 15, "the requeue")
+        except TimeoutError:
+            continue
+        return job
+    raise AssertionError(f"no task of {node} could be requeued")
 
-    def on(node: str) -> list[str]:
-        return [line.split()[0] for line in cluster.jobs() if line.endswith(f"RUNNING {node}")]
 
-    wait(lambda: finished(folder) >= 1 and all(on(node) for node in ("node1", "node2", "node3")), 90, "jobs everywhere")
-    told = on("node3")[0]
-    cluster.call("scancel", "--batch", "--signal=USR1", told, check=False)
+def faults(cluster: Cluster, folder: Path) -> list[set[str]]:
+    """One task is told that its time is up, one is requeued by hand, a node dies with its jobs, one loses its daemon.
+
+    Returns the tasks that each may have happened to. The jobs of the node without a daemon go on beside their copies.
+    """
+    wait(lambda: finished(folder) >= 1 and all(cluster.running(node) for node in NODES), 120, "jobs everywhere")
+    told = requeued(cluster, "node3", lambda job: cluster.call("scancel", "--batch", "--signal=USR1", job, check=False))
+    by_hand = requeued(cluster, "node3", lambda job: cluster.call("scontrol", "requeue", job, check=False))
+    wait(lambda: all(cluster.running(node) for node in ("node1", "node2")), 90, "tasks on the nodes that fail")
+    dead, orphans = (set(cluster.running(node)) for node in ("node1", "node2"))
     cluster.lose_node("node1")
     cluster.lose_daemon("node2")
-    if runs > 20:
-        requeued = on("node3")
-        if requeued:
-            cluster.call("scontrol", "requeue", requeued[-1], check=False)
-    wait(lambda: any("node1" not in line for line in cluster.jobs()) or not cluster.jobs(), 60, "the loss to be seen")
+    # At once what the controller would do by itself after a time without an answer.
+    cluster.call("scontrol", "update", "NodeName=node2", "State=DOWN", "Reason=lost")
+    wait(lambda: not cluster.running("node1") and not cluster.running("node2"), 90, "the loss to be seen")
     cluster.start_node("node1")
+    return [{told}, {by_hand}, dead, orphans]
 
 
 def campaign(cluster: Cluster, folder: Path, runs: int, steps: str, seconds: float) -> None:
-    local = folder / "local"
-    shared = folder / "shared"
+    local, shared = folder / "local", folder / "shared"
+    plan = {"name": "many", "command": "train", "base": {**BASE, "steps": steps}, "seeds": runs}
     for place in (local, shared):
         place.mkdir()
-        (place / "plan.yaml").write_text(yaml.safe_dump(plan_of(runs, steps)))
-    job = submitted(cluster, shared, "--time", "10:00")
-    faults(cluster, shared, runs, job)
-    wait(lambda: finished(shared) == runs, seconds, "all runs")
-    assert f"{runs} runs: {runs} complete" in here(shared, "--status")
-    here(shared, "--collect")
-    here(local)
-    one, other = (json.loads((place / "sweep-many" / "collected.json").read_text()) for place in (local, shared))
-    assert one == other
+        (place / "plan.yaml").write_text(yaml.safe_dump(plan))
+    submitted(cluster, shared, "--time", "10:00")
+    struck = faults(cluster, shared)
+    wait(lambda: not cluster.jobs(), seconds, "all jobs")
+    restarts = cluster.restarts()
+    assert all(any(restarts[job] for job in jobs) for jobs in struck), (struck, restarts)
+    assert f"{runs} runs: {runs} complete" in call(shared, "sweep", "plan.yaml", "--status")
+    call(shared, "sweep", "plan.yaml", "--collect")
+    call(local, "sweep", "plan.yaml")
+    assert collected(local) == collected(shared)
+    assert collected(local)["missing"] == []
     assert ends_of_logs(shared) == runs
 
 
 @pytest.mark.long
 def test_nodes_fail_and_the_numbers_are_those_of_no_faults(cluster, tmp_path):
-    campaign(cluster, tmp_path, 9, "1500it", 150)
+    campaign(cluster, tmp_path, 15, "20000it", 300)
 
 
 @pytest.mark.long
 def test_sixty_runs_through_all_faults(cluster, tmp_path):
-    campaign(cluster, tmp_path, 60, "4000it", 1200)
+    campaign(cluster, tmp_path, 60, "20000it", 1200)

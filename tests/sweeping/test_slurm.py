@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from escapedim.sweeping.plan import Plan
+from escapedim.sweeping.runner import Asked, chosen
 from escapedim.sweeping.runs import expand
-from escapedim.sweeping.slurm import Cluster, Place, array_script, collect_script, tasks
+from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "slurm"
 PLAN = Plan.model_validate({"name": "a", "command": "prune", "seeds": 60, "then": [{"command": "rewind"}]})
 PLACE = Place(Path("/plans/my plan.yaml"), Path("/data/out"), Path("/work dir"), "/env/bin/python")
 
 
-def script(cluster: Cluster | None = None, stage: int = 0) -> str:
-    return array_script(PLAN, expand(PLAN), stage, cluster or Cluster(), PLACE)
+def script(cluster: Cluster | None = None, stage: int = 0, number: int = 0) -> str:
+    cluster = cluster or Cluster()
+    return array_script(PLAN, arrays(expand(PLAN), (), stage, cluster)[number], cluster, PLACE)
 
 
 def directives(text: str) -> dict[str, str]:
@@ -38,13 +40,57 @@ def test_a_stage_is_an_array_with_a_task_for_every_run():
 
 
 @pytest.mark.parametrize(
-    ("cluster", "count"),
-    [(Cluster(), 60), (Cluster(array_limit=10), 10), (Cluster(largest=31), 30), (Cluster(array_limit=1), 1)],
+    ("cluster", "ranges"),
+    [
+        (Cluster(), ["0-59"]),
+        (Cluster(largest=60), ["0-59"]),
+        (Cluster(largest=59), ["0-58", "0"]),
+        (Cluster(array_limit=25), ["0-24", "0-24", "0-9"]),
+        (Cluster(array_limit=25, largest=40), ["0-24", "0-24", "0-9"]),
+        (Cluster(array_limit=50, largest=40, running=3), ["0-39%3", "0-19%3"]),
+    ],
 )
-def test_beyond_the_limits_tasks_take_several_runs(cluster, count):
-    assert tasks(expand(PLAN), 0, cluster) == count
-    assert directives(script(cluster))["array"] == f"0-{count - 1}"
-    assert f'"$SLURM_ARRAY_TASK_ID/{count}"' in script(cluster)
+def test_beyond_the_limits_a_stage_has_several_arrays(cluster, ranges):
+    numbers = range(len(arrays(expand(PLAN), (), 0, cluster)))
+    assert [directives(script(cluster, number=number))["array"] for number in numbers] == ranges
+
+
+@pytest.mark.parametrize("cluster", [Cluster(), Cluster(largest=7), Cluster(runs_per_task=7, array_limit=4)])
+def test_the_tasks_of_all_arrays_are_the_runs_of_the_stage(cluster):
+    """What the script's own arithmetic says, as bash does it, against what a sweep takes for its shard."""
+    every, taken = expand(PLAN), list[str]()
+    for number, array in enumerate(arrays(every, (), 0, cluster)):
+        text = script(cluster, number=number)
+        shard = re.search(r'--shard ("[^"]+")', text)
+        assert shard
+        tasks = " ".join(map(str, array.tasks))
+        echo = f"for SLURM_ARRAY_TASK_ID in {tasks}; do echo {shard[1]}; done"
+        for line in subprocess.check_output(["bash", "-c", echo], text=True).split():
+            index, of = map(int, line.split("/"))
+            taken += [run.name for run in chosen(every, Asked(jobs=1, shard=(index, of), stage=0))]
+    assert sorted(taken) == sorted(run.name for run in every if run.stage == 0)
+
+
+def test_only_tasks_with_something_to_do_are_asked_for():
+    every = expand(PLAN)
+    names = [run.name for run in every if run.stage == 0]
+    done = {*names[:1], *names[4:30], *names[31:59]}
+    assert arrays(every, done, 0, Cluster(largest=32)) == [
+        Array(stage=0, number=0, shards=60, first=0, tasks=(1, 2, 3, 30)),
+        Array(stage=0, number=1, shards=60, first=32, tasks=(27,)),
+    ]
+    one = arrays(every, done, 0, Cluster())[0]
+    assert directives(array_script(PLAN, one, Cluster(running=2), PLACE))["array"] == "1-3,30,59%2"
+    assert arrays(every, set(names), 0, Cluster()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 5400), ("90:30", 5430), ("1:30:05", 5405), ("1-6", 108000), ("1-6:30", 109800), ("2-0:0:1", 172801),
+     ("", None), ("x", None), ("1h", None), ("1:2:3:4", None)],
+)  # fmt: skip
+def test_time_limits_are_read_as_sbatch_reads_them(text, seconds):
+    assert time_limit_s(text) == seconds
 
 
 def test_the_last_job_collects():
@@ -68,9 +114,15 @@ def test_the_scripts_to_edit_are_bash_and_ask_for_the_same(name):
     assert found["signal"].startswith("B:USR1@")
     assert "requeue" in found
     assert found["open-mode"] == "append"
-    for line in ("trap again USR1", "trap stop TERM", '[ $? -ne 143 ] || scontrol requeue "$SLURM_JOB_ID"'):
+    for line in (
+        "trap again USR1",
+        "trap stop TERM",
+        "[ $code -ge 128 ] || exit $code",
+    ):
         assert line in text
         assert line in script()
+    one = '"$SLURM_JOB_ID"' if name == "single.sbatch" else '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
+    assert f"scontrol requeue {one}\n" in text
 
 
 FAKE = """#!/bin/bash
@@ -78,7 +130,10 @@ echo "$@" >> {folder}/scontrol.txt
 """
 
 
-@pytest.mark.parametrize(("sent", "code", "requeued"), [("USR1", 143, True), ("USR1", 0, False), ("TERM", 143, False)])
+@pytest.mark.parametrize(
+    ("sent", "code", "requeued"),
+    [("USR1", 143, True), ("USR1", 138, True), ("USR1", 0, False), ("USR1", 1, False), ("TERM", 143, False)],
+)
 def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp_path, sent, code, requeued):
     """The script itself, with a sweep that saves for a moment after a signal and an scontrol that writes it down."""
     (tmp_path / "scontrol").write_text(FAKE.format(folder=tmp_path))
@@ -89,15 +144,15 @@ def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp
     for name in ("scontrol", "python"):
         (tmp_path / name).chmod(0o755)
     place = Place(tmp_path / "p.yaml", tmp_path, tmp_path, str(tmp_path / "python"))
-    (tmp_path / "a.sbatch").write_text(array_script(PLAN, expand(PLAN), 0, Cluster(), place))
+    (tmp_path / "a.sbatch").write_text(array_script(PLAN, Array(0, 0, 60, 0, (0,)), Cluster(), place))
     test = (
         f"bash {tmp_path}/a.sbatch & job=$!; until [ -e {tmp_path}/started.txt ]; do sleep 0.05; done; sleep 0.2; "
         f"kill -{sent} $job; wait $job; echo $?"
     )
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "0"}
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
     ended = subprocess.run(["bash", "-c", test], env=environment, capture_output=True, text=True, timeout=30)
     assert (tmp_path / "saved.txt").exists()
     assert (tmp_path / "scontrol.txt").exists() == requeued
-    assert ended.stdout.split()[-1] == ("143" if sent == "TERM" else "0")
+    assert ended.stdout.split()[-1] == str(0 if requeued else code)
     if requeued:
-        assert (tmp_path / "scontrol.txt").read_text() == "requeue 7\n"
+        assert (tmp_path / "scontrol.txt").read_text() == "requeue 7_3\n"

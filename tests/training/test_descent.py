@@ -339,15 +339,18 @@ def test_masked_weights_are_zero_even_where_the_others_diverged(case):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-@pytest.mark.parametrize("optimizer", ["adam", "sgd:momentum=0.9"])
-def test_on_cuda_a_run_is_the_same_to_rounding_and_continues_to_the_last_bit(optimizer):
-    problem = toy(optimizer=optimizer, lr=0.03)
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "constant:warmup=6it"])
+@pytest.mark.parametrize("batch_size", [6, 23])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd:momentum=0.9", "gd"])
+def test_on_cuda_a_run_is_the_same_to_rounding_and_continues_to_the_last_bit(optimizer, batch_size, schedule):
+    """Long enough that steps are recorded and replayed, also after the pause."""
+    problem = toy(optimizer=optimizer, lr=0.03, batch_size=batch_size, schedule=schedule, steps=90)
     expected = train(problem, problem.rows(3), problem.masks(3)).params
     data = type(problem.data).of(problem.task, "float64", "cuda")
     job = job_of(problem, problem.rows(3).cuda(), problem.masks(3).cuda())
     whole = descend(job, data, job.begin(), never)
     torch.testing.assert_close(whole.params.cpu(), expected, rtol=1e-8, atol=1e-10)
     ticks = itertools.count(1)
-    middle = descend(job, data, job.begin(), lambda members: next(ticks) == 11)
+    middle = descend(job, data, job.begin(), lambda members: next(ticks) == 41)
     again = descend(job, data, State.from_arrays(middle.arrays(), "cuda"), never)
     assert_same(again.arrays(), whole.arrays())

@@ -2,9 +2,9 @@
 
 Leaving a strict saddle is a theorem; where networks land is what is scored. Embeddings that draw new random weights are
 left out: they are no test of directions alone. Networks are told apart by width and by how they are judged, and
-differences are means over these strata. Where a control hardly ever fails nothing can be above it, and where not even
-fresh wide networks succeed a way out leads nowhere: such widths speak against neither, and are left out where it is
-tested that there is no difference.
+differences are means over these strata. Where a control hardly ever fails nothing can be above it, and where neither
+fresh wide networks nor those with noise alone succeed a way out leads nowhere: such widths speak against neither, and
+are left out where it is tested that there is no difference.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class _Stratum:
 
     def room(self, margin: float) -> bool:
         """Say whether networks could be above both controls, and whether there is anything to reach."""
-        controls = max(self.noise.rate or 0.0, self.narrow.rate or 0.0)
-        return controls <= 1 - margin and (self.entries[0].controls.fresh_wide.rate or 0.0) >= margin
+        noise, wide = self.noise.rate or 0.0, self.entries[0].controls.fresh_wide.rate or 0.0
+        return max(noise, self.narrow.rate or 0.0) <= 1 - margin and max(noise, wide) >= margin
 
 
 def row(study: Study) -> Row:
@@ -181,7 +181,7 @@ def _fisher(strata: Sequence[_Stratum]) -> str:
 def _left_out(strata: int, roomy: int, margin: float) -> str:
     if roomy == strata:
         return ""
-    why = f"a control exceeds {percent(1 - margin)} or fresh wide networks stay below {percent(margin)}"
+    why = f"a control exceeds {percent(1 - margin)} or all stay below {percent(margin)}"
     if not roomy:
         return f"; {why}, so that nothing can be above it and worth reaching"
     left = strata - roomy

@@ -1,0 +1,51 @@
+"""`escapedim sweep PLAN --status`: where the runs of a plan stand, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from escapedim.cli.streams import standard_output
+from escapedim.reporting.numbers import counted
+from escapedim.reporting.table import Row, text_table
+from escapedim.sweeping.plan import Plan
+from escapedim.sweeping.runs import Run
+from escapedim.sweeping.state import standings
+
+_MOST_SHOWN = 40
+
+
+def status(plan: Plan, runs: Sequence[Run], folder: Path, as_json: bool) -> None:
+    """Print where the runs stand; those that are complete are only counted."""
+    found = standings(runs, folder)
+    counts = Counter(one.state for one in found)
+    with standard_output():
+        if as_json:
+            entries = [
+                {"run": one.run.name, "stage": one.run.stage, "state": one.state, "detail": one.detail} for one in found
+            ]
+            sys.stdout.write(json.dumps({"plan": plan.name, "counts": counts, "runs": entries}) + "\n")
+            return
+        sys.stdout.write(f"{plan.name}: {counted_states(counts, len(found))}.\n")
+        rest = [one for one in found if one.state != "complete"]
+        ranked = sorted(rest, key=lambda one: ("failed", "running", "missing").index(one.state))
+        first_rows(["run", "stage", "state", ""], [[one.run.name, str(one.run.stage), one.state, one.detail]
+                                                   for one in ranked], left=4)  # fmt: skip
+
+
+def counted_states(found: Mapping[Any, int], total: int) -> str:
+    """Return "60 runs: 58 complete, 2 missing"."""
+    parts = [f"{found[state]:,} {state}" for state in ("complete", "running", "failed", "missing") if found.get(state)]
+    return f"{counted(total, 'run')}: {', '.join(parts) or 'none'}"
+
+
+def first_rows(header: Row, rows: Sequence[Row], left: int) -> None:
+    """Print the first rows of a table, if there are any, and how many more there are."""
+    if rows:
+        sys.stdout.write("\n".join(text_table(header, rows[:_MOST_SHOWN], left=left)) + "\n")
+    if len(rows) > _MOST_SHOWN:
+        sys.stdout.write(f"and {len(rows) - _MOST_SHOWN:,} more (--json has all)\n")
