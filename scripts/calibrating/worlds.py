@@ -103,7 +103,7 @@ def worlds() -> list[World]:
             for index, fresh in ((0.7, 0.5), (0.7, 0.8), (0.3, 0.5))
             for name, concentration in (("beta", 3.0), ("all or none", 0.01))
         ),
-        replace(_escape("escape, few sources and a high control", 4000, sources=20), escape=0.995, narrow=0.9),
+        replace(_escape("a high control, few sources", 4000, sources=20), escape=0.995, narrow=0.9),
     ]
 
 
