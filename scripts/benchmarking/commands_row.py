@@ -40,7 +40,8 @@ def measure_commands(scale: Scale, commands: Sequence[str] = tuple(SUMMARIES)) -
                 wall_s[command].append(times.wall_s)
                 peaks[command] = max(peaks[command], times.peak_rss_mb)
     return [
-        CommandTimes(f"escapedim {' '.join([command, *INPUTS.get(command, [])])}", Spread.of(times), peaks[command],
-                     AT_MOST_S[command])
+        CommandTimes(
+            " ".join([command, *INPUTS.get(command, [])]), Spread.of(times), peaks[command], AT_MOST_S[command]
+        )
         for command, times in wall_s.items()
-    ]  # fmt: skip
+    ]

@@ -76,9 +76,9 @@ def commands_blocks(rows: Sequence[CommandTimes], width: int = LONGEST_LINE) -> 
     lines = [
         (row.command, *seconds(row.wall_s), f"{row.at_most_s:.0f} s", f"{row.peak_rss_mb:,.0f} MiB") for row in rows
     ]
-    legend = "With the start of the process. At most: on two idle cores."
+    legend = "With the start of the process. Limit: on two idle cores."
     return [
-        block(["Default commands"], "bold"),
-        block(text_table(["", "median", "min..max", "at most", "memory"], lines)),
+        block(["escapedim with defaults"], "bold"),
+        block(text_table(["", "median", "min..max", "limit", "memory"], lines)),
         block(paragraphs([legend], width)),
     ]
