@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,33 +41,53 @@ def test_ci_runs_exactly_the_test_line():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-def tickets() -> None:
-    """A prune run of the default length, of narrow networks."""
+@pytest.fixture(scope="module")
+def tickets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a prune run of the default length has ended, of narrow networks."""
+    folder = tmp_path_factory.mktemp("tickets")
     arms = ("--hidden", "4", "--rounds", "10", "--replicates", "2", "--arms", "ticket,random", "--jobs", "1", "--quiet")
-    assert run(lambda: app(["prune", *arms])) == 0
+    assert run(lambda: app(["prune", *arms, "--out", str(folder / "lottery.json")])) == 0
+    return folder
 
 
-def before(given: list[str]) -> None:
-    """Make what a command starts from, in small."""
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a small prune run and a small widen run have ended, and were compared."""
+    folder = tmp_path_factory.mktemp("study")
+    lottery, widen, compare = (str(folder / name) for name in ("lottery.json", "widen.json", "compare.json"))
+    for made in (
+        ["prune", *TINY, "--hidden", "4", "--rounds", "1", "--out", lottery],
+        ["widen", *TINY, "--widths", "7,8", "--out", widen],
+        ["compare", lottery, widen, "--out", compare],
+    ):
+        assert run(lambda made=made: app([*made, "--quiet"])) == 0
+    return folder
+
+
+SMALLER = (
+    ("500it", "20it"),
+    ("rounds: 5", "rounds: 1"),
+    ("round: 5", "round: 1"),
+    ("replicates: 5", "replicates: 2"),
+    ("replicates: 30", "replicates: 4"),
+    ('"6:12"', '"9:10"'),
+)
+
+
+def before(given: list[str], request: pytest.FixtureRequest) -> None:
+    """Put what a command starts from into the working folder, in small."""
     if given[0] == "sweep":
         plan = Path(given[1])
         plan.parent.mkdir(exist_ok=True)
         text = (ROOT / plan).read_text()
-        for large, small in (
-            ("500it", "20it"),
-            ("replicates: 5", "replicates: 2"),
-            ("replicates: 30", "replicates: 4"),
-        ):
+        for large, small in SMALLER:
             assert large in text
             text = text.replace(large, small)
         plan.write_text(text)
     if given[0] == "rewind":
-        tickets()
+        shutil.copytree(request.getfixturevalue("tickets"), ".", dirs_exist_ok=True)
     if given[0] in ("compare", "report") and not Path("widen.json").exists():
-        for made in (["prune", *TINY, "--hidden", "4", "--rounds", "1"], ["widen", *TINY, "--widths", "7,8"]):
-            assert run(lambda made=made: app([*made, "--quiet"])) == 0
-    if given[0] == "report":
-        assert run(lambda: app(["compare", "lottery.json", "widen.json", "--quiet"])) == 0
+        shutil.copytree(request.getfixturevalue("study"), ".", dirs_exist_ok=True)
 
 
 def more_options(given: list[str]) -> list[str]:
@@ -82,7 +103,7 @@ def more_options(given: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "escapedim prune --rounds 10"])
-def test_commands_run(command, tmp_path, monkeypatch, capsys):
+def test_commands_run(command, tmp_path, monkeypatch, capsys, request):
     monkeypatch.chdir(tmp_path)
     write_idx(tmp_path / "MNIST")
     random = np.random.default_rng(0)
@@ -90,7 +111,7 @@ def test_commands_run(command, tmp_path, monkeypatch, capsys):
     np.savez("mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
     for part in command.split(" && "):
         given = shlex.split(part, comments=True)[1:]
-        before(given)
+        before(given, request)
         arguments = [*given, *more_options(given)]
         code = run(lambda arguments=arguments: app(arguments))
         assert code == (3 if "# exit code 3" in part else 0), capsys.readouterr().err
@@ -99,9 +120,9 @@ def test_commands_run(command, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("command", [text for text in INLINE if "FILE" not in text and "PLAN" not in text])
-def test_commands_in_the_text_are_valid(command, tmp_path, monkeypatch, capsys):
+def test_commands_in_the_text_are_valid(command, study, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert run(lambda: app(["prune", *TINY, "--rounds", "1", "--hidden", "4"])) == 0
+    shutil.copytree(study, ".", dirs_exist_ok=True)
     extra = [] if "report" in command else ["--dry-run"]
     assert run(lambda: app([*shlex.split(command)[1:], *extra])) == 0, capsys.readouterr().err
 

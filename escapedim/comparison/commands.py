@@ -10,6 +10,7 @@ from escapedim.records.results import LotteryResult
 
 _RECIPE = ("--task", "--activation", "--steps", "--lr", "--optimizer", "--schedule", "--batch-size", "--dtype",
            "-o", "--seed")  # fmt: skip
+_NARROW, _SUBSETS = 4, 32  # units where no width is known; subnetworks that are trained unasked
 _FILES = ("--config", "--preset")
 _SWITCHES = frozenset(
     {"--escape", "--no-escape", "--lazy", "--lr-per-width", "--step-halving", "--instability", "--no-instability",
@@ -58,6 +59,34 @@ def _recipe(source: Source, options: Sequence[tuple[str, str | None]]) -> list[t
     found: list[tuple[str, str | None]] = [(name, str(value)) for name, value in known if value is not None]
     init = source.config.get("init")
     return found if init is None else [*found, ("-o", f"init={init}")]
+
+
+def isolate(study: Study) -> str:
+    """Return the command that trains all subnetworks of R units of networks with one unit more: all there are."""
+    narrow = study.base_width or _NARROW
+    subsets = {} if narrow < _SUBSETS else {"--subsets": str(narrow + 1)}
+    return _beside(study, {"--isolate": str(narrow), "--at": str(narrow + 1), **subsets})
+
+
+def complement(study: Study) -> str:
+    """Return the command that puts narrow networks among one more unit."""
+    narrow = study.base_width or _NARROW
+    return _beside(study, {"--complement": str(narrow), "--at": str(narrow + 1)})
+
+
+def restarts(study: Study) -> str:
+    """Return the command that holds narrow networks against wide ones."""
+    return _beside(study, {"--restarts": str(study.base_width or _NARROW)})
+
+
+def _beside(study: Study, more: Mapping[str, str | None]) -> str:
+    """Return the command of widths with the base width and one unit more among them."""
+    known = {entry.width for _, widen in study.widths() for entry in widen.widths}
+    narrow = study.base_width or _NARROW
+    if {narrow, narrow + 1} <= known:
+        return command(study, "widen", more)
+    widths = sorted({*known, narrow, narrow + 1})
+    return command(study, "widen", {"--widths": ",".join(map(str, widths)), **more})
 
 
 def again(study: Study, more: Mapping[str, str]) -> str:

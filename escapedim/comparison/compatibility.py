@@ -15,6 +15,8 @@ KEYS = (
     "task", "activation", "init", "optimizer", "lr", "schedule", "steps", "batch_size", "dtype", "success",
     "parametrization", "lazy", "lr_per_width", "version",
 )  # fmt: skip
+PERMITTED = KEYS[1:]
+"""What may differ by name: another task is another study."""
 _DEFAULTS = {"success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
 """What summaries of kinds that have no such setting are made with."""
 
@@ -28,15 +30,17 @@ def check(named: Sequence[tuple[str, Summary]], allow: Sequence[str]) -> list[Al
         Summaries differ in what is not permitted: all such keys with their values; an unknown key in `allow`.
     """
     for key in allow:
-        if key not in KEYS:
-            raise BadInput(f"--allow: expected some of {', '.join(KEYS)}, found {key!r}; {nearest(key, KEYS)}.")
+        if key not in PERMITTED:
+            raise BadInput(
+                f"--allow: expected some of {', '.join(PERMITTED)}, found {key!r}; {nearest(key, PERMITTED)}."
+            )
     differing = differences(named)
     refused = [key for key in differing if key not in allow]
     if refused:
         parts = "; ".join(f"{key}: {_listed(named, differing[key])}" for key in refused)
+        permit = f", or permit it by {' '.join(f'--allow {key}' for key in refused)}" if "task" not in refused else ""
         raise BadInput(
-            f"the summaries differ in {', '.join(refused)} ({parts}); compare runs of one task and recipe, or permit "
-            f"it by {' '.join(f'--allow {key}' for key in refused)}."
+            f"the summaries differ in {', '.join(refused)} ({parts}); compare runs of one task and recipe{permit}."
         )
     return [Allowed(key=key, values=list(dict.fromkeys(found))) for key, found in differing.items()]
 

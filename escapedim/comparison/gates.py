@@ -45,14 +45,22 @@ class Gate:
         if self.direction is not None:
             same = row.direction == self.direction
             return same if self.compare is operator.eq else not same
-        if row.estimate is None or self.number is None:
-            return False
-        return self.compare(row.estimate, self.number)
+        known = self._known(row)
+        return known is not None and self.number is not None and self.compare(known, self.number)
+
+    def _known(self, row: Row) -> float | None:
+        """Return the estimate, or of a one-sided one the bound that the condition is about."""
+        if row.estimate is not None or not row.measured:
+            return row.estimate
+        last = row.measured[-1]
+        if self.compare in (operator.gt, operator.ge):
+            return last.at_least
+        return last.at_most if self.compare in (operator.lt, operator.le) else None
 
     def estimated(self, rows: Sequence[Row]) -> bool:
         """Say whether the row has what the gate is about."""
         row = next(row for row in rows if row.key == self.key)
-        return self.direction is not None or row.estimate is not None
+        return self.direction is not None or self._known(row) is not None
 
 
 def parse_gate(text: str) -> Gate:

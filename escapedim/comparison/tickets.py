@@ -72,8 +72,7 @@ def complement_index(tickets: Sequence[tuple[float, float | None]], fresh: tuple
 def index_above(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
     """P-value of A ≤ `value`: a one-sided t test of the contrast numerator - value · denominator over tickets.
 
-    `complement_index` must have an estimate: then the denominator is above 0. The values that are not rejected at
-    2.5 % on either side are those of its interval.
+    `complement_index` must have an estimate: then the denominator is above 0. The test is stricter than its interval.
     """
     from scipy import stats
 
@@ -89,6 +88,12 @@ def index_below(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int,
 
 def _index_score(tickets: Sequence[tuple[float, float | None]], fresh: tuple[int, int], value: float) -> float:
     winner, retest, covariance = _moments(tickets)
+    # Shares near 0 and 1 are skewed, and a lucky sample of them has too small a spread: it is not taken for less than
+    # that of tickets that are one network each.
+    for column, mean in ((0, winner), (1, retest)):
+        if column == 0 or any(again is not None for _, again in tickets):
+            least = adjusted_variance(mean * len(tickets), len(tickets))
+            covariance[column, column] = max(covariance[column, column], least)
     rate, variance = fresh[0] / fresh[1], adjusted_variance(fresh[0], fresh[1])
     contrast = np.array([1.0, -value])
     spread = float(contrast @ (covariance + variance) @ contrast)

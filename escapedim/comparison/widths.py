@@ -30,12 +30,22 @@ def failures(study: Study) -> list[Failures]:
 
 
 def exhaustive(study: Study) -> dict[int, list[Isolation]]:
-    """Return isolation entries by width where all subnetworks of a size were trained, so that q_lit is known."""
+    """Return isolation entries by width where all subnetworks were trained, so that q_lit is known."""
     found: dict[int, list[Isolation]] = {}
     for _, entry in study.entries("isolation"):
-        if not entry.sampled and entry.members:
+        if is_whole(study, entry) and entry.members:
             found.setdefault(entry.width, []).append(entry)
     return found
+
+
+def is_whole(study: Study, entry: Isolation) -> bool:
+    """Say whether all subnetworks of all sizes from R to n - 1 were trained, so that "none wins" is known.
+
+    R is the base width, since no smaller network was scaled, or without one the least size that was trained.
+    """
+    sizes = {one.units for one in entry.sizes}
+    least = min(sizes, default=1) if study.base_width is None else study.base_width
+    return not entry.sampled and sizes.issuperset(range(least, entry.width))
 
 
 def stays(study: Study) -> dict[int, Share]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from escapedim.landscape.duplicates import twins_of
 from escapedim.landscape.one_hidden import OneHidden, even_weights
-from escapedim.landscape.surface import KINK, Units, in_chunks, second_derivatives
+from escapedim.landscape.surface import CACHED, KINK, Units, in_chunks, second_derivatives
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
@@ -62,7 +62,7 @@ class MLPSurface:
     def hessian(self, flat: Tensor) -> Tensor:
         """See `Surface`."""
         if self.hidden is not None:
-            return in_chunks(self.hidden.hessian, flat, self.hidden.numbers)
+            return in_chunks(self.hidden.hessian, flat, self.hidden.numbers, CACHED)
         return in_chunks(second_derivatives(self._member_loss), flat, self._numbers * flat.shape[1])
 
     def norm(self, gradient: Tensor) -> Tensor:

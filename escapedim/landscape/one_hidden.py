@@ -7,7 +7,6 @@ f = Σ_i a_i σ(w_i·x + b_i) + c and L = Σ_s ω_s ℓ(f(x_s), y_s). The Hessia
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +16,8 @@ from torch import Tensor
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+
+MOST_SQUARES = 2**18  # numbers, 2 MB in float64; ours
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,37 @@ class OneHidden:
         outputs, size = self.targets.shape[-1], self._layout.size
         return 2 * size * (len(self.x) * outputs + size)
 
+    @cached_property
+    def _order(self) -> Tensor:
+        """Where each parameter is in `_jacobian` `(parameters,)`."""
+        places = self._layout.views(torch.arange(self._layout.size, device=self.x.device)[None])
+        last = [places[name].flatten() for name in ("layer2.weight", "layer2.bias") if name in places]
+        return torch.cat([self._incoming.flatten(), *last]).argsort()
+
     def hessian(self, flat: Tensor) -> Tensor:
         """Hessian `(members, parameters, parameters)`."""
         at = self._values(flat)
         rows = self._curved(self._jacobian(flat, at), at.outputs).flatten(1, 2)
         matrix = rows.mT @ rows
-        for columns, outgoing, bend, pull in zip(
-            self._incoming, self.outgoing_columns, self._bends(flat, at), self._pulls(at), strict=True
-        ):
-            matrix[:, columns[:, None], columns] += bend
-            matrix[:, columns[:, None], outgoing] += pull
-            matrix[:, outgoing[:, None], columns] += pull.mT
-        return matrix
+        members, (units, inputs), outputs = len(flat), self._incoming.shape, self.targets.shape[-1]
+        split = units * inputs
+        across, down = slice(split), slice(split, split + self.outgoing_columns.numel())
+        incoming = matrix[:, across, across].view(members, units, inputs, units, inputs)
+        incoming.diagonal(dim1=1, dim2=3).add_(self._bends(flat, at).permute(0, 2, 3, 1))
+        pulls = self._pulls(at).permute(0, 2, 3, 1)
+        right = matrix[:, across, down].view(members, units, inputs, outputs, units)
+        right.diagonal(dim1=1, dim2=4).add_(pulls)
+        below = matrix[:, down, across].view(members, outputs, units, units, inputs)
+        below.diagonal(dim1=2, dim2=3).add_(pulls.transpose(1, 2))
+        return matrix[:, self._order[:, None], self._order]
 
     def bends(self, flat: Tensor) -> Tensor:
         """Σ ω (a_i·∂ℓ/∂f) σ''(w_i·x) x xᵀ of every unit `(members, units, inputs, inputs)`."""
-        return torch.stack(list(self._bends(flat, self._values(flat))), 1)
+        return self._bends(flat, self._values(flat))
 
     def pulls(self, flat: Tensor) -> Tensor:
         """Σ ω σ'(w_i·x) x ∂ℓ/∂fᵀ of every unit `(members, units, inputs, outputs)`; times a_i the slope along w_i."""
-        return torch.stack(list(self._pulls(self._values(flat))), 1)
+        return self._pulls(self._values(flat))
 
     def _values(self, flat: Tensor) -> _Values:
         activation = TABLE[self.model.activation]
@@ -98,18 +110,20 @@ class OneHidden:
         return _Values(hidden, activation.first(z), activation.second(z), outputs, self._pull(outputs))
 
     def _jacobian(self, flat: Tensor, at: _Values) -> Tensor:
-        """∂f/∂θ `(members, samples, outputs, parameters)`."""
-        members, samples, _ = at.hidden.shape
+        """∂f/∂θ `(members, samples, outputs, parameters)`: by incoming weights unit by unit, outgoing ones, biases."""
+        members, samples, units = at.hidden.shape
         outgoing = self.outgoing(flat)
-        count = outgoing.shape[2]
-        jacobian = flat.new_zeros(members, samples, count, self._layout.size)
+        count, (_, inputs) = outgoing.shape[2], self._incoming.shape
+        split = units * inputs
+        jacobian = flat.new_empty(members, samples, count, self._layout.size)
         through = at.slope.unsqueeze(2) * outgoing.mT.unsqueeze(1)
-        by_unit = through.unsqueeze(-1) * self.inputs[:, None, None, :]
-        jacobian[..., self._incoming.flatten()] = by_unit.flatten(3)
+        by_unit = jacobian[..., :split].view(members, samples, count, units, inputs)
+        torch.mul(through.unsqueeze(-1), self.inputs[:, None, None, :], out=by_unit)
+        jacobian[..., split:] = 0
         for output in range(count):
-            jacobian[:, :, output, self.outgoing_columns[:, output]] = at.hidden
+            jacobian[:, :, output, split + output * units : split + (output + 1) * units] = at.hidden
             if "layer2.bias" in self.model.shapes:
-                jacobian[:, :, output, self._layout.slices["layer2.bias"].start + output] = 1
+                jacobian[:, :, output, output - count] = 1
         return jacobian
 
     def _curved(self, jacobian: Tensor, outputs: Tensor) -> Tensor:
@@ -130,15 +144,23 @@ class OneHidden:
             residual = torch.softmax(outputs, -1) - self.targets
         return residual * self.weights.view(-1, 1)
 
-    # Unit by unit, so that no more than one unit's samples times inputs are held.
-    def _bends(self, flat: Tensor, at: _Values) -> Iterator[Tensor]:
-        through = at.bend * (at.pull @ self.outgoing(flat).mT)
-        for weights in through.unbind(2):
-            yield (weights.unsqueeze(-1) * self.inputs).mT @ self.inputs
+    @cached_property
+    def _squares(self) -> Tensor | None:
+        """Products x xᵀ of every sample `(samples, inputs²)`, where they are few numbers."""
+        samples, inputs = self.inputs.shape
+        if samples * inputs**2 > MOST_SQUARES:
+            return None
+        return (self.inputs.unsqueeze(2) * self.inputs.unsqueeze(1)).flatten(1)
 
-    def _pulls(self, at: _Values) -> Iterator[Tensor]:
-        for slope in at.slope.unbind(2):
-            yield self.inputs.mT @ (slope.unsqueeze(-1) * at.pull)
+    def _bends(self, flat: Tensor, at: _Values) -> Tensor:
+        through, inputs = at.bend * (at.pull @ self.outgoing(flat).mT), self.inputs.shape[1]
+        if self._squares is not None:
+            return (through.mT @ self._squares).view(len(flat), -1, inputs, inputs)
+        # Unit by unit, so that no more than one unit's samples times inputs are held.
+        return torch.stack([(one.unsqueeze(-1) * self.inputs).mT @ self.inputs for one in through.unbind(2)], 1)
+
+    def _pulls(self, at: _Values) -> Tensor:
+        return torch.stack([(at.slope * pull.unsqueeze(-1)).mT @ self.inputs for pull in at.pull.unbind(2)], 3)
 
 
 @dataclass(frozen=True)

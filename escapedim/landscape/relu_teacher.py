@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from escapedim.landscape.duplicates import SAME, earlier_twins
-from escapedim.landscape.surface import KINK, Units, in_chunks
+from escapedim.landscape.surface import CACHED, KINK, Units, in_chunks
 from escapedim.tasks import relu_teacher_forms as forms
 
 
@@ -41,12 +41,14 @@ class ReluTeacherSurface:
     def hessian(self, flat: Tensor) -> Tensor:
         """See `Surface`."""
         # The closed form holds about eight blocks (units, units, k, k) at a time.
-        return in_chunks(lambda part: forms.hessian(self._weights(part)), flat, 8 * flat.shape[1] ** 2)
+        return in_chunks(lambda part: forms.hessian(self._weights(part)), flat, 8 * flat.shape[1] ** 2, CACHED)
 
     def split_matrices(self, flat: Tensor) -> Tensor:
         """H_ii - I/2 of every unit `(members, units, k, k)`; see `split_curvature`."""
         half = 0.5 * torch.eye(self._k).to(flat)
-        return in_chunks(lambda part: forms.own_blocks(self._weights(part)) - half, flat, 8 * flat.shape[1] ** 2)
+        return in_chunks(
+            lambda part: forms.own_blocks(self._weights(part)) - half, flat, 8 * flat.shape[1] ** 2, CACHED
+        )
 
     def norm(self, gradient: Tensor) -> Tensor:
         """Return max_i ‖2π ∇_{w_i} L‖, the norm of the published stop rule."""

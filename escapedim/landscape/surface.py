@@ -16,6 +16,7 @@ from torch import Tensor
 from escapedim.models.activations import Activation
 
 BUDGET = 2**24  # numbers that one chunk of members may hold at a time, 128 MB in float64; ours
+CACHED = 2**20  # as many of a chunk that is passed over several times, and stays in a cache of 8 MB; ours
 MATRICES = 8  # Hessians that a stack holds per member at a time: itself, lifted, factors, vectors, temporaries; ours
 KINK = 1e-9  # pre-activation over |w||x| below which a sample lies on relu's kink; ours
 
@@ -79,11 +80,11 @@ def second_derivatives(loss: Callable[[Tensor], Tensor]) -> Callable[[Tensor], T
     return hessians
 
 
-def in_chunks(function: Callable[[Tensor], Tensor], flat: Tensor, numbers: int) -> Tensor:
+def in_chunks(function: Callable[[Tensor], Tensor], flat: Tensor, numbers: int, budget: int | None = None) -> Tensor:
     """Apply a function to a few members at a time, where one member takes `numbers` numbers of memory."""
-    return torch.cat([function(part) for part in chunks(flat, numbers)])
+    return torch.cat([function(part) for part in chunks(flat, numbers, budget)])
 
 
-def chunks(flat: Tensor, numbers: int) -> tuple[Tensor, ...]:
+def chunks(flat: Tensor, numbers: int, budget: int | None = None) -> tuple[Tensor, ...]:
     """Split members `(members, ...)` into stacks that fit the budget, at `numbers` numbers a member."""
-    return torch.split(flat, max(1, BUDGET // max(1, numbers)))
+    return torch.split(flat, max(1, (budget or BUDGET) // max(1, numbers)))

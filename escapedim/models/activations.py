@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from escapedim.models.elementwise import tanh, tanh_
+
 _ops = torch.ops.aten
 
 
@@ -68,11 +70,11 @@ def _tanh_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tensor:
 
 
 def _tanh_first(z: Tensor) -> Tensor:
-    return 1 - torch.tanh(z) ** 2
+    return 1 - tanh(z) ** 2
 
 
 def _tanh_second(z: Tensor) -> Tensor:
-    return -2 * torch.tanh(z) * _tanh_first(z)
+    return -2 * tanh(z) * _tanh_first(z)
 
 
 def _sigmoid(z: Tensor) -> Tensor:
@@ -132,7 +134,7 @@ def _softplus_backward(grad: Tensor, z: Tensor, a: Tensor, out: Tensor) -> Tenso
 
 TABLE: dict[str, Activation] = {
     "relu": Activation(torch.relu, _relu_backward, _relu_first, torch.zeros_like, in_place=torch.relu_),
-    "tanh": Activation(torch.tanh, _tanh_backward, _tanh_first, _tanh_second, odd=True, in_place=torch.tanh_),
+    "tanh": Activation(tanh, _tanh_backward, _tanh_first, _tanh_second, odd=True, in_place=tanh_),
     "sigmoid": Activation(_sigmoid, _sigmoid_backward, _sigmoid_first, _sigmoid_second, in_place=_sigmoid_in_place),
     "gelu": Activation(_gelu, _gelu_backward, _gelu_first, _gelu_second),
     "softplus": Activation(_softplus, _softplus_backward, _sigmoid, _sigmoid_first),

@@ -58,7 +58,7 @@ def _partial(result: CompareResult, width: int) -> list[str]:
     partial = [f"{source.name} is {source.status}" for source in result.sources if source.status != "complete"]
     if not partial:
         return []
-    return prose(f"Partial: {numbers.listed(partial)}, so that all of this may still change.", width)
+    return prose(f"Partial: {numbers.listed(partial)}; all of this may change once it is complete.", width)
 
 
 def _directional(rows: Sequence[Row], width: int) -> list[str]:

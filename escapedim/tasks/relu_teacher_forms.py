@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from escapedim.models.elementwise import acos_
+
 PARALLEL = 1e-7  # sine below which the limit θ -> 0 (or π) of a Hessian block is used: its error is of that order; ours
 
 
@@ -88,7 +90,7 @@ def gradient(w: Tensor) -> Tensor:
 def _sines_and_angles(cosine: Tensor) -> tuple[Tensor, Tensor]:
     """Sines, and angles in the place of the cosines."""
     cosine.clamp_(-1, 1)
-    return torch.addcmul(cosine.new_ones(()), cosine, cosine, value=-1).sqrt_(), cosine.acos_()
+    return torch.addcmul(cosine.new_ones(()), cosine, cosine, value=-1).sqrt_(), acos_(cosine)
 
 
 def hessian(w: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class FullBatchGradient:
             work = self._workspace = _Workspace.of(flat, x, out, self._layout)
         for copy, original in work.copies:
             copy.copy_(original)
-        torch.bmm(work.incoming, work.transposed, out=work.before)
+        torch.bmm(work.incoming, work.samples, out=work.before)
         values = (self._activation.in_place or self._activation.function)(work.before)
         torch.bmm(work.outgoing, values, out=work.outputs)
         if work.offset is not None:
@@ -50,13 +50,14 @@ class FullBatchGradient:
 
     def _backward_of_one(self, work: _Workspace, residual: Tensor, values: Tensor) -> None:
         delta = self._activation.backward(residual.expand_as(values), work.before, values, work.before)
-        torch.bmm(delta, work.samples, out=work.back)
+        torch.bmm(work.samples, delta.mT, out=work.back)
         for grad, columns in work.incoming_grads:
             torch.mul(columns, work.factors, out=grad)
 
     def _backward_of_many(self, work: _Workspace, residual: Tensor, values: Tensor) -> None:
         back = torch.bmm(work.factors, residual)
-        torch.bmm(self._activation.backward(back, work.before, values, back), work.samples, out=work.back)
+        delta = self._activation.backward(back, work.before, values, back)
+        torch.bmm(work.samples, delta.mT, out=work.back)
         for grad, columns in work.incoming_grads:
             grad.copy_(columns)
 
@@ -65,17 +66,16 @@ class FullBatchGradient:
 class _Workspace:
     """Parameters, gradients and samples as views, and room for what passes through the units.
 
-    `incoming` `(members, units, inputs)` has the biases, if any, as its last input, and `samples` `(members, samples,
-    inputs)` has ones there; `transposed` are the same, stored sample by sample for each input. `copies` are views of
-    `incoming` with the parameters that belong there, `incoming_grads` are gradients with the views of `back` that hold
-    them.
+    `incoming` `(members, units, inputs)` has the biases, if any, as its last input, and `samples` `(members, inputs,
+    samples)` has ones there. `copies` are views of `incoming` with the parameters that belong there, `incoming_grads`
+    are gradients with the views of `back` `(members, inputs, units)` that hold them: that product is faster than its
+    transpose.
     """
 
     flat: Tensor
     x: Tensor
     out: Tensor
     samples: Tensor
-    transposed: Tensor
     incoming: Tensor
     copies: tuple[tuple[Tensor, Tensor], ...]
     before: Tensor
@@ -97,7 +97,7 @@ class _Workspace:
         samples = x if offset is None else torch.cat([x, x.new_ones(len(x), 1)], 1)
         units, inputs = params["layer1.weight"].shape[1:]
         incoming = flat.new_empty(members, units, samples.shape[1])
-        back = torch.empty_like(incoming)
+        back = flat.new_empty(members, samples.shape[1], units)
         outputs = flat.new_empty(members, outgoing.shape[1], len(x))
         columns = {"layer1.weight": slice(inputs), "layer1.bias": slice(inputs, inputs + 1)}
         named = [(name, at) for name, at in columns.items() if name in params]
@@ -105,8 +105,7 @@ class _Workspace:
             flat=flat,
             x=x,
             out=out,
-            samples=samples.expand(members, *samples.shape),
-            transposed=samples.T.contiguous().expand(members, *samples.T.shape),
+            samples=samples.T.contiguous().expand(members, *samples.T.shape),
             incoming=incoming,
             copies=tuple((incoming[..., at], params[name].view(members, units, -1)) for name, at in named),
             before=flat.new_empty(members, units, len(x)),
@@ -119,7 +118,7 @@ class _Workspace:
             products=torch.empty_like(outgoing, memory_format=torch.contiguous_format),
             outgoing_grad=grads["layer2.weight"],
             offset_grad=grads.get("layer2.bias"),
-            incoming_grads=tuple((grads[name].view(members, units, -1), back[..., at]) for name, at in named),
+            incoming_grads=tuple((grads[name].view(members, units, -1), back.mT[..., at]) for name, at in named),
         )
 
 

@@ -6,6 +6,7 @@ to step must be written into tensors that stay. On other devices the work is sim
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import torch
@@ -14,23 +15,36 @@ RECORD_AFTER = 20  # calls before recording pays: a stack that members are leavi
 
 
 class Replay:
-    """Does `work` at every call, from some call on by replaying what it did."""
+    """Does the same work at every call, from some call on by replaying what it did.
 
-    def __init__(self, work: Callable[[], None], cuda: bool) -> None:
-        self._work, self._cuda, self._calls = work, cuda, 0
+    Who does the work owns its replay, and the replay does not know it: so a graph goes with the last name of its owner,
+    and not whenever Python collects cycles, which is forbidden while another graph is recorded.
+    """
+
+    def __init__(self, cuda: bool) -> None:
+        self._cuda, self._calls = cuda, 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    def __call__(self) -> None:
-        """Do the work once."""
+    def __call__(self, work: Callable[[], None]) -> None:
+        """Do the work once; it is the same at every call."""
         if self._graph is not None:
             self._graph.replay()
             return
         self._calls += 1
         if not self._cuda or self._calls <= RECORD_AFTER:
-            self._work()
+            work()
             return
-        graph = torch.cuda.CUDAGraph()
+        self._graph = _recorded(work)
+        self._graph.replay()
+
+
+def _recorded(work: Callable[[], None]) -> torch.cuda.CUDAGraph:
+    graph, collects = torch.cuda.CUDAGraph(), gc.isenabled()
+    gc.disable()
+    try:
         with torch.cuda.graph(graph):
-            self._work()
-        self._graph = graph
-        graph.replay()
+            work()
+    finally:
+        if collects:
+            gc.enable()
+    return graph

@@ -61,7 +61,7 @@ class Stack:
         self._lr, self._batch = job.recipe.lr, _Batch()
         changes = str(job.recipe.schedule) != "constant"  # with a warm-up it is not
         self._share_of_lr = self.flat.new_ones(()) if cuda and changes else None
-        self._replay = Replay(self._work, cuda)
+        self._replay = Replay(cuda)
 
     def step(self, step: int, lr: float) -> None:
         """Take one step of the descent at the learning rate `lr`."""
@@ -71,7 +71,7 @@ class Stack:
             self._lr = lr
         else:
             self._share_of_lr.fill_(lr / self._lr)
-        self._replay()
+        self._replay(self._work)
 
     def _work(self) -> None:
         self._gradient(self.flat, self._batch.x, self._batch.targets, self.gradients)

@@ -22,11 +22,15 @@ from escapedim.training.descent import descend
 from escapedim.training.job import State
 
 UNITS = 10
+MORE_UNITS = 20
 
 
 @dataclass(frozen=True)
 class CertifyRow:
-    """Seconds of the descent of all members and of the certificates of their ends; shares of the endings."""
+    """Seconds of the descent of all members and of the certificates of their ends; shares of the endings.
+
+    `draw_s` are those of the initial weights.
+    """
 
     task: str
     network: str
@@ -36,19 +40,20 @@ class CertifyRow:
     descent_s: Spread
     certify_s: Spread
     endings: Mapping[str, float]
+    draw_s: Spread
 
 
-def certify_setting(members: int) -> WidthSetting:
-    """Return as many relu students as teachers have units."""
-    return WidthSetting.of(task=f"relu-teacher:k={UNITS}", widths=UNITS, replicates=members, device="cpu")
+def certify_setting(members: int, units: int = UNITS) -> WidthSetting:
+    """Return relu students of as many units as their teacher has, and inputs."""
+    return WidthSetting.of(task=f"relu-teacher:k={units}", widths=units, replicates=members, device="cpu")
 
 
-def measure_certify(scale: Scale) -> CertifyRow:
-    """Time the descent and the certificates, one after the other, in every repeat."""
-    setting = certify_setting(scale.certify_members)
+def measure_certify(scale: Scale, units: int = UNITS) -> CertifyRow:
+    """Time the draw, the descent and the certificates, one after the other, in every repeat."""
+    setting = certify_setting(scale.certify_members, units)
     with threads(1), one_core() as core:
-        repeats = [_repeat(setting) for _ in range(scale.repeats)]
-    descent_s, certify_s, net_steps, endings = zip(*repeats, strict=True)
+        repeats = [_repeat(certify_setting(scale.certify_members, units)) for _ in range(scale.repeats)]
+    draw_s, descent_s, certify_s, net_steps, endings = zip(*repeats, strict=True)
     return CertifyRow(
         task=setting.config.task,
         network=setting.model.name,
@@ -58,13 +63,16 @@ def measure_certify(scale: Scale) -> CertifyRow:
         descent_s=Spread.of(descent_s),
         certify_s=Spread.of(certify_s),
         endings=endings[0],
+        draw_s=Spread.of(draw_s),
     )
 
 
-def _repeat(setting: WidthSetting) -> tuple[float, float, int, dict[str, float]]:
-    """Seconds of descent and of certificates, steps of all members, and shares of endings."""
+def _repeat(setting: WidthSetting) -> tuple[float, float, float, int, dict[str, float]]:
+    """Seconds of draw, descent and certificates, steps of all members, and shares of endings."""
+    first = time.perf_counter()
+    stacks = setting.stacks
     began = time.perf_counter()
-    ended = [_descend(setting, rows) for rows in setting.stacks]
+    ended = [_descend(setting, rows) for rows in stacks]
     descended = time.perf_counter()
     surface = make_surface(setting.model, setting.task)
     assert not isinstance(surface, str), surface
@@ -73,7 +81,7 @@ def _repeat(setting: WidthSetting) -> tuple[float, float, int, dict[str, float]]
     counts = Counter(ending.value for stack in found for ending in stack)
     shares = {ending: count / counts.total() for ending, count in counts.most_common()}
     net_steps = sum(int(state.steps().sum()) for state in ended)
-    return descended - began, certified - descended, net_steps, shares
+    return began - first, descended - began, certified - descended, net_steps, shares
 
 
 def _descend(setting: WidthSetting, rows: torch.Tensor) -> State:

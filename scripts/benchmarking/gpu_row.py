@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarking.certify_row import UNITS as STUDENTS
 from benchmarking.engine_side import engine_job, landing_job, width_job
+from benchmarking.images import write_images
 from benchmarking.setting import Setting, WidthSetting
 from benchmarking.small_row import TASK, UNITS
 from benchmarking.timing import Ratio, Spread, threads
@@ -34,8 +34,6 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-3}
 """Of parameters, relative to the largest of their network, after `CHECKED_STEPS` steps."""
 CHECKED_STEPS = 2 * RECORD_AFTER
 WARM_UP = 2 * RECORD_AFTER
-SIDE = 28  # of the images with 784 pixels
-BORDER = 4  # pixels that are always 0, as in MNIST
 
 
 @dataclass(frozen=True)
@@ -121,20 +119,6 @@ def _cases(folder: Path) -> list[_Case]:
         _Case("784-300-100-10", Setting, images, 20, 20, 300, 5),
         _Case("784-300-100-10", Setting, images, 256, 20, 100, 5),
     ]
-
-
-def write_images(folder: Path, samples: int = 2000) -> Path:
-    """Write images of 784 pixels whose border is always 0, of ten classes, and return the file."""
-    rng = np.random.default_rng(0)
-    inside = SIDE - 2 * BORDER
-    centres = rng.random((10, inside, inside)) < 0.3
-    labels = np.arange(samples) % 10
-    images = np.zeros((samples, SIDE, SIDE), dtype=np.uint8)
-    noisy = centres[labels] ^ (rng.random((samples, inside, inside)) < 0.1)
-    images[:, BORDER:-BORDER, BORDER:-BORDER] = 255 * noisy
-    path, held = folder / "images.npz", samples // 5
-    np.savez(path, x_train=images[held:], y_train=labels[held:], x_test=images[:held], y_test=labels[:held])
-    return path
 
 
 def _times(case: _Case, dtype: str, repeats: int) -> GpuTimes:

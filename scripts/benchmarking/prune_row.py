@@ -6,17 +6,14 @@ with one thread on both sides.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarking.engine_side import engine_prune
 from benchmarking.plain_loop import PlainPrune
+from benchmarking.processes import ToolTimes, run_command
 from benchmarking.setting import Seconds, Setting
 from benchmarking.timing import DEFAULT_THREADS, Ratio, Scale, Spread, threads
 from escapedim.errors import EscapedimError
@@ -52,16 +49,6 @@ class PruneRow:
     plain: Sequence[PlainTimes]
     ratio: Ratio
     training_ratio: Ratio
-
-
-@dataclass(frozen=True)
-class ToolTimes:
-    """One process: its wall time, and what its summary states."""
-
-    wall_s: float
-    run_s: float
-    net_steps: int
-    peak_rss_mb: float
 
 
 def measure_prune(scale: Scale, full: bool) -> PruneRow:
@@ -103,7 +90,7 @@ def _prune_row(
     faster = min(plain.values(), key=lambda times: times.all_s.median)
     tool_s, training_s = Spread.of([one.wall_s for one in tool]), Spread.of([training for training, _ in engine])
     return PruneRow(
-        command=" ".join(tool_arguments(whole)),
+        command=" ".join(["escapedim", *tool_arguments(whole)]),
         jobs=min(whole.config.jobs, whole.config.replicates),  # units of one replicate wait for each other
         net_steps=tool[0].net_steps,
         plain_net_steps=prune_experiment(share.config, share.task).net_steps,
@@ -118,8 +105,8 @@ def _prune_row(
 
 
 def tool_arguments(setting: Setting) -> list[str]:
-    """Return the command that is timed, without where its files go."""
-    return ["escapedim", "prune", "--rounds", str(setting.config.rounds), "--force", "--quiet"]
+    """Return the arguments of the command that is timed, without where its files go."""
+    return ["prune", "--rounds", str(setting.config.rounds), "--force", "--quiet"]
 
 
 def run_tool(setting: Setting) -> ToolTimes:
@@ -131,14 +118,8 @@ def run_tool(setting: Setting) -> ToolTimes:
         It fails, or does not take as many steps as it should.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", *tool_arguments(setting), "--out", "lottery.json"]
-        began = time.perf_counter()
-        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        wall_s = time.perf_counter() - began
-        if ended.returncode:
-            raise EscapedimError(f"{' '.join(command)} ended with code {ended.returncode}: {ended.stderr[-500:]}")
-        cost = json.loads(Path(folder, "lottery.json").read_text())["cost"]
+        times = run_command(tool_arguments(setting), Path(folder), "lottery.json")
     expected = prune_experiment(setting.config, setting.task).net_steps
-    if cost["net_steps"] != expected:
-        raise EscapedimError(f"escapedim prune took {cost['net_steps']:,} network steps, not {expected:,}.")
-    return ToolTimes(wall_s, cost["wall_s"], expected, cost["peak_rss_mb"])
+    if times.net_steps != expected:
+        raise EscapedimError(f"escapedim prune took {times.net_steps:,} network steps, not {expected:,}.")
+    return times

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarking.cells import (
+    LONGEST_LINE,
+    brief,
+    median_and_range,
+    microseconds,
+    milliseconds,
+    paragraphs,
+    quotient,
+    seconds,
+)
 from benchmarking.certify_row import CertifyRow
 from benchmarking.gpu_row import GpuRow
 from benchmarking.jax_side import MISSING
 from benchmarking.prune_row import PruneRow
 from benchmarking.small_row import SmallRow, SmallTimes
 from benchmarking.steps_row import StepsRow
-from benchmarking.timing import Ratio, Spread
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Block, block, prose
 from escapedim.reporting.table import text_table
 
-LONGEST_LINE = 80
+OVER = "  the same"
 PROGRAM_LABELS = {"vmap": "JAX, vmap", "map": "JAX, lax.map"}
 
 
@@ -24,19 +33,19 @@ def prune_blocks(row: PruneRow, width: int = LONGEST_LINE) -> list[Block]:
     return [
         block([f"{row.command}: {row.net_steps:,} network steps"], "bold"),
         block(text_table(["", "median", "min..max"], _prune_lines(row))),
-        block(_paragraphs(_prune_legend(row), width)),
+        block(paragraphs(_prune_legend(row), width)),
     ]
 
 
 def _prune_lines(row: PruneRow) -> list[Sequence[str]]:
     return [
-        (f"escapedim, processes of one thread: {row.jobs}", *_seconds(row.tool_s)),
-        ("  without the start of its process", *_seconds(row.tool_run_s)),
-        *((f"plain loop, torch threads: {times.threads}", *_seconds(times.all_s)) for times in row.plain),
-        ("ratio", *_quotient(row.ratio)),
-        ("training alone, one thread: escapedim", *_seconds(row.engine_training_s)),
-        ("training alone, one thread: plain loop", *_seconds(row.plain[0].training_s)),
-        ("ratio of training alone", *_quotient(row.training_ratio)),
+        (f"escapedim, processes of one thread: {row.jobs}", *seconds(row.tool_s)),
+        ("  without the start of its process", *seconds(row.tool_run_s)),
+        *((f"plain loop, torch threads: {times.threads}", *seconds(times.all_s)) for times in row.plain),
+        ("ratio", *quotient(row.ratio)),
+        ("training alone, one thread: escapedim", *seconds(row.engine_training_s)),
+        ("training alone, one thread: plain loop", *seconds(row.plain[0].training_s)),
+        ("ratio of training alone", *quotient(row.training_ratio)),
         ("peak memory of escapedim, all processes", f"{row.tool_peak_rss_mb:,.0f} MiB", ""),
     ]
 
@@ -56,11 +65,11 @@ def _prune_legend(row: PruneRow) -> list[str]:
 def gpu_blocks(row: GpuRow, width: int = LONGEST_LINE) -> list[Block]:
     """Return the report of the row `gpu` for a console of `width` characters."""
     steps = [
-        (one.case, f"{one.members:,}", one.dtype, _median_and_range(one.cuda_us), _median_and_range(one.cpu_us),
+        (one.case, f"{one.members:,}", one.dtype, median_and_range(one.cuda_us), median_and_range(one.cpu_us),
          f"{one.ratio.ratio:.1f}", f"{one.off_by:.0e}")
         for one in row.steps
     ]  # fmt: skip
-    descents = [(one.task, f"{one.members:,}", *_seconds(one.cuda_s)) for one in row.descents]
+    descents = [(one.task, f"{one.members:,}", *seconds(one.cuda_s)) for one in row.descents]
     legend = (
         "Microseconds per network step, median and min..max below it; CPU: one core, a stack of the size that the tool "
         "chooses. Off by: the largest difference between both devices' parameters after the checked steps, over the "
@@ -69,13 +78,9 @@ def gpu_blocks(row: GpuRow, width: int = LONGEST_LINE) -> list[Block]:
     return [
         block([row.card], "bold"),
         block(text_table(["networks", "on CUDA", "dtype", "CUDA", "CPU", "ratio", "off by"], steps)),
-        block(_paragraphs([legend], width)),
+        block(paragraphs([legend], width)),
         block(text_table(["descent to endings", "members", "median", "min..max"], descents)),
     ]
-
-
-def _median_and_range(spread: Spread) -> str:
-    return f"{spread.median:.3g}\n{spread.min:.3g}..{spread.max:.3g}"
 
 
 def steps_blocks(rows: Sequence[StepsRow], width: int = LONGEST_LINE) -> list[Block]:
@@ -93,9 +98,9 @@ def steps_blocks(rows: Sequence[StepsRow], width: int = LONGEST_LINE) -> list[Bl
 
 
 def _steps_lines(row: StepsRow) -> list[Sequence[str]]:
-    plain = _milliseconds(row.plain_ms)
+    plain = milliseconds(row.plain_ms)
     return [
-        (str(row.members), order, plain, _milliseconds(stack.net_step_ms), "\n".join(_quotient(stack.ratio)))
+        (str(row.members), order, plain, milliseconds(stack.net_step_ms), "\n".join(quotient(stack.ratio)))
         for order, stack in (("shared", row.shared), ("own", row.own))
     ]
 
@@ -105,7 +110,7 @@ def small_blocks(row: SmallRow, width: int = LONGEST_LINE) -> list[Block]:
     return [
         block([f"{row.members} networks {row.network} on {row.samples} samples: gradient descent in float64"], "bold"),
         block(text_table(["microseconds per network step", *(name for name, _ in _columns(row))], _small_lines(row))),
-        block(_paragraphs(_small_legend(row), width)),
+        block(paragraphs(_small_legend(row), width)),
     ]
 
 
@@ -120,15 +125,19 @@ def _small_lines(row: SmallRow) -> list[Sequence[str]]:
     columns = [times for _, times in _columns(row)]
     jax = [times.jax for times in columns if times.jax is not None]
     lines: list[tuple[str, Sequence[tuple[str, str]]]] = [
-        (f"escapedim, stacks of {row.stack}", [_microseconds(times.engine_us) for times in columns]),
-        ("plain loop", [_microseconds(times.plain_us) for times in columns]),
-        ("plain loop / escapedim", [_quotient(times.plain_ratio) for times in columns]),
+        (f"escapedim, stacks of {row.stack}", [microseconds(times.engine_us) for times in columns]),
+        ("plain loop", [microseconds(times.plain_us) for times in columns]),
+        ("plain loop / escapedim", [quotient(times.plain_ratio) for times in columns]),
     ]
     if jax:
         for number, program in enumerate(jax[0].programs):
             spreads = [column.programs[number].net_step_us for column in jax]
-            lines.insert(-1, (PROGRAM_LABELS[program.program], [_microseconds(spread) for spread in spreads]))
-        lines.append(("better one of JAX / escapedim", [_quotient(column.ratio) for column in jax]))
+            lines.insert(-1, (PROGRAM_LABELS[program.program], [microseconds(spread) for spread in spreads]))
+        lines.append(("better one of JAX / escapedim", [quotient(column.ratio) for column in jax]))
+    empty = [("", "")] * (len(columns) - 1)
+    for other in columns[0].others:
+        lines.append((other.name, [microseconds(other.net_step_us), *empty]))
+        lines.append((f"{OVER} / escapedim", [quotient(other.ratio), *empty]))
     return [(label, *("\n".join(cell) for cell in cells)) for label, cells in lines]
 
 
@@ -136,7 +145,7 @@ def _small_legend(row: SmallRow) -> list[str]:
     every = row.all_cores
     legend = [
         "Median, and min..max below it. Full batches; all sides in turns. One core: all sides in one thread "
-        f"{_held(row.core)}. {row.steps:,}{TIE}steps of every network; of the plain loop {row.plain_net_steps:,}{TIE}"
+        f"{held(row.core)}. {row.steps:,}{TIE}steps of every network; of the plain loop {row.plain_net_steps:,}{TIE}"
         "network steps."
     ]
     if every is None:
@@ -149,6 +158,8 @@ def _small_legend(row: SmallRow) -> list[str]:
     legend.append(
         "Not timed: starting processes, compiling, looks for landing, and, on one core, the making of the stacks."
     )
+    if row.one_core.left_out:
+        legend.append(row.one_core.left_out)
     if row.one_core.jax is None:
         return [*legend, MISSING]
     compiled = [f"{times.compile_s:.1f}{TIE}s" for times in row.one_core.jax.programs]
@@ -157,40 +168,21 @@ def _small_legend(row: SmallRow) -> list[str]:
 
 def certify_blocks(row: CertifyRow, width: int = LONGEST_LINE) -> list[Block]:
     """Return the report of the row `certify` for a console of `width` characters."""
-    both = "descent with landing", "certificates of the ended members"
-    times = [(label, *_brief(spread)) for label, spread in zip(both, (row.descent_s, row.certify_s), strict=True)]
+    phases = {
+        "draw of the initial weights": row.draw_s,
+        "descent with landing": row.descent_s,
+        "certificates of the ended members": row.certify_s,
+    }
+    times = [(label, *brief(spread)) for label, spread in phases.items()]
     shares = [(ending, f"{share:.1%}", "") for ending, share in row.endings.items()]
-    legend = f"One process and one thread {_held(row.core)}. Members in a certified minimum left the descent early."
+    legend = f"One process and one thread {held(row.core)}. Members in a certified minimum left the descent early."
     return [
         block([f"{row.members:,} members of {row.task}, {row.network}: {row.net_steps:,} network steps"], "bold"),
         block(text_table(["", "median", "min..max"], [*times, *shares])),
-        block(_paragraphs([legend], width)),
+        block(paragraphs([legend], width)),
     ]
 
 
-def _held(core: int | None) -> str:
+def held(core: int | None) -> str:
+    """Say on which core, or on none in particular."""
     return "on no core in particular" if core is None else f"on core {core}"
-
-
-def _microseconds(spread: Spread) -> tuple[str, str]:
-    return f"{spread.median:,.1f}", f"{spread.min:,.1f}..{spread.max:,.1f}"
-
-
-def _seconds(spread: Spread) -> tuple[str, str]:
-    return f"{spread.median:,.1f} s", f"{spread.min:,.1f}..{spread.max:,.1f}"
-
-
-def _brief(spread: Spread) -> tuple[str, str]:
-    return f"{spread.median:,.3f} s", f"{spread.min:,.3f}..{spread.max:,.3f}"
-
-
-def _milliseconds(spread: Spread) -> str:
-    return f"{spread.median:,.3f}\n{spread.min:,.3f}..{spread.max:,.3f}"
-
-
-def _quotient(ratio: Ratio) -> tuple[str, str]:
-    return f"{ratio.ratio:.2f} ×", f"{ratio.min:.2f}..{ratio.max:.2f}"
-
-
-def _paragraphs(sentences: Sequence[str], width: int) -> list[str]:
-    return [line for sentence in sentences for line in prose(sentence, min(width, LONGEST_LINE))]

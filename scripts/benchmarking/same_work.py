@@ -6,15 +6,20 @@ other minibatches, leaves out a mask or prunes other weights.
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import torch
 from torch import Tensor
 
 from benchmarking.engine_side import engine_job, engine_prune, width_job
 from benchmarking.jax_side import PROGRAMS, jax_side
 from benchmarking.plain_loop import PlainPrune, as_row, plain_descend, plain_network, plain_train
+from benchmarking.rounds_row import ROUNDS, Pruned, round_settings
 from benchmarking.setting import Setting, WidthSetting
 from benchmarking.small_row import small_setting
 from benchmarking.timing import one_core, threads
+from benchmarking.torch_side import eager_side
 from escapedim.errors import EscapedimError
 from escapedim.training.descent import descend
 
@@ -51,11 +56,32 @@ def check_same_small_work() -> None:
     with threads(1), one_core(), jax_side(setting) as jax:
         engine = torch.cat([_ended(setting, rows) for rows in setting.stacks])
         _hold("small networks", _plain_ends(setting), engine)
+        _hold("small networks", eager_side(setting).end(CHECKED_STEPS), engine, "torch.func")
         if jax is None:
             return
         for program in PROGRAMS:
             jax.compile(program, CHECKED_STEPS)
             _hold(f"small networks, {program}", jax.end(program, CHECKED_STEPS), engine, "JAX")
+
+
+def check_same_rounds() -> None:
+    """Hold the plain loop against the engine on pruned networks, of all densities and kinds of inputs.
+
+    Raises
+    ------
+    EscapedimError
+        They end with different parameters.
+    """
+    with threads(1), TemporaryDirectory() as folder:
+        for inputs, setting in round_settings(Path(folder), dtype="float64", steps=f"{CHECKED_STEPS}it").items():
+            for number in (0, ROUNDS[-1]):
+                pruned = Pruned.of(setting, number, members=1)
+                network = plain_network(setting.model, pruned.jobs[0].params[0])
+                masks = pruned.masks[0] if number else []
+                plain_train(setting, network, setting.order(0, number), CHECKED_STEPS, masks)
+                job = pruned.jobs[0]
+                ended = descend(job, setting.data, job.begin(), lambda members: False).params
+                _hold(f"round {number} with {inputs} inputs", as_row(network), ended[0])
 
 
 def _ended(setting: WidthSetting, rows: Tensor) -> Tensor:

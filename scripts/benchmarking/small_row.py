@@ -2,21 +2,24 @@
 
 All sides run in turns: in one thread on one and the same core, and on all usable cores, where the engine runs as
 processes of one thread, torch and JAX in threads. The engine trains stacks of the size that the tool chooses, as
-`escapedim widen` does; the plain loop trains a share of the networks.
+`escapedim widen` does; the plain loop trains a share of the networks. On one core torch's own ways to many networks are
+measured too, and the floor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarking.engine_processes import engine_processes
 from benchmarking.engine_side import WARM_UP_STEPS, engine_step_s, width_job
+from benchmarking.floor import floor_step_s
 from benchmarking.jax_side import PROGRAMS, JaxSide, jax_side
 from benchmarking.plain_loop import plain_descend, plain_network
 from benchmarking.setting import WidthSetting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
+from benchmarking.torch_side import TorchSide, compiled_side, eager_side, why_not_compiled
 from escapedim.cli.settings import usable_cores
 from escapedim.training.experiment import stack_size
 
@@ -43,11 +46,26 @@ class JaxRow:
     ratio: Ratio
 
 
+FLOOR = "activations, products, sums alone"
+TORCH_STEPS = 10  # of all members at once, of which a step takes as long as many of ours
+
+
+@dataclass(frozen=True)
+class OtherTimes:
+    """Another side on one core, or the floor: microseconds per network step, and how many times as long it takes."""
+
+    name: str
+    compile_s: float
+    net_step_us: Spread
+    ratio: Ratio
+
+
 @dataclass(frozen=True)
 class SmallTimes:
     """Microseconds per network step of each side on so many cores; `jax` is None where it is not installed.
 
     `processes` are the engine's, of one thread each; `plain_threads` are those with which the plain loop was faster.
+    `others` are torch's own ways and the floor, `left_out` says why one of them is not there.
     """
 
     processes: int
@@ -56,6 +74,8 @@ class SmallTimes:
     plain_us: Spread
     plain_ratio: Ratio
     jax: JaxRow | None
+    others: Sequence[OtherTimes] = ()
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +117,7 @@ def measure_small(scale: Scale) -> SmallRow:
     cores = usable_cores()
     with ExitStack() as running:
         with one_core() as core:
-            alone = _OneCore(setting, running.enter_context(jax_side(setting)), scale)
+            alone = _Alone(setting, running.enter_context(jax_side(setting)), scale)
         together = _AllCores(setting, running, cores, scale) if cores > 1 else None
         turns: list[tuple[dict[str, float], dict[str, float]]] = []
         for _ in range(scale.repeats):
@@ -159,6 +179,39 @@ class _OneCore:
     def _plain_us(self, count: int, steps: int) -> float:
         with threads(count):
             return plain_step_us(self._setting, steps)
+
+
+class _Alone(_OneCore):
+    """As before, with torch's own ways to many networks, and the floor."""
+
+    def __init__(self, setting: WidthSetting, jax: JaxSide | None, scale: Scale) -> None:
+        super().__init__(setting, jax, scale)
+        self._torch: dict[str, TorchSide] = {"torch.func, vmap of grad": eager_side(setting)}
+        self._left_out = why_not_compiled() if scale.compiled else "torch.compile was left out: --compile measures it."
+        with threads(1):
+            if not self._left_out:
+                self._torch["torch.compile of it"] = compiled_side(setting)
+            for side in self._torch.values():
+                side.run(1)
+
+    def turn(self) -> dict[str, float]:
+        """Microseconds per network step of every side."""
+        turn, steps = super().turn(), min(TORCH_STEPS, self._steps)
+        members = stack_size(self._setting.model, self._setting.recipe)
+        with threads(1):
+            turn |= {name: _us(side.run(steps), steps) for name, side in self._torch.items()}
+            turn[FLOOR] = 1e6 * floor_step_s(self._setting, members, self._steps) / members
+        return turn
+
+    def times(self, turns: Sequence[Mapping[str, float]]) -> SmallTimes:
+        """Summarise the turns."""
+        times = super().times(turns)
+        others = []
+        for name in (*self._torch, FLOOR):
+            spread = Spread.of([turn[name] for turn in turns])
+            compile_s = self._torch[name].compile_s if name in self._torch else 0.0
+            others.append(OtherTimes(name, compile_s, spread, Ratio.of(spread, times.engine_us)))
+        return replace(times, others=others, left_out=self._left_out)
 
 
 class _AllCores(_OneCore):

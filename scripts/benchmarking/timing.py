@@ -21,7 +21,9 @@ DEFAULT_THREADS = torch.get_num_threads()  # before `threads` changes it
 class Scale:
     """How much is measured: repeats, rounds of `prune`, and steps of one timing.
 
-    `plain_steps` and `net_steps` are steps of one network, `small_steps` of each network of the row `small`.
+    `plain_steps` and `net_steps` are steps of one network, `small_steps` of each network of the row `small`, which
+    has torch.compile if it is to be `compiled`. `full` is the work that takes minutes: all of the plain loop of
+    `prune`, and the largest sizes of `scale`.
     """
 
     repeats: int = 5
@@ -30,6 +32,8 @@ class Scale:
     net_steps: int = 1000
     small_steps: int = 100
     certify_members: int = 1000
+    compiled: bool = False
+    full: bool = False
 
 
 QUICK = Scale(repeats=2, rounds=1, plain_steps=2500, net_steps=300, small_steps=20, certify_members=100)

@@ -97,9 +97,12 @@ def _paired(first: np.ndarray, second: np.ndarray) -> dict[str, Any]:
 def _isolation(world: World, width: int, rng: np.random.Generator) -> dict[str, Any]:
     of = (world.isolated or world.members) // world.shards
     some, draw = rng.random(of) < world.some, rng.random(of)
-    wide = np.where(some, draw >= world.fails_given_some, draw < world.wins_given_none)
+    wins_given_none = world.apart.get(width, world.wins_given_none)
+    wide = np.where(some, draw >= world.fails_given_some, draw < wins_given_none)
     return {
-        "width": width, "members": of, "sampled": False, "table": _paired(wide, some), "sizes": [],
+        "width": width, "members": of, "sampled": False, "table": _paired(wide, some),
+        "sizes": [{"units": units, "trained": 1, "there": 1, "winning": _share(some.sum(), of)}
+                  for units in range(min(world.failure), width)],
         "wins_given_none": _share((wide & ~some).sum(), (~some).sum()),
         "fails_given_some": _share((~wide & some).sum(), some.sum()), "q": _share((~wide).sum(), of),
         "q_lit": _share((~some).sum(), of),
@@ -145,7 +148,10 @@ def _complement(world: World, rng: np.random.Generator) -> dict[str, Any]:
 
 def _clustered(world: World, rate: float, rng: np.random.Generator) -> list[int]:
     """Return how many of `draws` networks succeed, of each ticket."""
-    rates = np.clip(rate + world.spread * rng.standard_normal(world.tickets), 0, 1)
+    if world.concentration is None:
+        rates = np.clip(rate + world.spread * rng.standard_normal(world.tickets), 0, 1)
+    else:
+        rates = rng.beta(world.concentration * rate, world.concentration * (1 - rate), world.tickets)
     return [int(count) for count in rng.binomial(world.draws, rates)]
 
 
@@ -167,8 +173,9 @@ def _covered(world: World, result: WidenResult, by: dict[str, Any]) -> dict[str,
             known = found.low is not None and found.high is not None
             tickets += [_inside(float(truth), (found.low, found.high))] if known else []
     index = result.complement[0].index.interval
-    again = 1.0 if world.retest is None else _mean_of_clipped(world.retest, world.spread)
-    truth = (_mean_of_clipped(world.winner, world.spread) - world.fresh) / (again - world.fresh)
+    spread = world.spread if world.concentration is None else 0.0
+    again = 1.0 if world.retest is None else _mean_of_clipped(world.retest, spread)
+    truth = (_mean_of_clipped(world.winner, spread) - world.fresh) / (again - world.fresh)
     parameters = []
     for name, key, value in ((DISJOINT, "q(r)", world.failure[base]), (FAMILY, "γ", world.gamma)):
         if name in world.true_laws and value is not None and by[name].parameters:
@@ -184,6 +191,8 @@ def _covered(world: World, result: WidenResult, by: dict[str, Any]) -> dict[str,
 
 def _mean_of_clipped(mean: float, spread: float) -> float:
     """Mean of a normal variable that is clipped to 0 and 1."""
+    if not spread:
+        return min(1.0, max(0.0, mean))
     grid = mean + spread * np.linspace(-6, 6, 20_001)
     weights = np.exp(-0.5 * np.linspace(-6, 6, 20_001) ** 2)
     return float((np.clip(grid, 0, 1) * weights).sum() / weights.sum())

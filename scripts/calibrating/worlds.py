@@ -22,7 +22,8 @@ class World:
     again by width. `winner` are networks around a winning ticket, `fresh` drawn anew, `retest` tickets alone again
     (None: all succeed, and are not tried); tickets differ by `spread` (standard deviation). At `full` widths failed
     networks and their controls all succeed with the given probability, and of fresh wide networks `wide` do. A study is
-    made in so many `shards`.
+    made in so many `shards`. Tickets' rates are beta variables where they have a `concentration`: near 0 a ticket's
+    networks all succeed, or none. At the widths of `apart` networks without a winner succeed with another probability.
     """
 
     name: str
@@ -50,6 +51,8 @@ class World:
     full: Mapping[int, float] = field(default_factory=dict)
     wide: float = 0.9
     shards: int = 1
+    concentration: float | None = None
+    apart: Mapping[int, float] = field(default_factory=dict)
 
 
 TICKETS = {"isolation": "tickets", "complement": "tickets", "escape": "tickets", "literal_tickets": "tickets"}
@@ -93,6 +96,14 @@ def worlds() -> list[World]:
         ),
         replace(_tickets("tickets, shards and retests", 800), shards=3, retest=0.9, winner=0.9, spread=0.1),
         replace(_escape("escape, shards and retests", 800), shards=3, retest=0.9),
+        _one_width_apart("one width apart", 400),
+        _one_width_apart("one width apart, large", 2000),
+        *(
+            _near(f"A = {index:g}, fresh {fresh:g}, {name}", index, fresh, concentration)
+            for index, fresh in ((0.7, 0.5), (0.7, 0.8), (0.3, 0.5))
+            for name, concentration in (("beta", 3.0), ("all or none", 0.01))
+        ),
+        replace(_escape("a high control, few sources", 4000, sources=20), escape=0.995, narrow=0.9),
     ]
 
 
@@ -163,4 +174,21 @@ def _beyond(name: str, members: int) -> World:
     return replace(
         _between(name, members), some=0.6, wins_given_none=0.05, fails_given_some=0.15, escape=0.23, noise=0.3,
         winner=0.83, sources=400, true_rows={**BEYOND, "isolation": "escape"},
+    )  # fmt: skip
+
+
+def _one_width_apart(name: str, members: int) -> World:
+    """Tickets at all widths but one, which contradicts them; a split helps at one width only."""
+    return replace(
+        _tickets(name, members), sources=members, some=0.5, isolation_widths=(7, 8, 9), apart={7: 0.2}, noise=0.3,
+        narrow=0.1, stay={6: 0.4, 7: 0.7, 8: 0.7}, true_laws=(FAMILY,),
+        true_rows={"isolation": "escape", "complement": "tickets", "escape": None, "literal_tickets": None},
+    )  # fmt: skip
+
+
+def _near(name: str, index: float, fresh: float, concentration: float) -> World:
+    """A near the border between a prediction and neither, with tickets that are very unlike."""
+    return replace(
+        _between(name, 400), fresh=fresh, winner=fresh + index * (1 - fresh), concentration=concentration,
+        true_rows={**BETWEEN, "complement": None},
     )  # fmt: skip

@@ -44,6 +44,26 @@ def test_cuda_agrees_with_the_cpu(cli: Cli, tmp_path):
             assert right["arms"][arm]["train_loss"] == pytest.approx(values["train_loss"], rel=1e-6)
 
 
+@pytest.mark.gpu
+def test_on_cuda_graph_after_graph_is_recorded_while_members_leave(cli: Cli, tmp_path):
+    """Where a member ends may depend on the last bit, but hardly ever does."""
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    found = {}
+    for device in ("cpu", "cuda"):
+        ended = cli(
+            "widen", "--task", "relu-teacher:k=6", "--widths", "6,7", "--replicates", "1000", "--quiet", "--device",
+            device, "--out", f"{device}/w.json",
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        widths = json.loads((tmp_path / device / "w.json").read_text())["result"]["widths"]
+        found[device] = [entry["endings"] for entry in widths]
+    for left, right in zip(found["cpu"], found["cuda"], strict=True):
+        assert set(left) == set(right)
+        assert all(abs(left[name] - right[name]) <= 5 for name in left)
+
+
 def test_violated_invariant_fails_the_run(cli: Cli, tmp_path, monkeypatch):
     def without_mask(mask, like):
         import torch

@@ -156,13 +156,19 @@ def test_lost_summary_is_not_taken_for_a_new_run(cli: Cli, tmp_path):
     cli(*PRUNE)
     (summary_file,) = tmp_path.glob("escapedim-runs/*/lottery.json")
     checkpoints = sorted(summary_file.parent.glob("checkpoints/*"))
+    copy, good = tmp_path / "lottery.json", summary_file.read_bytes()
     summary_file.unlink()
+    copy.unlink()
     ended = cli(*PRUNE)
     assert ended.code == 2
     assert "its summary lottery.json is gone" in ended.err
     assert sorted(summary_file.parent.glob("checkpoints/*")) == checkpoints
-    summary_file.write_bytes((tmp_path / "lottery.json").read_bytes())
-    assert cli(*PRUNE).code == 0
+    copy.write_bytes(good)
+    ended = cli(*PRUNE)
+    assert ended.code == 0
+    assert "its summary lottery.json is gone; going on from the copy at lottery.json." in ended.err
+    assert json.loads(summary_file.read_bytes())["result"] == json.loads(good)["result"]
+    assert sorted(summary_file.parent.glob("checkpoints/*")) == checkpoints
 
 
 def test_files_of_others_in_the_run_folder_stay(cli: Cli, tmp_path):

@@ -48,7 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the plan ran to its end, with what it printed."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(PLAN))
-    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
+    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "1"]
     ended = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     (folder / "printed.txt").write_text(ended.stdout)
     return folder

@@ -65,7 +65,8 @@ def isolation(number: int, both: int, first: int, second: int, neither: int, sam
     members = both + first + second + neither
     return {
         "width": number, "members": members, "sampled": sampled, "table": paired(both, first, second, neither),
-        "sizes": [{"units": number - 1, "trained": number, "there": number, "winning": a_share(both, members)}],
+        "sizes": [{"units": units, "trained": 1, "there": 1, "winning": a_share(both, members)}
+                  for units in range(min(6, number - 1), number)],
         "wins_given_none": None if sampled else a_share(first, first + neither),
         "fails_given_some": a_share(second, both + second),
         "q": a_share(second + neither, members), "q_lit": a_share(first + neither, members),

@@ -19,7 +19,11 @@ def test_what_differs_is_listed_with_its_values():
     text = str(error.value)
     assert "task: digits in a.json, relu-teacher:k=6 in b.json" in text
     assert "lr: 0.2 in a.json, 0.1 in b.json" in text
-    assert "--allow task --allow lr" in text
+    assert "--allow" not in text, "another task is another study"
+    with pytest.raises(BadInput, match="expected some of activation"):
+        check(named, ("task",))
+    with pytest.raises(BadInput, match="permit it by --allow lr"):
+        check([("a.json", lottery(lr=0.2)), ("b.json", widen())], ())
     with pytest.raises(BadInput, match=r"differ in task \("):
         check(named, ("lr",))
 

@@ -28,21 +28,6 @@ def test_the_paired_score_is_at_the_constrained_maximum(b, c, n, delta):
     assert margins.paired_score(b, c, n, delta) == pytest.approx(paired_likelihood(b, c, n, delta)[1], abs=1e-4)
 
 
-@pytest.mark.parametrize(("first", "second"), [((8, 10), (3, 15)), ((50, 100), (480, 1000)), ((1, 30), (9, 30))])
-@pytest.mark.parametrize("delta", [-0.2, 0.0, 0.05, 0.3])
-def test_the_independent_score_is_at_the_constrained_maximum(first, second, delta):
-    (x, m), (y, n) = first, second
-
-    def minus(rate: float) -> float:
-        return -(stats.binom.logpmf(x, m, rate) + stats.binom.logpmf(y, n, rate - delta))
-
-    low, high = max(0.0, delta) + 1e-12, min(1.0, 1 + delta) - 1e-12
-    rate = optimize.minimize_scalar(minus, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
-    variance = rate * (1 - rate) / m + (rate - delta) * (1 - rate + delta) / n
-    expected = (x / m - y / n - delta) / np.sqrt(variance)
-    assert margins.stratified_score([(first, second)], delta) == pytest.approx(expected, abs=1e-4)
-
-
 def test_the_paired_interval_inverts_the_score():
     """Its bounds are where the score is at the normal quantiles."""
     low, high = margins.paired_interval(14, 5, 54)
@@ -55,8 +40,33 @@ def test_the_paired_interval_inverts_the_score():
 def test_both_sides_of_the_border_are_never_rejected_together(b, c, same, margin):
     of = b + c + same
     above, below = margins.paired_above(b, c, of, margin), margins.paired_below(b, c, of, margin)
-    assert min(above, below) >= 0
-    assert above + below == pytest.approx(1, abs=1e-9)
+    assert 0 <= min(above, below) <= 1
+    assert max(above, below) >= 0.3
+    assert margins.paired_above(c, b, of, -margin) == pytest.approx(margins.paired_below(b, c, of, margin))
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(9, 2, 12), (4, 4, 10), (0, 0, 9), (12, 0, 12)])
+@pytest.mark.parametrize("delta", [-0.1, 0.05, 0.2])
+def test_exact_pairs_are_the_sum_over_all_tables(b, c, n, delta):
+    """The largest over discordant rates of their interval, table by table."""
+    low, high = margins._bounds(b + c, n)
+    assert stats.binomtest(b + c, n).proportion_ci(1 - margins.NUISANCE).low == pytest.approx(low, abs=1e-9)
+    rates = np.linspace(max(low, abs(delta)), max(high, abs(delta)), margins._GRID)
+    least = margins.paired_score(b, c, n, delta) - 1e-9
+    every = [(i, j) for i in range(n + 1) for j in range(n + 1 - i)]
+    tables = [(i, j) for i, j in every if margins.paired_score(i, j, n, delta) >= least]
+    sums = [
+        sum(stats.multinomial.pmf([i, j, n - i - j], n, [(q + delta) / 2, (q - delta) / 2, 1 - q]) for i, j in tables)
+        for q in rates
+    ]
+    assert margins.paired_above(b, c, n, delta) == pytest.approx(min(1, max(sums) + margins.NUISANCE), abs=1e-9)
+
+
+def test_many_pairs_are_told_by_the_score_and_it_agrees():
+    least = margins.EXACT_PAIRS
+    for b, c in ((0.2, 0.04), (0.1, 0.1), (0.12, 0.0)):
+        exact, score = (margins.paired_above(int(b * of), int(c * of), of, 0.05) for of in (least, least + 1))
+        assert 0.8 * score < exact < 4 * score
 
 
 @given(st.integers(1, 60), st.data())
@@ -77,19 +87,23 @@ def test_levels_hold_at_the_border():
     tables = rng.multinomial(60, [0.25, 0.20, 0.55], size=4000)
     found = np.array([margins.paired_above(b, c, 60, 0.05) for b, c, _ in tables])
     assert np.mean(found < 0.05) < 0.065
-    pairs = zip(rng.binomial(40, 0.55, 4000), rng.binomial(300, 0.5, 4000), strict=True)
-    found = np.array([margins.stratified_above([((x, 40), (y, 300))], 0.05) for x, y in pairs])
-    assert np.mean(found < 0.05) < 0.065
+    few = rng.binomial(20, 0.995, 2000)
+    many = rng.binomial(4000, 0.945, 2000)
+    found = np.array([margins.independent_below((x, 20), (y, 4000), 0.05) for x, y in zip(few, many, strict=True)])
+    assert np.mean(found < 0.05) <= 0.05
 
 
-def test_strata_are_compared_each_with_its_own_control():
-    """Rates that differ by width only: pooled they would differ by 37 points, over strata they do not."""
-    strata = [((10, 100), (100, 1000)), ((700, 1000), (70, 100))]
-    assert margins.stratified_score(strata, 0.0) == pytest.approx(0)
-    above = [((20, 100), (100, 1000)), ((800, 1000), (70, 100))]
-    lone = [margins.stratified_score([one], 0.0) for one in above]
-    assert max(lone) < margins.stratified_score([above[0]] * 2, 0.0) == pytest.approx(lone[0] * 2**0.5)
-    assert margins.stratified_below(above, 0.3) < 0.01 < margins.stratified_above(above, 0.3)
+@pytest.mark.parametrize("test", [margins.independent_above, margins.independent_below])
+@given(st.integers(0, 15), st.integers(0, 200))
+def test_independent_rates_are_exact_where_the_other_is_known(test, x, y):
+    """With ever more members of the second, its rate is known: then the test is binomial."""
+    scale = 10**9
+    found = test((x, 15), (y * scale, 200 * scale), 0.05)
+    rate = min(1.0, max(0.0, y / 200 + 0.05))
+    exact = margins.rate_above(x, 15, rate) if test is margins.independent_above else margins.rate_below(x, 15, rate)
+    assert found == pytest.approx(min(1, exact + margins.NUISANCE), abs=2e-3)
+    assert found >= exact - 1e-9
+    assert test((x, 15), (0, 0), 0.05) == test((0, 0), (y, 200), 0.05) == 1
 
 
 @pytest.mark.parametrize("first_only", [0, 20])
@@ -97,7 +111,6 @@ def test_intervals_of_extreme_tables_stay_inside(first_only):
     low, high = margins.paired_interval(first_only, 0, 20)
     assert -1 <= low <= first_only / 20 <= high <= 1
     assert margins.paired_interval(0, 0, 0) is None
-    assert margins.stratified_score([((0, 0), (1, 2))], 0.05) == 0
 
 
 def test_the_combined_interval_of_two_wilson_intervals_is_newcombes():

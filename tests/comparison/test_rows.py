@@ -19,7 +19,7 @@ from escapedim.comparison.rows import (
 )
 from escapedim.comparison.study import Source, Study
 from escapedim.comparison.tickets import complement_index, index_above, index_below
-from escapedim.comparison.widths import stays
+from escapedim.comparison.widths import exhaustive, stays
 
 from . import cases
 
@@ -37,15 +37,56 @@ def test_isolation_tests_both_rates_against_the_margin():
     wins, fails = (10, 57), (3, 143)
     assert row.estimate == (10 + 3) / 200
     assert row.observations == 200
-    tickets = [stats.binom.sf(count - 1, of, 0.05) for count, of in (wins, fails)]
-    against_escape = [stats.binom.cdf(count, of, 0.05) for count, of in (wins, fails)]
-    assert row.p_tickets == pytest.approx(min(1, 2 * min(tickets)))
-    assert row.p_escape == pytest.approx(max(against_escape)), "one of both above the margin is enough"
+    each = [(6, 38), (2, 62), (4, 19), (1, 81)]
+    tickets = [stats.binom.sf(count - 1, of, 0.05) for count, of in (wins, fails, *each)]
+    against_escape = [stats.binom.cdf(count, of, 0.05) for count, of in each]
+    assert row.p_tickets == pytest.approx(min(1, 6 * min(tickets)))
+    assert row.p_escape == pytest.approx(max(against_escape)), "one of them above the margin is enough"
     assert "10 of 57, 17.5 % (9.8 to 29.4) succeed" in row.sentence
     assert "3 of 143, 2.1 % (0.7 to 6.0) fail" in row.sentence
     assert [one.what for one in row.measured][:2] == [
         "width 7: succeed although none wins", "width 7: fail although some win",
     ]  # fmt: skip
+
+
+def incomplete(*entry) -> dict:
+    """An entry at width 8 without the subnetworks of 6 units."""
+    made = cases.isolation(8, *entry)
+    return {**made, "sizes": [one for one in made["sizes"] if one["units"] == 7]}
+
+
+def test_subnetworks_of_some_sizes_only_do_not_tell_that_none_wins():
+    """There is no subnetwork of 6 units among them: one of those might have won."""
+    found = study(cases.widen(isolation=[incomplete(300, 200, 0, 300)]))
+    row = isolation.row(found)
+    assert (row.observations, row.p_tickets) == (300, 1)
+    assert "none of whose" not in row.sentence
+    literal = literal_tickets.row(found)
+    assert literal.p_tickets == literal.p_not_tickets == literal.p_not_escape == 1
+    assert literal.measured[0].note == "not all subnetworks: q_lit is an upper bound"
+    assert exhaustive(found) == {}
+    whole = study(cases.widen(isolation=[cases.isolation(8, 300, 200, 0, 300)]))
+    assert isolation.row(whole).p_tickets < 1e-6
+    assert list(exhaustive(whole)) == [8]
+    assert list(exhaustive(study(cases.widen(isolation=[incomplete(3, 2, 0, 3)]), base_width=7))) == [8]
+
+
+def test_a_width_that_contradicts_is_not_outvoted_by_the_others():
+    """At width 7 a third of networks without a winner succeed, elsewhere none does."""
+    entries = [cases.isolation(7, 200, 60, 0, 140), *(cases.isolation(n, 900, 0, 0, 900) for n in (8, 9, 10))]
+    found = study(cases.widen(isolation=entries))
+    row, literal = isolation.row(found), literal_tickets.row(found)
+    assert row.p_tickets < 1e-6
+    assert row.p_escape > 0.5
+    assert literal.p_tickets < 1e-3
+    assert literal.p_not_tickets > 0.5
+    opposite = [cases.isolation(7, 300, 200, 0, 500), cases.isolation(8, 300, 0, 200, 500)]
+    literal = literal_tickets.row(study(cases.widen(isolation=opposite)))
+    assert max(literal.p_tickets, literal.p_escape) < 1e-4
+    strata = [cases.escape(6, 120, 60, 200), *(cases.escape(n, 240, 240, 800) for n in (7, 8))]
+    row = escape.row(study(cases.widen(escape=strata)))
+    assert row.p_not_tickets > 0.5
+    assert row.p_tickets < 1e-4
 
 
 def test_with_sampled_subsets_only_failures_count():
@@ -72,14 +113,15 @@ def test_literally_no_network_contradicts_its_subnetworks():
     literal = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 400, 0, 0, 400)])))
     assert literal.estimate == 0
     assert literal.p_tickets == 1
-    assert literal.p_escape < 1e-5
+    assert literal.p_escape < 1e-4
+    assert literal.p_not_tickets < 1e-4
 
 
 def test_literal_tickets_pairs_wide_networks_with_their_subnetworks():
     row = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 500, 300, 10, 190)])))
     assert row.estimate == pytest.approx(0.29)
     assert row.interval[0] < 0.29 < row.interval[1]
-    assert row.p_tickets < 1e-6
+    assert row.p_tickets < 1e-5
     assert row.p_escape > 0.99
     (measured,) = row.measured
     assert measured.predictions == {"q": 0.2, "q_lit": 0.49}
@@ -91,7 +133,7 @@ def test_where_q_lit_is_0_nothing_can_be_below_it():
     assert row.p_escape > 0.99
     assert "equality is no finding" in row.sentence
     above = literal_tickets.row(study(cases.widen(isolation=[cases.isolation(7, 700, 0, 300, 0)])))
-    assert max(above.p_tickets, above.p_escape) < 1e-6
+    assert max(above.p_tickets, above.p_escape) < 1e-5
 
 
 def test_sampled_subsets_bound_q_lit_and_equality_cannot_fail_below():
@@ -104,7 +146,7 @@ def test_escape_is_held_against_noise_and_fresh_networks():
     entries = [cases.escape(6, 36, 0, 40), cases.escape(7, 30, 2, 40, source_ending="saddle")]
     row = escape.row(study(cases.widen(escape=entries)))
     assert row.estimate == 66 / 80
-    assert row.p_tickets < 1e-6
+    assert row.p_tickets < 1e-5
     assert row.p_escape > 0.5
     assert "exact McNemar test: p = " in row.sentence
     assert row.prediction_tickets.low == 0
@@ -113,7 +155,7 @@ def test_escape_is_held_against_noise_and_fresh_networks():
 
 def test_no_more_than_fresh_narrow_networks_is_no_escape():
     row = escape.row(study(cases.widen(escape=[cases.escape(6, 120, 0, 400, narrow=(800, 1000))])))
-    assert max(row.p_tickets, row.p_escape) < 1e-6
+    assert max(row.p_tickets, row.p_escape) < 1e-5
 
 
 def test_where_noise_alone_always_succeeds_nothing_is_above_it():
@@ -216,14 +258,17 @@ def test_further_widths_are_told_since_they_decide_too():
     assert f"; at width 8 A = {entries[1]['index']['value']:.2f} (" in row.sentence
 
 
-def test_the_p_values_of_a_invert_its_interval():
+def test_the_p_values_of_a_are_stricter_than_its_interval():
+    """A spread that is smaller than that of tickets which are one network each is not believed."""
     entry = cases.complement(7, [1, 2, 3, 4] * 10)
     low, high = entry["index"]["interval"]
     shares = [(count / 4, None) for count in [1, 2, 3, 4] * 10]
-    for bound in (low, high):
-        assert min(test(shares, (500, 1000), bound) for test in (index_above, index_below)) == pytest.approx(0.025)
+    assert index_above(shares, (500, 1000), low) > 0.025 < index_below(shares, (500, 1000), high)
     for test in (index_above, index_below):
         assert test(shares, (500, 1000), entry["index"]["value"]) == pytest.approx(0.5)
+    all_or_none = [(float(at < 25), None) for at in range(40)]
+    index = complement_index(all_or_none, (500, 1000))
+    assert index_above(all_or_none, (500, 1000), index.interval[0]) == pytest.approx(0.025, rel=0.3)
 
 
 def test_an_index_that_cannot_be_had_decides_nothing():
@@ -278,9 +323,9 @@ def _surjections(r: int, m: int) -> int:
 @pytest.mark.parametrize(
     ("module", "command"),
     [
-        (isolation, "widen --task relu-teacher:k=6 --isolate 6"),
-        (literal_tickets, "widen --task relu-teacher:k=6 --isolate 6"),
-        (complement, "widen --task relu-teacher:k=6 --complement 6"),
+        (isolation, "widen --task relu-teacher:k=6 --isolate 6 --at 7"),
+        (literal_tickets, "widen --task relu-teacher:k=6 --isolate 6 --at 7"),
+        (complement, "widen --task relu-teacher:k=6 --complement 6 --at 7"),
         (escape, "widen --task relu-teacher:k=6 --escape --replicates 10000"),
         (restarts, "widen --task relu-teacher:k=6 --restarts 6"),
         (equal_parameters, "prune --task relu-teacher:k=6"),

@@ -82,3 +82,12 @@ def test_incoming_and_outgoing_weights_and_inputs_make_up_the_network(bias):
 def test_even_weights_are_those_of_a_mean():
     values = draw(7, 2, seed=4)
     torch.testing.assert_close(even_weights(values) @ values, values.mean(0), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_many_inputs_are_taken_unit_by_unit(outputs, monkeypatch):
+    on, flat = problem(MLP((INPUTS, UNITS, outputs), "tanh"), "squared", weighted=True)
+    together = on.hessian(flat)
+    monkeypatch.setattr("escapedim.landscape.one_hidden.MOST_SQUARES", 0)
+    apart, _ = problem(on.model, "squared", weighted=True)
+    torch.testing.assert_close(apart.hessian(flat), together, rtol=1e-13, atol=1e-15)

@@ -65,7 +65,7 @@ def test_every_row_has_its_sentence_and_every_direction_is_in_the_table():
 
 def test_what_is_missing_has_its_command_on_a_line_of_its_own():
     lines = shown(80, cases.widen()).splitlines()
-    assert "    escapedim widen --task relu-teacher:k=6 --isolate 6" in lines
+    assert "    escapedim widen --task relu-teacher:k=6 --isolate 6 --at 7" in lines
     assert "  isolation (no subnetworks were trained alone):" in lines
 
 

@@ -64,8 +64,12 @@ def test_nothing_is_timed_where_the_sides_do_different_work(script, run, monkeyp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--rows", "steps,prunes"], "--rows takes prune, steps, small, certify, gpu, found 'steps,prunes'."),
-        (["--rows", ""], "--rows takes prune, steps, small, certify, gpu, found ''."),
+        (["--rows", "steps,prunes"], "certify, certify20, scale, commands, gpu, found 'steps,prunes'."),
+        (
+            ["--rows", ""],
+            "--rows takes prune, steps, rounds, small, spectra, certify, certify20, scale, commands, gpu, found ''.",
+        ),
+        (["--against", "nowhere.json"], "--against nowhere.json: [Errno 2] No such file or directory"),
         (["--members", "1,0"], "--members takes whole numbers from 1 on, such as 1,8,64, found '1,0'."),
         (["--members", "x"], "found 'x'."),
     ],

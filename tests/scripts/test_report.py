@@ -63,7 +63,7 @@ def certify(script, spread):
         times = spread([seconds]), spread([seconds / 10])
         endings = {"global minimum": 0.75, "plateau saddle": 0.25}
         row = script("benchmarking.certify_row").CertifyRow
-        return row("relu-teacher:k=10", "relu-student 10-10", 1000, 2_500_000, core, *times, endings)
+        return row("relu-teacher:k=10", "relu-student 10-10", 1000, 2_500_000, core, *times, endings, times[1])
 
     return certify
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from escapedim.comparison.commands import command
+from escapedim.comparison import commands
 from escapedim.comparison.rows.parts import PValues, either, not_measured, percent
 from escapedim.comparison.study import INDEX_MARGIN, Source, Study
 from escapedim.comparison.tickets import entry_shares, index_above, index_below
@@ -23,8 +23,8 @@ def row(study: Study) -> Row:
     """Return the row; its estimate is that of the width with the most tickets among those that are decided."""
     entries = study.entries("complement")
     if not entries:
-        wanted = command(study, "widen", {"--complement": str(study.base_width or 1)})
-        return not_measured("complement", True, "share", "no ticket was put among other units", wanted)
+        needs = "no ticket was put among other units"
+        return not_measured("complement", True, "share", needs, commands.complement(study))
     known = [pair for pair in entries if pair[1].index.value is not None]
     best = max(known or entries, key=lambda pair: len(pair[1].winners.tickets))[1]
     return Row(

@@ -23,6 +23,7 @@ WITHIN = 0.1  # of the weights of a ticket; ours
 
 @dataclass(frozen=True)
 class _Pair:
+    source: str
     round: Round
     width: Width
     weights: int
@@ -39,9 +40,9 @@ def row(study: Study) -> Row:
     if not pairs:
         needs = "no width has as many weights as a ticket (within a tenth)"
         return not_measured("equal_parameters", False, "share", needs, _wanted(study, lotteries))
-    measured = [one for pair in pairs for one in _measured(pair)]
-    last = next(one for one in measured if one.what.startswith(f"round {pairs[-1].round.round}: ticket"))
-    pair = pairs[-1]
+    of_pairs = [_measured(pair, len(lotteries) > 1) for pair in pairs]
+    measured, pair = [one for own in of_pairs for one in own], pairs[-1]
+    last = of_pairs[-1][list(pair.round.arms).index("ticket")]
     bounds = "" if last.interval is None else f" ({100 * last.interval[0]:+.1f} to {100 * last.interval[1]:+.1f})"
     difference = "-" if last.estimate is None else f"{100 * last.estimate:+.1f}"
     return Row(
@@ -68,11 +69,11 @@ def _pairs(study: Study, source: Source, result: LotteryResult) -> list[_Pair]:
     if per_unit is None or not widths:
         return []
     found = []
-    for entry in result.rounds[1:]:
+    for entry in (one for one in result.rounds[1:] if "ticket" in one.arms):
         nearest = min(widths, key=lambda width: abs(width.width * per_unit - entry.surviving))
         weights = nearest.width * per_unit
         if _alike(weights, entry.surviving) and nearest.members:
-            found.append(_Pair(entry, nearest, weights, share(nearest.successes, nearest.members)))
+            found.append(_Pair(source.name, entry, nearest, weights, share(nearest.successes, nearest.members)))
     return found
 
 
@@ -102,14 +103,15 @@ def _alike(weights: float, surviving: float) -> bool:
     return abs(weights - surviving) <= WITHIN * surviving
 
 
-def _measured(pair: _Pair) -> list[Measured]:
+def _measured(pair: _Pair, named: bool) -> list[Measured]:
     found = []
     for name, arm in pair.round.arms.items():
         own = share(sum(arm.success), len(arm.success))
         known = own.rate is not None and own.interval and pair.dense.rate is not None and pair.dense.interval
         found.append(
             Measured(
-                what=f"round {pair.round.round}: {name} against width {pair.width.width}",
+                what=(f"{pair.source}, " if named else "")
+                + f"round {pair.round.round}: {name} against width {pair.width.width}",
                 x=pair.round.density,
                 estimate=(own.rate or 0.0) - (pair.dense.rate or 0.0) if known else None,
                 interval=combined_interval((own.rate, own.interval), (pair.dense.rate, pair.dense.interval))

@@ -1,10 +1,10 @@
 """`escape`: failed members after a split and further training, against noise alone and against fresh narrow networks.
 
 Leaving a strict saddle is a theorem; where networks land is what is scored. Embeddings that draw new random weights are
-left out: they are no test of directions alone. Networks are told apart by width and by how they are judged, and
-differences are means over these strata. Where a control hardly ever fails nothing can be above it, and where neither
-fresh wide networks nor those with noise alone succeed a way out leads nowhere: such widths speak against neither, and
-are left out where it is tested that there is no difference.
+left out: they are no test of directions alone. Networks are told apart by width and by how they are judged: one such
+stratum that contradicts a prediction is enough, and all must show it. Where a control hardly ever fails nothing can be
+above it, and where neither fresh wide networks nor those with noise alone succeed a way out leads nowhere: such widths
+speak against neither, and are left out where a prediction has to be shown.
 """
 
 from __future__ import annotations
@@ -15,13 +15,8 @@ from dataclasses import dataclass
 from escapedim.comparison.commands import command
 from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.escapes import Entries, others, splits
-from escapedim.comparison.margins import (
-    paired_above,
-    paired_below,
-    stratified_above,
-    stratified_below,
-)
-from escapedim.comparison.rows.parts import PValues, either, not_measured, percent, told
+from escapedim.comparison.margins import independent_above, independent_below, paired_above, paired_below
+from escapedim.comparison.rows.parts import Pairs, PValues, either, equality, not_measured, percent, told, with_sum
 from escapedim.comparison.statistics import fisher, holm, mcnemar
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row
@@ -46,6 +41,10 @@ class _Stratum:
     def narrow(self) -> Share:
         """Fresh narrow networks: all entries of a width share them."""
         return self.entries[0].controls.fresh_narrow
+
+    @property
+    def pairs(self) -> Pairs:
+        return pooled_pairs(entry.against_noise for entry in self.entries)
 
     @property
     def against_narrow(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -80,8 +79,8 @@ def row(study: Study) -> Row:
         + _left_out(len(strata), len(roomy), study.margin)
         + _no_way_opened(entries)
         + _uncounted(study, entries),
-        method="paired score tests (Tango 1998) against noise alone, and stratified ones (Farrington & Manning 1990) "
-        "against fresh narrow networks, at the margin",
+        method="exact tests, paired against noise alone and independent against fresh narrow networks, at the margin "
+        "(Bonferroni), at each width and over all",
         inputs=list(dict.fromkeys(source.name for source, _ in entries)),
         measured=[_measured(entry) for _, entry in (*entries, *others(study, entries))],
     )
@@ -110,25 +109,22 @@ def _strata(entries: Entries) -> list[_Stratum]:
 
 
 def _p_values(strata: Sequence[_Stratum], roomy: Sequence[_Stratum], margin: float) -> PValues:
-    """Return the p-values of both predictions and of their contraries.
+    """Return the p-values of both predictions and of their contraries: a stratum is enough against, all are for.
 
     Without room only networks that do worse than with noise alone speak against escape dimensions.
     """
-    pairs, narrow = _pairs(strata), [one.against_narrow for one in strata]
-    telling, telling_narrow = _pairs(roomy), [one.against_narrow for one in roomy]
-    below = paired_below(*pairs, -margin)
+    tables, telling = [one.pairs for one in strata], [one.pairs for one in roomy]
+    above = [paired_above(*pairs, margin) for pairs in with_sum(tables)]
+    beyond = [paired_below(*pairs, -margin) for pairs in with_sum(tables)]
+    below = [paired_below(*pairs, margin) for pairs in with_sum(telling)]
+    below_narrow = [independent_below(*one.against_narrow, margin) for one in roomy]
+    shown = [max(paired_above(*one.pairs, margin), independent_above(*one.against_narrow, margin)) for one in roomy]
     return {
-        "p_tickets": either(paired_above(*pairs, margin), below),
-        "p_escape": either(paired_below(*telling, margin), stratified_below(telling_narrow, margin))
-        if roomy
-        else below,
-        "p_not_tickets": max(paired_below(*telling, margin), paired_above(*telling, -margin)) if roomy else 1.0,
-        "p_not_escape": max(paired_above(*pairs, margin), stratified_above(narrow, margin)),
+        "p_tickets": either(*above, *beyond),
+        "p_escape": either(*below, *below_narrow) if roomy else either(*beyond),
+        "p_not_tickets": equality(telling, margin),
+        "p_not_escape": max(shown, default=1.0),
     }
-
-
-def _pairs(strata: Sequence[_Stratum]) -> tuple[int, int, int]:
-    return pooled_pairs(entry.against_noise for one in strata for entry in one.entries)
 
 
 def _prediction(text: str, noise: Share, low: float, high: float) -> Prediction:

@@ -9,6 +9,7 @@ from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Row
 from escapedim.records.rewinding import Line, RewindResult
 
+_STABLE = 0.02  # Frankle et al. 2020
 _ORDERS = "data orders"
 
 
@@ -26,6 +27,8 @@ def row(study: Study) -> Row:
     told = "" if own.interval is None else f" ({100 * own.interval[0]:.2f} to {100 * own.interval[1]:.2f})"
     percent = "-" if own.estimate is None else f"{100 * own.estimate:.2f}"
     stable = {True: "stable", False: "not stable", None: "not judged"}[line.stable]
+    if own.interval is not None and own.interval[0] < _STABLE < own.interval[1]:
+        stable += f" in the mean, with {100 * _STABLE:g} points inside the interval"
     return Row(
         key="instability",
         kind="descriptive",

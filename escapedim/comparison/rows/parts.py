@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
+from escapedim.comparison.margins import paired_above, paired_below
 from escapedim.records.comparison import Key, Row
 from escapedim.records.experiments import Share
+
+Pairs = tuple[int, int, int]
+"""Pairs that succeed under the first treatment only, under the second only, and all."""
 
 
 class PValues(TypedDict, total=False):
@@ -48,3 +53,16 @@ def told(found: Share) -> str:
         return "0 of 0"
     low, high = (100 * bound for bound in found.interval)
     return f"{found.count:,} of {found.of:,}, {100 * found.rate:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def with_sum(tables: Sequence[Pairs]) -> list[Pairs]:
+    """Return the tables of several widths and their sum: what holds of every width holds of that too."""
+    if len(tables) < 2:
+        return list(tables)
+    first, second, of = (sum(column) for column in zip(*tables, strict=True))
+    return [*tables, (first, second, of)]
+
+
+def equality(tables: Sequence[Pairs], margin: float) -> float:
+    """P-value that the treatments of some width differ by more than the margin: small where all are shown equal."""
+    return max((max(paired_below(*one, margin), paired_above(*one, -margin)) for one in tables), default=1.0)

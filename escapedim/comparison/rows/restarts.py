@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from escapedim.comparison.commands import command
+from escapedim.comparison import commands
 from escapedim.comparison.margins import combined_interval
 from escapedim.comparison.rows.parts import not_measured, percent
 from escapedim.comparison.study import Study
@@ -14,8 +14,8 @@ def row(study: Study) -> Row:
     """Return the row; its estimate is that of the widest networks."""
     entries = study.entries("restarts")
     if not entries:
-        wanted = command(study, "widen", {"--restarts": str(study.base_width or 1)})
-        return not_measured("restarts", False, "share", "no narrow networks were held against wide ones", wanted)
+        needs = "no narrow networks were held against wide ones"
+        return not_measured("restarts", False, "share", needs, commands.restarts(study))
     measured = [_measured(entry) for _, entry in entries]
     widest = max(range(len(entries)), key=lambda at: entries[at][1].width)
     entry, last = entries[widest][1], measured[widest]

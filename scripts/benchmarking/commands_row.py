@@ -1,0 +1,47 @@
+"""The row `commands`: the default `prune`, `widen` and `compare` as processes of their own, start included.
+
+`compare` reads what the other two have written. Each is held against what a user should wait for it at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarking.processes import run_command
+from benchmarking.timing import Scale, Spread
+
+AT_MOST_S = {"prune": 30.0, "widen": 60.0, "compare": 3.0}
+SUMMARIES = {"prune": "lottery.json", "widen": "widen.json", "compare": "compare.json"}
+INPUTS = {"compare": ["lottery.json", "widen.json"]}
+
+
+@dataclass(frozen=True)
+class CommandTimes:
+    """Seconds of a command, its most memory, and how long it should take at most on two cores."""
+
+    command: str
+    wall_s: Spread
+    peak_rss_mb: float
+    at_most_s: float
+
+
+def measure_commands(scale: Scale, commands: Sequence[str] = tuple(SUMMARIES)) -> list[CommandTimes]:
+    """Run the commands in turns, each in full."""
+    wall_s: dict[str, list[float]] = {command: [] for command in commands}
+    peaks = dict.fromkeys(commands, 0.0)
+    with TemporaryDirectory() as folder:
+        for _ in range(scale.repeats):
+            for command in commands:
+                arguments = [command, *INPUTS.get(command, ["--force"]), "--quiet"]
+                times = run_command(arguments, Path(folder), SUMMARIES[command])
+                wall_s[command].append(times.wall_s)
+                peaks[command] = max(peaks[command], times.peak_rss_mb)
+    return [
+        CommandTimes(
+            " ".join([command, *INPUTS.get(command, [])]), Spread.of(times), peaks[command], AT_MOST_S[command]
+        )
+        for command, times in wall_s.items()
+    ]
