@@ -153,7 +153,8 @@ def widen_from(path: Path) -> tuple[Command[WidenFromConfig], Layer]:
     def experiment(config: WidenFromConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_same(run, origin, config, task)
         models = {hidden: make_network(config, task, hidden) for hidden in config.networks}
-        return widen_from_experiment(config, task, finished_members(run, models, origin.recipe(task).steps))
+        with run.taken_apart():
+            return widen_from_experiment(config, task, finished_members(run, models, origin.recipe(task).steps))
 
     def cost(config: WidenFromConfig, task: Task) -> Estimate:
         units = [unit for unit in experiment(config, task, ()).units if isinstance(unit, StackUnit)]
@@ -186,7 +187,8 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
     def experiment(config: RewindConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_recipe(run, origin, config, task)
         step = rewind_step(origin.rewind_to, origin.recipe(task))
-        return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
+        with run.taken_apart():
+            return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
 
     def cost(config: RewindConfig, task: Task) -> Estimate:
         return rewind_estimate(config, task, experiment(config, task, ()).units)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,7 @@ from escapedim import __version__
 from escapedim.errors import BadInput
 from escapedim.records import checkpoint, summary
 from escapedim.records.checkpoint import Arrays
-from escapedim.records.strict_json import canonical
+from escapedim.records.strict_json import canonical, printable
 from escapedim.records.summary import Kind, Summary
 
 
@@ -49,6 +50,28 @@ class FinishedRun:
         """Kind, identity and a hash of what was found: equal for equal results, wherever they lie."""
         content = hashlib.sha256(canonical(self.summary.result.model_dump(mode="json")).encode()).hexdigest()
         return f"{self.summary.kind}-{self.summary.id}-{content[:16]}"
+
+    @contextmanager
+    def taken_apart(self) -> Iterator[None]:
+        """Context in which an edited run may turn out to be of another form than escapedim writes.
+
+        With its digest a summary vouches for the hashes of its checkpoints, and an error is a fault of escapedim.
+
+        Raises
+        ------
+        BadInput
+            The summary has no digest, and its checkpoints are not of that form.
+        """
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            if self.summary.digest is not None:
+                raise
+            found = printable(f"{type(error).__name__}: {error}")
+            raise BadInput(
+                f"{self.path} was edited after it was written (expected its digest, found none), and its checkpoints "
+                f"are not as escapedim writes them ({found}); repeat the command that wrote it with --force."
+            ) from error
 
     def checkpoints(self) -> dict[str, tuple[Arrays, dict[str, Any]]]:
         """Return arrays and metrics of all finished units, by key.

@@ -128,3 +128,58 @@ def test_a_source_with_a_mutated_checkpoint_is_refused(finished):
     assert_done_or_refused(ended)
     assert ended.code == 2
     assert "has changed since it was written" in ended.err
+
+
+SOURCES = {
+    "rewind": ("prune", "--rounds", "1", "--arms", "ticket", "--hidden", "3", "--steps", "4it", "--replicates", "2"),
+    "widen": ("train", "--hidden", "3", "--steps", "3it", "--replicates", "2"),
+}
+
+
+@st.composite
+def forgeries(draw: Draw, good: bytes) -> bytes:
+    """Another checkpoint of the same run and key: arrays of other names, shapes and kinds, other metrics."""
+    arrays, metadata = checkpoint.decode(good, "good")
+    if draw(st.booleans()):
+        metadata = draw(documents([metadata])) | {key: metadata[key] for key in ("run", "key")}
+    for _ in range(draw(st.integers(0, 2))):
+        name = one_of(draw, sorted(arrays))
+        array = arrays.pop(name)
+        change = one_of(draw, ("leave out", "rename", "flatten", "cut", "kind", "not finite", "grow"))
+        if change == "rename":
+            arrays[one_of(draw, ("step", "stepx.layer1.weight", "x.mask.layer1.weight", name + "x"))] = array
+        elif change != "leave out":
+            other = {"flatten": array.reshape(-1), "cut": array[:0] if array.ndim else array, "grow": array[None]}
+            other |= {
+                "kind": array.astype(draw(st.sampled_from([np.int8, np.float16, np.bool_]))),
+                "not finite": array * np.nan,
+            }
+            arrays[name] = other[change]
+    try:
+        return checkpoint.encode(arrays, metadata)
+    except ValueError:  # not strict JSON
+        return good
+
+
+@CAMPAIGNS
+@pytest.mark.parametrize("reader", SOURCES)
+def test_sources_with_a_forged_checkpoint(inputs, tmp_path, reader):
+    """Somebody has changed a checkpoint, and its hash in the summary."""
+    made = tmp_path / "source.json"
+    assert command(*SOURCES[reader], "--jobs", "1", "--quiet", "--out", made).code == 0
+    document = json.loads(made.read_text())
+    del document["digest"]
+    (folder,) = tmp_path.glob("escapedim-runs/*")
+    good = {name: (folder / name).read_bytes() for name in document["result"]["checkpoints"]}
+    arguments = ("rewind", made) if reader == "rewind" else ("widen", "--from", made, "--by", "1")
+
+    def check(drawn: tuple[str, bytes]) -> None:
+        name, data = drawn
+        hashes = document["result"]["checkpoints"] | {name: checkpoint.sha256(data)}
+        made.write_text(json.dumps({**document, "result": {**document["result"], "checkpoints": hashes}}))
+        (folder / name).write_bytes(data)
+        assert_done_or_refused(command(*arguments, "--dry-run", "--jobs", "1", "--out", tmp_path / "out.json"))
+        (folder / name).write_bytes(good[name])
+
+    one = [forgeries(data).map(lambda raw, name=name: (name, raw)) for name, data in good.items()]
+    campaign(max(50, inputs // 10), st.one_of(one), check)
