@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,10 +19,11 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 
 
-def write_atomic(path: Path, data: bytes, option: str = "--out") -> None:
+def write_atomic(path: Path, data: bytes, option: str = "--out", require: Callable[[], None] | None = None) -> None:
     """Replace the content of `path`, or create it; readers see all of the old bytes or all of the new ones.
 
-    A symbolic link is written through. `option` is what the user would change if the file cannot be written.
+    A symbolic link is written through. `option` is what the user would change if the file cannot be written. `require`
+    raises what should keep the old content; it is asked when all but the change of names is done.
 
     Raises
     ------
@@ -32,6 +33,8 @@ def write_atomic(path: Path, data: bytes, option: str = "--out") -> None:
     # Replacing a link itself would silently move the file to another disk.
     target = Path(os.path.realpath(path))
     with _explained(path, option), temporary(target, data) as complete:
+        if require is not None:
+            require()
         os.replace(complete, target)
         _sync_folder(target.parent)
 

@@ -117,7 +117,7 @@ class Run:
         replaced = paused[:-1] if metrics is None else paused  # the state before this one may be needed again
         name = _name(key, arrays, metrics)
         data = checkpoint.encode(arrays, {"key": key, "run": self._id, "metrics": metrics})
-        atomic.write_atomic(self.paths.checkpoint(name), data)
+        self._put(self.paths.checkpoint(name), data)
         self._hashes[name] = checkpoint.sha256(data)
         self._unit_s[key] = self._unit_s.get(key, 0.0) + seconds
         if metrics is not None:
@@ -143,7 +143,7 @@ class Run:
         made = self._summary(status)
         data = summary.encode(made)
         for path in (self.paths.summary, self.paths.out):
-            atomic.write_atomic(path, data)
+            self._put(path, data)
         for old in self._obsolete - self._hashes.keys():
             self.paths.checkpoint(old).unlink(missing_ok=True)
         ended = time.monotonic()
@@ -164,6 +164,10 @@ class Run:
     def planned_steps(self) -> int:
         """Return the network steps that were planned for the finished units: members that are done early save some."""
         return sum(int(metrics.get("planned_steps") or metrics["net_steps"]) for metrics in self._metrics.values())
+
+    def _put(self, path: Path, data: bytes) -> None:
+        # A writer may be stopped between any two of its steps: who took the folder over has cleared its file away.
+        atomic.write_atomic(path, data, require=self._claim.verify)
 
     def _write_waiting(self) -> None:
         if self._waiting and time.monotonic() >= self._due:

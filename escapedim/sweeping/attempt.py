@@ -67,10 +67,10 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
         fault = _fault(run, out, code)
         wall_s = time.monotonic() - began
         if fault:
-            _write(folder / FAILED, {"code": code, "ended": now(), "wall_s": wall_s})
+            _mark(claim, folder / FAILED, {"code": code, "ended": now(), "wall_s": wall_s})
             return Ended(run, "failed", fault)
         digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
-        _write(folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s, "summary": digest})
+        _mark(claim, folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s, "summary": digest})
         return Ended(run, "complete", damage)
 
 
@@ -137,5 +137,5 @@ def _fault(run: Run, out: Path, code: int) -> str:
     return "" if found.status == "complete" else f"its summary is {found.status}"
 
 
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    write_atomic(path, json.dumps(content).encode())
+def _mark(claim: Claim, path: Path, content: Mapping[str, Any]) -> None:
+    write_atomic(path, json.dumps(content).encode(), require=claim.verify)

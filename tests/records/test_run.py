@@ -166,6 +166,30 @@ def test_a_second_writer_is_refused_and_a_lost_claim_stops_writing(tmp_path):
     assert list(run.paths.checkpoints.iterdir()) == []
 
 
+@pytest.mark.parametrize("writes_before", [1, 2, 3])
+def test_a_claim_lost_in_the_middle_of_a_write_is_noticed_before_the_name_changes(tmp_path, monkeypatch, writes_before):
+    """A checkpoint and two summaries are written; at each the new holder has cleared the unfinished file away."""
+    run = open_run(tmp_path)
+    real, written = atomic._write_new, []
+
+    def taken_over_meanwhile(path, data):
+        real(path, data)
+        written.append(path)
+        if len(written) == writes_before:
+            (claim,) = run.paths.folder.glob("claim-*.json")
+            claim.rename(claim.with_name("claim-0002.json"))
+            path.unlink()
+
+    monkeypatch.setattr(atomic, "_write_new", taken_over_meanwhile)
+    with pytest.raises(ClaimLost, match="stops without writing"):
+        run.save("a", DONE, {"net_steps": 1})
+    assert len(written) == writes_before
+    held = [path.name for path in run.paths.checkpoints.iterdir()]
+    assert held == ([] if writes_before == 1 else ["a.safetensors"])
+    finished = [json.loads(path.read_text())["result"]["members"] for path in (run.paths.summary, run.paths.out)]
+    assert finished == [[0, 0], [0, 0], [1, 0]][writes_before - 1]
+
+
 NAMES_BEFORE = {"a.safetensors", "b.paused-000000040.safetensors"}
 
 
