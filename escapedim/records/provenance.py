@@ -53,10 +53,13 @@ def peak_rss_mb(workers: Iterable[int] = ()) -> float:
     Pages that processes share count for each of them, so that this is an upper bound. Workers are counted where the
     system has /proc.
     """
+    return (_peak_of(os.getpid()) or _peak_by_usage()) + sum(_peak_of(pid) for pid in workers)
+
+
+def _peak_by_usage() -> float:
+    # On Linux this is never less than the memory of whatever process started this one.
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Bytes on macOS, KiB elsewhere.
-    own = largest / 2**20 if sys.platform == "darwin" else largest / 2**10
-    return own + sum(_peak_of(pid) for pid in workers)
+    return largest / 2**20 if sys.platform == "darwin" else largest / 2**10  # bytes on macOS, KiB elsewhere
 
 
 def _peak_of(pid: int) -> float:

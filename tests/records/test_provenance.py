@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,7 +101,24 @@ def test_no_commit_without_a_working_git(monkeypatch, error):
 
 
 @pytest.mark.parametrize(("system", "unit"), [("linux", 1024), ("darwin", 1024 * 1024)])
-def test_peak_rss_units(monkeypatch, system, unit):
+def test_peak_rss_units_where_there_is_no_proc(monkeypatch, system, unit):
     monkeypatch.setattr(provenance.sys, "platform", system)
+    monkeypatch.setattr(provenance, "_peak_of", lambda pid: 0.0)
     largest = provenance.resource.getrusage(provenance.resource.RUSAGE_SELF).ru_maxrss
     assert provenance.peak_rss_mb() >= largest / unit > 0
+
+
+def test_peak_rss_is_what_this_process_held():
+    before = provenance.peak_rss_mb()
+    held = b"1" * (300 * 2**20)
+    after = provenance.peak_rss_mb()
+    assert before > 10
+    assert after >= len(held) / 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak from its starter's")
+def test_peak_rss_leaves_out_the_process_that_started_this_one():
+    child = "from escapedim.records.provenance import peak_rss_mb; print(peak_rss_mb())"
+    parent = f"import subprocess, sys; held = b'1' * (500 * 2**20); subprocess.run([sys.executable, '-c', {child!r}])"
+    answer = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 5 < float(answer.stdout) < 250
