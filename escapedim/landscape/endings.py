@@ -24,6 +24,7 @@ from escapedim.landscape.vocabulary import Ending
 
 CHANNEL_NEAR = 1e-2  # gradient norm below which a channel is looked for: large outgoing weights swell gradients; ours
 FAR_OFF = f"the gradient norm is above {NEAR:g}: the descent did not come near a critical point"
+ENDLESS = "every sample is put right: from there on cross-entropy falls for ever, and has no critical point"
 QUIET = 1e-6  # gradient norm below which a member that has no critical point nearby counts as stalled; ours
 
 
@@ -93,6 +94,7 @@ class _Certifier:
         self._by_loss()
         self._channels()
         self._unready()
+        self._endless()
         self._polish()
         self._by_curvature()
         extremes, counts = self._extremes.numpy(), self._counts.numpy()
@@ -143,6 +145,12 @@ class _Certifier:
         self._settle(far, Ending.UNDECIDED, FAR_OFF)
         if self._too_many:
             self._settle(self._left(), Ending.UNDECIDED, f"more than {MOST_PARAMETERS:,} parameters")
+
+    def _endless(self) -> None:
+        below = self._open & (self._loss < self._surface.no_critical_below)
+        quiet = self._norm < QUIET
+        self._settle((below & quiet).nonzero()[:, 0], Ending.STALLED, ENDLESS)
+        self._settle((below & ~quiet).nonzero()[:, 0], Ending.UNDECIDED, ENDLESS)
 
     def _polish(self) -> None:
         rows = self._left()

@@ -30,7 +30,7 @@ def land(surface: Surface, flat: Tensor) -> tuple[Tensor, Tensor]:
 
 def _land(surface: Surface, start: Tensor) -> tuple[Tensor, Tensor]:
     flat, reach = start.clone(), FAR * start.norm(dim=1)
-    falling = torch.ones(len(start), dtype=torch.bool, device=start.device)
+    falling = ~(surface.loss(start) < surface.no_critical_below)
     for _ in range(ITERATIONS):
         gradient = surface.gradient(flat)
         rows = (falling & ~(surface.norm(gradient) <= FINISH)).nonzero()[:, 0]
@@ -39,7 +39,9 @@ def _land(surface: Surface, start: Tensor) -> tuple[Tensor, Tensor]:
         steps, definite = _newton(surface, flat[rows], gradient[rows])
         flat[rows] += steps
         falling[rows] = definite & ((flat[rows] - start[rows]).norm(dim=1) <= reach[rows])
-    landed = falling & _is_minimum(surface, start, flat)
+    landed = falling.clone()
+    if landed.any():
+        landed[falling] = _is_minimum(surface, start[falling], flat[falling])
     return torch.where(landed.unsqueeze(1), flat, start), landed
 
 

@@ -7,6 +7,7 @@ outputs, from the biases or from each input of the last layer; and the line alon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -36,6 +37,7 @@ class MLPSurface:
         self._model, self._loss_name, self._x = model, loss, x
         self._layout, self._activation = Layout(model.shapes), TABLE[model.activation]
         per_sample = weights if weights is not None else even_weights(x)
+        self._least_weight = float(per_sample[per_sample > 0].min())
         self.hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
 
         def criterion(outputs: Tensor) -> Tensor:
@@ -50,6 +52,15 @@ class MLPSurface:
     @property
     def _numbers(self) -> int:
         return 6 * len(self._x) * sum(self._model.sizes)  # values and slopes of every layer, there and back
+
+    @property
+    def no_critical_below(self) -> float:
+        """See `Surface`.
+
+        Under cross-entropy a sample that is not put right costs log 2 at least, times its weight. Below that all are
+        put right, and the loss falls as the last layer grows.
+        """
+        return math.log(2) * self._least_weight if self._loss_name == "cross-entropy" else -math.inf
 
     def loss(self, flat: Tensor) -> Tensor:
         """See `Surface`."""

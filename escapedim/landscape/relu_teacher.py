@@ -23,6 +23,11 @@ class ReluTeacherSurface:
     def __init__(self, k: int) -> None:
         self._k = k
 
+    @property
+    def no_critical_below(self) -> float:
+        """See `Surface`: its global minima are critical."""
+        return -math.inf
+
     def _weights(self, flat: Tensor) -> Tensor:
         return flat.reshape(len(flat), flat.shape[1] // self._k, self._k)
 

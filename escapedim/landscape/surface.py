@@ -63,6 +63,10 @@ class Curved(Protocol):
 class Surface(Curved, Protocol):
     """What endings are certified on: a curved loss that knows its kinks and its units."""
 
+    @property
+    def no_critical_below(self) -> float:
+        """Loss below which no point is critical; -inf where none is known."""
+
     def kinks(self, flat: Tensor) -> Tensor:
         """Say which members `(members,)` sit where the gradient jumps."""
 

@@ -7,6 +7,7 @@ import torch
 
 from escapedim.landscape import endings
 from escapedim.landscape.endings import Certificates, certify
+from escapedim.landscape.landing import land
 from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.vocabulary import Ending
@@ -95,6 +96,19 @@ def test_a_quiet_member_without_a_critical_point_nearby_is_stalled():
     ending, reason = only(certify(Slope(1.0, 0.0), point(3.0, 3.0), None))
     assert ending is Ending.STALLED
     assert reason.startswith("a slow plateau")
+
+
+def test_cross_entropy_below_the_loss_of_a_wrong_sample_is_not_searched_for_critical_points(monkeypatch):
+    """Two samples at ±1: with weights ±w on the two classes the loss is log(1 + exp(-2w)), and falls for ever."""
+    x = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    on = MLPSurface(MLP((1, 1, 2), "tanh"), "cross-entropy", x, torch.eye(2, dtype=torch.float64))
+    flat = torch.cat([point(20.0, 0.0, w, -w, 0.0, 0.0) for w in (0.2, 4.5, 9.0)])
+    assert on.no_critical_below == np.log(2) / 2
+    monkeypatch.setattr(MLPSurface, "hessian", None)
+    found = certify(on, flat, None)
+    assert found.ending.tolist() == [Ending.UNDECIDED, Ending.UNDECIDED, Ending.STALLED]
+    assert found.reason.tolist() == [endings.FAR_OFF, endings.ENDLESS, endings.ENDLESS]
+    assert not land(on, flat[1:])[1].any()
 
 
 def test_more_parameters_than_a_full_spectrum_takes_are_undecided(monkeypatch):

@@ -12,7 +12,7 @@ from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.widening.splits import split_unit
-from tests.landscape.networks import Unbiased, critical_point, draw, surface
+from tests.landscape.networks import Unbiased, critical_point, draw, surface, targets
 
 ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [Unbiased((3, 4, 1), "tanh"), Unbiased((2, 3, 2), "relu")]
 DEEP = [MLP((3, 4, 3, 2), "tanh"), Unbiased((3, 4, 3, 2), "relu")]
@@ -53,6 +53,25 @@ def test_symmetries_change_the_loss_in_no_order_but_the_second(model, loss, coun
     along = (directions.mT @ on.gradient(flat).unsqueeze(2)).abs()
     assert (along <= 1e-14 * on.gradient(flat).norm(dim=1).amax()).all() or along.max() < 1e-14
     assert count == 0 or (torch.linalg.matrix_rank(directions) == count).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("model", [MLP((3, 4, 2), "tanh"), Unbiased((3, 4, 3, 5), "relu")], ids=lambda one: one.name)
+def test_below_the_loss_of_one_wrong_sample_no_point_is_critical(model, weighted):
+    """Just below it there are points; all samples are right there, and the loss falls as the last layer grows."""
+    on, flat = surface(model, "cross-entropy", samples=3, weighted=weighted), draw(2000, size(model), seed=8) * 3
+    layout, bound, loss = Layout(model.shapes), on.no_critical_below, on.loss(flat)
+    x = draw(3, model.sizes[0], seed=1)
+    outputs = torch.func.vmap(lambda row: model.apply({k: v[0] for k, v in layout.views(row[None]).items()}, x))(flat)
+    right = (outputs.argmax(-1) == targets("cross-entropy", 3, model.sizes[-1]).argmax(-1)).all(1)
+    below = loss < bound
+    assert 0 < below.sum() < right.sum() < len(flat)
+    assert right[below].all()
+    assert loss[~right].min() < 3 * bound
+    layers = {name: value if name.startswith(f"layer{model.depth}") else 0 * value
+              for name, value in layout.views(flat).items()}  # fmt: skip
+    outward = torch.cat([value.flatten(1) for value in layers.values()], 1)
+    assert ((on.gradient(flat) * outward).sum(1)[below] < 0).all()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -13,6 +15,8 @@ from tests.landscape.networks import draw, relu_students
 
 class Bowl:
     """Σ λ_i (θ_i - 3)² / 2 + (θ_i - 3)³ / 6: one critical point of known curvature for each member at θ = 3."""
+
+    no_critical_below = -math.inf
 
     def __init__(self, *curvature: float) -> None:
         self._lam = torch.tensor(curvature, dtype=torch.float64)
