@@ -97,6 +97,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
+    if all(run.has(unit.key) for unit in experiment.units):
+        progress.say("this run was finished before, and nothing is trained; --force starts anew beside it.")
     jobs = _useful_jobs(config, experiment)
     try:
         with (
