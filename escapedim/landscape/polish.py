@@ -22,6 +22,7 @@ STILL = 1e-9  # gradient norm of a critical point: Safran & Shamir 2018
 FINISH = 1e-11  # gradient norm that is aimed at, so that the tolerance of zero curvature is small; ours
 FAR = 0.1  # of the parameters' norm: a member that moves further than this was not near; ours
 ITERATIONS = 50  # ours
+PATIENCE = 10  # steps in which the gradient norm must halve, or a member is given up: Newton's squares it; ours
 ROUNDING = 1e-12  # of 1 + loss: a smaller rise of the loss is rounding; ours
 DAMPING = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # μ over the largest eigenvalue, tried from the left until |g| falls; ours
 
@@ -58,9 +59,11 @@ def polish(surface: Curved, flat: Tensor, iterations: int = ITERATIONS) -> Polis
 
 def _polish(surface: Curved, start: Tensor, iterations: int) -> Polished:
     search = _Search(surface, start)
-    for _ in range(iterations):
+    for step in range(1, iterations + 1):
         if not search.step():
             break
+        if step % PATIENCE == 0:
+            search.give_up_slow()
     return search.result()
 
 
@@ -74,6 +77,7 @@ class _Search:
         self._active = self._gradient.isfinite().all(1)
         self._broken = ~self._active
         self._blocked = torch.zeros_like(self._active)
+        self._last_norm = surface.norm(self._gradient)
 
     def step(self) -> bool:
         """Move all active members once; say whether any are left."""
@@ -98,6 +102,12 @@ class _Search:
             moved[rest] = self._damped(rows[rest], matrix[rest], slope[rest])
         self._active[rows[~moved]] = False
         return True
+
+    def give_up_slow(self) -> None:
+        """Leave the members alone whose gradient norm has not halved since the last call."""
+        norm = self._surface.norm(self._gradient)
+        self._active &= norm < self._last_norm / 2
+        self._last_norm = norm
 
     def _damped(self, rows: Tensor, matrix: Tensor, slope: Tensor) -> Tensor:
         values, vectors = eigenvectors(matrix)
