@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from escapedim.errors import EscapedimError
+from escapedim.records.holder import process_started
 
+_TEMPORARY = re.compile(r"\.(.+)\.([0-9]+)\.[0-9a-f]{8}\.tmp")
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.EACCES)
 
@@ -86,6 +89,19 @@ def remove_leftovers(folder: Path) -> None:
         for leftover in folder.glob(pattern):
             with suppress(OSError):
                 leftover.unlink()
+
+
+def remove_dead(folder: Path, name: str | None = None) -> None:
+    """Delete what killed processes left of one file, or of all, where others may be writing too.
+
+    A process is judged by its id on this host. One of another host that is just writing finds its file gone, and says
+    so: nothing but that moment's work is lost.
+    """
+    with suppress(OSError):
+        for leftover in map(_TEMPORARY.fullmatch, os.listdir(folder)):
+            if leftover and name in (None, leftover[1]) and process_started(int(leftover[2])) is None:
+                with suppress(OSError):
+                    (folder / leftover[0]).unlink()
 
 
 def _write_new(path: Path, data: bytes) -> None:

@@ -21,6 +21,7 @@ from escapedim.records import atomic
 from escapedim.records.summary import Kind, schema_of
 
 RUNS = "escapedim-runs"
+PROBE = "probe"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class RunPaths:
         return self.checkpoints / f"{key}.safetensors"
 
     def prepare(self) -> None:
-        """Create the folders, and try out that files can be written there and beside `out`.
+        """Create the folders, try out that files can be written there and beside `out`, and clear up after the killed.
 
         Raises
         ------
@@ -74,9 +75,10 @@ class RunPaths:
             A folder cannot be made or written.
         """
         for folder in self._folders():
-            with _explained(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-                _try_out(folder)
+            prepare_folder(folder)
+        target = Path(os.path.realpath(self.out))
+        for folder, name in ((self.out.parent, PROBE), (target.parent, target.name)):
+            atomic.remove_dead(folder, name)  # in the run folder its new holder does that
 
     def check(self) -> None:
         """Try out that `prepare` will succeed, in the nearest folders that are there; errors as in `prepare`."""
@@ -86,6 +88,19 @@ class RunPaths:
 
     def _folders(self) -> tuple[Path, ...]:
         return self.out.parent, self.folder, self.checkpoints
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create a folder, and try out that files can be written there.
+
+    Raises
+    ------
+    BadInput
+        It cannot be made or written.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _try_out(folder)
 
 
 def check_out(out: Path) -> None:
@@ -137,7 +152,7 @@ def _numbers(base: Path, stem: str) -> list[int]:
 
 def _try_out(folder: Path) -> None:
     # Permission bits do not tell: root ignores them, and a mount may be read-only.
-    with atomic.temporary(folder / "probe", b"probe"):
+    with atomic.temporary(folder / PROBE, b"probe"):
         pass
 
 

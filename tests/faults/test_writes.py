@@ -112,6 +112,7 @@ def sweep_survives(trial: Trial, folder: Path, kind: str, number: int, expected:
             break
     assert again["code"] == 0, (kind, number, again)
     assert numbers(folder) == expected, (kind, number)
+    assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == [], (kind, number)
     for done in folder.glob("sweep-tiny/runs/*"):
         assert (done / "done.json").exists()
         assert not (done / "failed.json").exists()

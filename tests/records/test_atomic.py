@@ -146,6 +146,20 @@ def test_remove_leftovers(tmp_path):
     assert not any(path.exists() for path in gone)
 
 
+def test_remove_dead_spares_the_living_and_what_has_another_name(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    named = [f".{name}.{pid}.0123abcd.tmp" for name in ("a.json", "b.json") for pid in (gone.pid, os.getpid())]
+    others = ["a.json", f".a.json.{gone.pid}.tmp", f".a.json.{gone.pid}.0123abcd.tmp.txt"]
+    for name in named + others:
+        (tmp_path / name).write_bytes(b"x")
+    atomic.remove_dead(tmp_path, "a.json")
+    assert names(tmp_path) == sorted(named[1:] + others)
+    atomic.remove_dead(tmp_path)
+    assert names(tmp_path) == sorted([named[1], named[3], *others])
+    atomic.remove_dead(tmp_path / "absent")
+
+
 def test_create_never_replaces(tmp_path):
     path = tmp_path / "claim"
     assert atomic.create(path, b"one")
