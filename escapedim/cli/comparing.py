@@ -27,12 +27,15 @@ GATE = 3
 def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: Path, json: bool, quiet: bool) -> int:
     """Compare summaries, write and show the result, and return the exit code.
 
+    `@LIST` among the files stands for those that a file names, one a line.
+
     Raises
     ------
     BadInput
         A file that is no summary, files that do not fit together, a gate or an output path that cannot be.
     """
     gates = [parse_gate(text) for text in fail_if]
+    files = [file for path in files for file in _listed(path)]
     _check_files(files, out)
     check_out(out)
     began = time.monotonic()
@@ -68,6 +71,16 @@ def _compared(named: Sequence[Named], settings: Settings) -> CompareResult:
         raise BadInput(
             f"the summaries hold numbers too large to compute with ({error}); correct them, or leave their file out."
         ) from None
+
+
+def _listed(path: Path) -> list[Path]:
+    if not str(path).startswith("@") or path.exists():
+        return [path]
+    try:
+        lines = Path(str(path)[1:]).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: expected @ and a file with the path of a summary on each line ({error}).") from None
+    return [Path(line) for line in lines if line.strip()]
 
 
 def _check_files(files: Sequence[Path], out: Path) -> None:

@@ -91,6 +91,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     origin = provenance.collect(
         sys.argv, version("torch"), config.device, config.jobs, {"root": config.seed}, run.paths.relative_folder
     )
+    origin = origin.model_copy(update={"data": settings.task.identity.get("data")})
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
     for note in run.notes:
         sys.stderr.write(f"escapedim: {note}\n")

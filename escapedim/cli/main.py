@@ -214,7 +214,11 @@ def rewind(
 @command()
 def compare(
     files: Annotated[
-        list[Path], typer.Argument(help="Summaries of one task and recipe, in any order.", metavar="FILE...")
+        list[Path],
+        typer.Argument(
+            help="Summaries of one task and recipe, in any order; @LIST stands for those in a file of paths.",
+            metavar="FILE...",
+        ),
     ],
     allow: opt.Allow = None,
     fail_if: opt.FailIf = None,

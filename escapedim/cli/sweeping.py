@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
+from escapedim.records.folders import prepare_folder
 from escapedim.reporting.numbers import counted, duration
 from escapedim.sweeping.attempt import Ended
 from escapedim.sweeping.collecting import collect
@@ -23,7 +24,7 @@ from escapedim.sweeping.plan import Plan, read
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import Run, expand
 from escapedim.sweeping.slurm import Cluster
-from escapedim.sweeping.state import standings
+from escapedim.sweeping.state import Standing, standing, standings
 
 
 @dataclass(frozen=True)
@@ -91,38 +92,61 @@ def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
 
 
 def _run(plan: Plan, runs: Sequence[Run], folder: Path, asked: Asked, path: Path) -> int:
-    total = len(chosen(runs, asked))
-    say = _Said(total)
+    prepare_folder(folder)
+    mine = chosen(runs, asked)
+    due = sum(one.state != "complete" for one in standings(mine, folder))
     with Interrupts() as interrupts:
-        ended = execute(runs, folder, asked, interrupts.came, say)
+        ended = execute(runs, folder, asked, interrupts.came, _Said(due))
     if interrupts.came():
         raise Interrupted(
             f"stopped by a signal; everything is saved in {folder}: the same command continues.", interrupts.exit_code
         )
-    found = Counter(one.state for one in standings(chosen(runs, asked), folder))
-    sys.stderr.write(f"escapedim: {plan.name}: {counted_states(found, total)}.\n")
-    whole = asked.shard == (0, 1) and asked.stage is None
-    if whole and found["complete"] == total:
-        _collect(plan, runs, folder)
-    elif found["failed"]:
-        failed = (
-            next(one for one in ended if one.state == "failed") if any(e.state == "failed" for e in ended) else None
-        )
-        more = f": {failed.run.name}: {failed.detail}" if failed else ""
-        raise EscapedimError(f"{counted(found['failed'], 'run')} failed{more}; see escapedim sweep {path} --status.")
+    found = standings(mine, folder)
+    sys.stderr.write(f"escapedim: {plan.name}: {counted_states(Counter(one.state for one in found), len(mine))}.\n")
+    left = [one for one in found if one.state != "complete"]
+    if len(mine) == len(runs) and not left:
+        return _collect(plan, runs, folder)
+    _explain(left, {one.run.name: one for one in ended}, folder, path)
     return 0
 
 
-class _Said:
-    """One line a run that has ended."""
+def _explain(left: Sequence[Standing], ended: Mapping[str, Ended], folder: Path, path: Path) -> None:
+    """Say why runs are not complete; that some failed, or cannot start since others did, is an error."""
+    last = [ended[one.run.name] for one in left if one.run.name in ended]
+    failed = [one for one in last if one.state == "failed"]
+    if failed or any(one.state == "failed" for one in left):
+        count = len(failed) or sum(one.state == "failed" for one in left)
+        first = f"; the first one: {failed[0].run.name}: {failed[0].detail}" if failed else ""
+        raise EscapedimError(f"{counted(count, 'run')} failed{first}; see escapedim sweep {path} --status.")
+    stopped = [one for one in last if one.state == "stopped"]
+    if stopped:
+        raise EscapedimError(f"{counted(len(stopped), 'run')} stopped by a signal; the same command continues.")
+    waits = {
+        standing(source, folder).state: source for one in left for source in one.run.sources if one.state == "missing"
+    }
+    for state in ("failed", "missing", "running"):
+        if state in waits:
+            text = f"what is missing needs {waits[state].name}, which is {state}"
+            if state == "failed":
+                raise EscapedimError(f"{text}; see escapedim sweep {path} --status.")
+            sys.stderr.write(f"escapedim: {text}; repeat the command when it is complete.\n")
+            return
 
-    def __init__(self, total: int) -> None:
-        self._total, self._count = total, 0
+
+class _Said:
+    """One line a run that has ended; that one is held by somebody else is said once."""
+
+    def __init__(self, due: int) -> None:
+        self._due, self._ended, self._held = due, set[str](), set[str]()
 
     def __call__(self, ended: Ended) -> None:
-        self._count += 1
+        name, held = ended.run.name, ended.state == "held"
+        if held and name in self._held:
+            return
+        (self._held if held else self._ended).add(name)
         detail = f": {ended.detail}" if ended.detail else ""
-        sys.stderr.write(f"{self._count} of {self._total}: {ended.run.name} {ended.state}{detail}\n")
+        place = "" if held else f"{len(self._ended)} of {self._due}: "
+        sys.stderr.write(f"{place}{name} {ended.state}{detail}\n")
         sys.stderr.flush()
 
 

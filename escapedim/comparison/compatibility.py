@@ -13,10 +13,10 @@ from escapedim.records.summary import Summary
 
 KEYS = (
     "task", "activation", "init", "optimizer", "lr", "schedule", "steps", "batch_size", "dtype", "success",
-    "parametrization", "lazy", "lr_per_width", "version",
+    "parametrization", "lazy", "lr_per_width", "version", "data",
 )  # fmt: skip
-PERMITTED = KEYS[1:]
-"""What may differ by name: another task is another study."""
+PERMITTED = tuple(key for key in KEYS if key not in ("task", "data"))
+"""What may differ by name: another task is another study, and so is other data under the same path."""
 _DEFAULTS = {"success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
 """What summaries of kinds that have no such setting are made with."""
 
@@ -38,7 +38,11 @@ def check(named: Sequence[tuple[str, Summary]], allow: Sequence[str]) -> list[Al
     refused = [key for key in differing if key not in allow]
     if refused:
         parts = "; ".join(f"{key}: {_listed(named, differing[key])}" for key in refused)
-        permit = f", or permit it by {' '.join(f'--allow {key}' for key in refused)}" if "task" not in refused else ""
+        permit = (
+            f", or permit it by {' '.join(f'--allow {key}' for key in refused)}"
+            if set(refused) <= set(PERMITTED)
+            else ""
+        )
         raise BadInput(
             f"the summaries differ in {', '.join(refused)} ({parts}); compare runs of one task and recipe{permit}."
         )
@@ -55,7 +59,8 @@ def differences(named: Sequence[tuple[str, Summary]]) -> dict[str, list[str]]:
 def values(summary: Summary) -> dict[str, str]:
     """Return task, recipe and version of a summary."""
     recipe = {key: str(summary.config.get(key, _DEFAULTS.get(key, "not recorded"))) for key in KEYS}
-    return {**recipe, "version": summary.provenance.version}
+    data = summary.provenance.data
+    return {**recipe, "version": summary.provenance.version, "data": "not on disk" if data is None else data[:16]}
 
 
 def _listed(named: Sequence[tuple[str, Summary]], values: Sequence[str]) -> str:

@@ -82,9 +82,10 @@ class FinishedRun:
             A checkpoint is missing, damaged or another run's.
         """
         files = {Path(file).stem: value for file, value in sorted(self.summary.result.checkpoints.items())}
-        return {key: self._checkpoint(key, value) for key, value in files.items()}
+        return {key: self.checkpoint(key, value) for key, value in files.items()}
 
-    def _checkpoint(self, key: str, expected: str) -> tuple[Arrays, dict[str, Any]]:
+    def checkpoint(self, key: str, expected: str) -> tuple[Arrays, dict[str, Any]]:
+        """Return arrays and metrics of one finished unit by its hash; errors as in `checkpoints`."""
         path = self._folder / "checkpoints" / f"{key}.safetensors"
         try:
             arrays, metadata = checkpoint.read(path, expected)
@@ -99,3 +100,14 @@ class FinishedRun:
         """The run folder: beside the summary, or around it where the original was named."""
         beside = self.path.parent / str(self.summary.provenance.run_folder)
         return beside if beside.exists() else self.path.parent
+
+
+def damage(path: Path) -> str:
+    """Return what is wrong with a finished run's checkpoints, with the remedy, or nothing."""
+    try:
+        found = FinishedRun(path, summary.read(path))
+        for file, value in found.summary.result.checkpoints.items():
+            found.checkpoint(Path(file).stem, value)
+    except BadInput as error:
+        return str(error)
+    return ""

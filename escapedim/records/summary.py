@@ -33,7 +33,10 @@ class BadSummary(BadInput):
 
 
 class Provenance(Model):
-    """Where a summary comes from. `git` is null outside a checkout of escapedim."""
+    """Where a summary comes from. `git` is null outside a checkout of escapedim.
+
+    `data` is the hash of the content of data that lay on disk.
+    """
 
     version: str
     git: str | None = None
@@ -45,6 +48,7 @@ class Provenance(Model):
     started: str | None = None
     finished: str | None = None
     seeds: dict[str, Any] | None = None
+    data: str | None = None
     run_folder: str | None = None
 
 

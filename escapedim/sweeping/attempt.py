@@ -20,18 +20,21 @@ from typing import Any
 
 import yaml
 
-from escapedim.errors import BadInput
+from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import summary
-from escapedim.records.atomic import write_atomic
-from escapedim.records.claim import Claim
+from escapedim.records.atomic import remove_dead, write_atomic
+from escapedim.records.claim import Claim, ClaimLost
+from escapedim.records.finished import damage
 from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
+from escapedim.records.summary import Summary
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
-CONFIG = "config.yaml"
+CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
-STOPPED = 143  # also what a command returns that was stopped by a signal
+STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
+"""Exit codes of a command that was told to stop, perhaps by somebody else; the negative ones before it could save."""
 Stopping = Callable[[], bool]
 
 
@@ -45,7 +48,19 @@ class Ended:
 
 
 def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
-    """Run a command to its end, or until `stopping` says yes: then it saves its state first."""
+    """Run a command to its end, or until `stopping` says yes: then it saves its state first.
+
+    What goes wrong concerns this run alone: others go on.
+    """
+    try:
+        return _attempt(run, out, jobs, device, stopping)
+    except ClaimLost as error:
+        return Ended(run, "held", str(error))
+    except (EscapedimError, OSError) as error:
+        return Ended(run, "failed", str(error))
+
+
+def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
     folder = run.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -53,31 +68,44 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
     except BadInput as error:
         return Ended(run, "held", str(error))
     with claim:
+        remove_dead(folder)
         (folder / FAILED).unlink(missing_ok=True)  # so that one that is killed leaves no earlier one's mark
-        damage = _set_damaged_aside(run, out)
+        mended = _set_damaged_aside(run, out)
         write_atomic(folder / CONFIG, yaml.safe_dump(dict(run.settings), sort_keys=True).encode())
+        if run.command == "compare":
+            write_atomic(folder / SOURCES, "".join(f"{one.summary(out)}\n" for one in run.sources).encode())
         began = time.monotonic()
         code = _process(arguments(run, out, jobs, device), folder / LOG, stopping)
-        if stopping() and code != 0:
+        if code in STOPPED or (stopping() and code != 0):
             return Ended(run, "stopped")
         claim.verify()
         held = command_holder(folder) if code != 0 else None
         if held is not None:  # what a killed sweep had started still goes on: no failure
             return Ended(run, "held", f"its run is held by {held[0]}")
-        fault = _fault(run, out, code)
-        wall_s = time.monotonic() - began
-        if fault:
-            _mark(claim, folder / FAILED, {"code": code, "ended": now(), "wall_s": wall_s})
-            return Ended(run, "failed", fault)
+        found, fault = _found(run, out, code)
+        times = {"ended": now(), "wall_s": time.monotonic() - began}
+        if found is None:
+            _mark(claim, folder / FAILED, {"code": code, **times})
+            return Ended(run, "failed", " ".join([fault, *_unmark_damaged(run.sources, out)]))
         digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
-        _mark(claim, folder / DONE, {"code": 0, "ended": now(), "wall_s": wall_s, "summary": digest})
-        return Ended(run, "complete", damage)
+        _mark(claim, folder / DONE, {"code": 0, **times, "summary": digest, "id": found.id})
+        return Ended(run, "complete", mended)
+
+
+def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:
+    """Let sources with damaged checkpoints count as missing, so that their command mends them; a sentence for each."""
+    said = []
+    for source in sources:
+        if found := damage(source.summary(out)):
+            (source.folder(out) / DONE).unlink(missing_ok=True)
+            said.append(f"{found} The next sweep does so.")
+    return said
 
 
 def _set_damaged_aside(run: Run, out: Path) -> str:
     """Make room for another summary than one that is damaged, over which no command writes; say so, or nothing."""
     path, done = run.summary(out), mark_of(run.folder(out))
-    if done is None or is_whole(path, done):
+    if done is None or is_whole(path, run, done):
         return ""
     (run.folder(out) / DONE).unlink()
     if not path.exists():
@@ -89,9 +117,9 @@ def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:
     """Return the command line of a run."""
     folder = run.folder(out)
     command = [sys.executable, "-m", "escapedim", run.command]
+    if run.command == "compare":  # of thousands of runs, too many for a command line
+        return [*command, f"@{folder / SOURCES}", *_flags(run.settings), "--out", str(run.summary(out))]
     given = [str(source.summary(out)) for source in run.sources]
-    if run.command == "compare":
-        return [*command, *given, *_flags(run.settings), "--out", str(run.summary(out))]
     where = ["--config", str(folder / CONFIG), "--out", str(run.summary(out)), "--jobs", str(jobs)]
     return [*command, *given, *where, *(["--device", device] if device else [])]
 
@@ -126,15 +154,15 @@ def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
         return process.returncode
 
 
-def _fault(run: Run, out: Path, code: int) -> str:
-    """Return why an attempt has failed, or nothing."""
+def _found(run: Run, out: Path, code: int) -> tuple[Summary | None, str]:
+    """Return the complete summary of an attempt, or why it has failed."""
     if code != 0:
-        return f"exit code {code}: {tail(run.folder(out) / LOG)}"
+        return None, f"exit code {code}: {tail(run.folder(out) / LOG)}"
     try:
         found = summary.read(run.summary(out))
     except BadInput as error:
-        return str(error)
-    return "" if found.status == "complete" else f"its summary is {found.status}"
+        return None, str(error)
+    return (found, "") if found.status == "complete" else (None, f"its summary is {found.status}")
 
 
 def _mark(claim: Claim, path: Path, content: Mapping[str, Any]) -> None:

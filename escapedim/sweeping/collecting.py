@@ -7,30 +7,39 @@ has an equal file.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from escapedim.records import summary
-from escapedim.records.atomic import write_atomic
+from escapedim.records.atomic import remove_dead, write_atomic
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import standing
 
 COLLECTED = "collected.json"
+_COPY = re.compile(r"compare(-[0-9]+)?\.json")
 
 
 def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
     """Write what there is, and return the files: `collected.json` and the comparisons."""
-    complete = [run for run in runs if standing(run, out).state == "complete"]
-    document = {
-        "schema": "escapedim.sweep/1",
-        "plan": plan.name,
-        "runs": [_entry(run, out) for run in complete],
-        "missing": [run.name for run in runs if run not in complete],
-    }
-    write_atomic(out / COLLECTED, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-    return [out / COLLECTED, *_comparisons([run for run in complete if run.command == "compare"], out)]
+    complete = {run.name for run in runs if standing(run, out).state == "complete"}
+    remove_dead(out)
+    write_atomic(out / COLLECTED, b"".join(_document(plan, runs, complete, out)))
+    return [out / COLLECTED, *_comparisons(runs, complete, out)]
+
+
+def _document(plan: Plan, runs: Sequence[Run], complete: Container[str], out: Path) -> Iterator[bytes]:
+    """Yield JSON with a line for every run, one after another: thousands of results need not be held apart."""
+    yield f'{{"schema": "escapedim.sweep/1",\n"plan": {json.dumps(plan.name)},\n"runs": ['.encode()
+    between = "\n"
+    for run in runs:
+        if run.name in complete:
+            yield f"{between}{json.dumps(_entry(run, out), allow_nan=False)}".encode()
+            between = ",\n"
+    missing = [run.name for run in runs if run.name not in complete]
+    yield f'],\n"missing": {json.dumps(missing)}}}\n'.encode()
 
 
 def _entry(run: Run, out: Path) -> dict[str, Any]:
@@ -50,11 +59,18 @@ def _entry(run: Run, out: Path) -> dict[str, Any]:
     }
 
 
-def _comparisons(runs: Sequence[Run], out: Path) -> list[Path]:
-    """Copy the comparisons to where they are looked for: compare.json, or compare-1.json and so on for several."""
+def _comparisons(runs: Sequence[Run], complete: Container[str], out: Path) -> list[Path]:
+    """Copy the comparisons to where they are looked for: compare.json, or compare-1.json and so on for several.
+
+    They are numbered as in the plan, whichever of them are there; copies of an earlier plan are removed.
+    """
+    planned = [run for run in runs if run.command == "compare"]
     made = []
-    for number, run in enumerate(runs, 1):
-        target = out / ("compare.json" if len(runs) == 1 else f"compare-{number}.json")
-        write_atomic(target, run.summary(out).read_bytes())
-        made.append(target)
+    for number, run in enumerate(planned, 1):
+        if run.name in complete:
+            made.append(out / ("compare.json" if len(planned) == 1 else f"compare-{number}.json"))
+            write_atomic(made[-1], run.summary(out).read_bytes())
+    for path in out.glob("compare*.json"):
+        if _COPY.fullmatch(path.name) and path not in made:
+            path.unlink()
     return made

@@ -15,7 +15,7 @@ from escapedim.sweeping.attempt import Ended, Stopping, attempt
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import standing
 
-_POLL_S, _WAIT_POLLS = 0.1, 30  # a look every three seconds
+_POLL_S, _WAIT_POLLS = 0.1, 30  # how soon a signal is seen; a look at what is held every three seconds
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,14 @@ def execute(
         own = [run for run in mine if run.stage == stage]
         due = list(_due(own, out, asked.retry)) or _due_since(own, out, asked, stopping, ())
         while due := due[: None if asked.limit is None else asked.limit - len(ended)]:
-            ended += _stage(due, out, asked, stopping, said)
+            now = _stage(due, out, asked, stopping, said)
+            ended += now
             if _enough(ended, asked, stopping):
                 return ended
-            due = _due_since(own, out, asked, stopping, {one.run.name for one in ended})
+            if asked.patient and now and all(one.state == "held" for one in now):
+                _pause(stopping)
+            tried = {one.run.name for one in ended if not (asked.patient and one.state == "held")}
+            due = _due_since(own, out, asked, stopping, tried)
     return ended
 
 
@@ -78,7 +82,7 @@ def _enough(ended: Sequence[Ended], asked: Asked, stopping: Stopping) -> bool:
 def _due_since(own: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, tried: Container[str]) -> list[Run]:
     """Return what has become due: runs whose holder has gone, if need be after some patience."""
     while True:
-        due = [run for run in _due(own, out, retry=False) if asked.patient or run.name not in tried]
+        due = [run for run in _due(own, out, retry=False) if run.name not in tried]
         if due or not (asked.patient and _held(own, out, stopping)):
             return due
 
@@ -96,6 +100,11 @@ def _held(runs: Sequence[Run], out: Path, stopping: Stopping) -> bool:
     """Wait for runs that are held elsewhere; say whether there is something to look at again."""
     if not any(standing(run, out).state == "running" for run in runs):
         return False
+    return _pause(stopping)
+
+
+def _pause(stopping: Stopping) -> bool:
+    """Wait a little; say whether that was to the end, and no signal came."""
     for _ in range(_WAIT_POLLS):
         if stopping():
             return False
@@ -116,7 +125,8 @@ def _stage(
                     waiting.pop(0)
                     continue
                 under_way.add(pool.submit(attempt, waiting.pop(0), out, each, asked.device, stopping))
-            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            # Not without a timeout: a signal's handler may not run while a lock is waited for.
+            done, under_way = wait(under_way, _POLL_S, FIRST_COMPLETED)
             for future in done:
                 ended.append(future.result())
                 said(ended[-1])

@@ -17,6 +17,8 @@ from escapedim.comparison.compatibility import KEYS
 from escapedim.records.strict_json import canonical
 from escapedim.sweeping.plan import Plan, Stage
 
+ON_DISK = ("idx", "npz")
+"""Tasks whose data lie on disk."""
 SUMMARIES = {
     "train": "train.json",
     "prune": "lottery.json",
@@ -28,17 +30,22 @@ SUMMARIES = {
 
 @dataclass(frozen=True)
 class Run:
-    """One command with its settings; `sources` are runs whose summaries it takes, `stage` counts from 0."""
+    """One command with its settings; `sources` are runs whose summaries it takes, `stage` counts from 0.
+
+    `data` is the hash of data that lie on disk: other content under the same path is another run.
+    """
 
     stage: int
     command: str
     settings: Mapping[str, Any]
     sources: tuple[Run, ...] = field(default=())
+    data: str | None = None
 
     @cached_property
     def name(self) -> str:
         """Command and 16 hex digits of what it is made of."""
         made_of = {"command": self.command, "settings": self.settings, "sources": [one.name for one in self.sources]}
+        made_of |= {} if self.data is None else {"data": self.data}
         return f"{self.command}-{hashlib.sha256(canonical(made_of).encode()).hexdigest()[:16]}"
 
     def folder(self, out: Path) -> Path:
@@ -66,7 +73,21 @@ def _of_stage(number: int, stage: Stage, earlier: Sequence[Run]) -> list[Run]:
     if stage.command == "compare":
         groups = _groups([run for run in earlier if run.command in ("prune", "rewind", "widen")])
         return [Run(number, "compare", settings, group) for group in groups for settings in stage.settings()]
-    return [Run(number, stage.command, settings) for settings in stage.settings()]
+    digests: dict[str, str | None] = {}
+    made = []
+    for settings in stage.settings():
+        task = str(settings.get("task", ""))
+        digests[task] = digests[task] if task in digests else _digest(task)
+        made.append(Run(number, stage.command, settings, data=digests[task]))
+    return made
+
+
+def _digest(task: str) -> str | None:
+    if task.partition(":")[0] not in ON_DISK:
+        return None
+    from escapedim.tasks.registry import load_task  # imports torch, which other plans can do without
+
+    return str(load_task(task).identity["data"])
 
 
 def _groups(runs: Sequence[Run]) -> list[tuple[Run, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from escapedim.errors import BadInput
 from escapedim.records import summary
 from escapedim.records.claim import holder_of
 from escapedim.records.folders import RUNS
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SUMMARIES, Run
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
 LOST = "its summary is gone or damaged: it is made again"
@@ -41,14 +42,14 @@ def standing(run: Run, out: Path) -> Standing:
     """Return where a run stands."""
     folder = run.folder(out)
     done = mark_of(folder)
-    if done is not None and is_whole(run.summary(out), done):
-        return Standing(run, "complete", wall_s=done.get("wall_s"))
+    if done is not None and is_whole(run.summary(out), run, done):
+        return Standing(run, "complete", wall_s=_seconds(done))
     held = (holder_of(folder) if folder.is_dir() else None) or command_holder(folder)
     if held is not None:
         return Standing(run, "running", f"{held[0]}, heartbeat {held[1]:.0f} s ago")
-    failed = _read(folder / FAILED)
-    if failed is not None:
-        return Standing(run, "failed", f"exit code {failed.get('code')}: {tail(folder / LOG)}")
+    if (folder / FAILED).exists():
+        code = (_read(folder / FAILED) or {}).get("code", "unknown")
+        return Standing(run, "failed", f"exit code {code}: {tail(folder / LOG)}")
     return Standing(run, "missing", "" if done is None else LOST)
 
 
@@ -57,8 +58,8 @@ def mark_of(folder: Path) -> dict[str, Any] | None:
     return _read(folder / DONE)
 
 
-def is_whole(path: Path, done: Mapping[str, Any]) -> bool:
-    """Say whether a summary is the one that was marked as done, or at least a complete one by its own digest."""
+def is_whole(path: Path, run: Run, done: Mapping[str, Any]) -> bool:
+    """Say whether a summary is the one that was marked as done, or at least a complete one of the same run."""
     try:
         raw = path.read_bytes()
     except OSError:
@@ -67,7 +68,8 @@ def is_whole(path: Path, done: Mapping[str, Any]) -> bool:
         return True
     with suppress(BadInput):  # a command that was repeated by hand has written another one
         found = summary.decode(raw, str(path))
-        return found.digest is not None and found.status == "complete"
+        same = (found.kind, found.id) == (Path(SUMMARIES[run.command]).stem, done.get("id"))
+        return same and found.digest is not None and found.status == "complete"
     return False
 
 
@@ -89,6 +91,11 @@ def tail(log: Path) -> str:
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
         return " / ".join(lines[-_LOG_LINES:])
     return "no log"
+
+
+def _seconds(done: Mapping[str, Any]) -> float | None:
+    value = done.get("wall_s")
+    return value if isinstance(value, float | int) and math.isfinite(value) else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

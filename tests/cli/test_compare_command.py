@@ -131,6 +131,16 @@ def _newer(folder: Path) -> tuple[str, ...]:
     return ("newer.json",)
 
 
+def test_files_may_be_listed_in_a_file(cli: Cli, tmp_path, files):
+    assert cli("compare", *files, "--out", "named.json").code == 0
+    (tmp_path / "list.txt").write_text("\n".join(files[1:]) + "\n\n")
+    assert cli("compare", files[0], "@list.txt", "--out", "listed.json").code == 0
+    assert result_of(tmp_path / "listed.json") == result_of(tmp_path / "named.json")
+    ended = cli("compare", "@none.txt")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "expected @ and a file with the path of a summary on each line" in ended.err
+
+
 def _text(folder: Path, text: str) -> tuple[str, ...]:
     (folder / "text.json").write_text(text)
     return ("text.json",)

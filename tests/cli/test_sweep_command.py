@@ -16,7 +16,7 @@ from escapedim.cli.plan_checking import check
 from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
 from escapedim.training.estimate import Estimate
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, result_of
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
 PLAN = {
@@ -145,6 +145,63 @@ def test_command_lines_of_shards_are_for_dry_runs(cli: Cli, plan, options, words
     ended = cli("sweep", "tiny.yaml", *options)
     assert ended.code == 2
     assert words in ended.err
+
+
+def test_what_waits_for_others_says_for_what(cli: Cli, tmp_path, plan):
+    ended = cli("sweep", "tiny.yaml", "--stage", "1")
+    assert ended.code == 0
+    assert "what is missing needs prune-" in ended.err
+    assert "which is missing; repeat the command when it is complete" in ended.err
+    run = expand(read(plan))[0]
+    folder = run.folder(tmp_path / "sweep-tiny")
+    folder.mkdir(parents=True)
+    (folder / "failed.json").write_text('{"code": 1}')
+    ended = cli("sweep", "tiny.yaml", "--stage", "1")
+    assert ended.code == 1
+    assert f"needs {run.name}, which is failed; see escapedim sweep" in ended.err
+
+
+def test_a_folder_that_cannot_be_is_one_sentence(cli: Cli, tmp_path, plan):
+    (tmp_path / "file").write_text("")
+    ended = cli("sweep", "tiny.yaml", "--out", "file")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "choose another --out" in ended.err
+
+
+def test_a_damaged_checkpoint_of_a_complete_source_is_mended_by_the_next_sweep(cli: Cli, tmp_path):
+    plan = {**PLAN, "then": PLAN["then"][:1]}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(plan))
+    assert cli("sweep", "tiny.yaml", "--stage", "0").code == 0
+    prune, rewind = expand(read(tmp_path / "tiny.yaml"))
+    out = tmp_path / "sweep-tiny"
+    before = result_of(prune.summary(out))
+    checkpoint = min(prune.folder(out).glob("escapedim-runs/*/checkpoints/round-001*"))
+    raw = bytearray(checkpoint.read_bytes())
+    raw[-1] ^= 1
+    checkpoint.write_bytes(raw)
+    ended = cli("sweep", "tiny.yaml")
+    assert ended.code == 1
+    assert "The next sweep does so." in ended.err
+    assert cli("sweep", "tiny.yaml").code == 0
+    assert result_of(prune.summary(out)) == before
+    assert (rewind.folder(out) / "done.json").exists()
+
+
+def test_comparisons_are_numbered_as_in_the_plan_and_old_ones_removed(cli: Cli, tmp_path):
+    """Two recipes, of which one is done first; and what a plan of one comparison had left."""
+    base = {"task": "xor", "widths": "2:3", "replicates": 4, "steps": "20it", "escape": False}
+    plan = {"name": "two", "command": "widen", "base": base, "then": [{"command": "compare"}]}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(plan))
+    assert cli("sweep", "two.yaml").code == 0
+    assert [path.name for path in (tmp_path / "sweep-two").glob("compare*.json")] == ["compare.json"]
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump({**plan, "grid": {"lr": [0.5, 0.25]}}))
+    assert cli("sweep", "two.yaml", "--shard", "1/2").code == 0
+    assert cli("sweep", "two.yaml", "--collect").code == 0
+    assert [path.name for path in (tmp_path / "sweep-two").glob("compare*.json")] == ["compare-2.json"]
+    second = (tmp_path / "sweep-two" / "compare-2.json").read_bytes()
+    assert cli("sweep", "two.yaml").code == 0
+    assert (tmp_path / "sweep-two" / "compare-2.json").read_bytes() == second
+    assert (tmp_path / "sweep-two" / "compare-1.json").exists()
 
 
 def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, plan):

@@ -43,3 +43,16 @@ def test_another_success_criterion_or_parametrization_is_another_study():
 def test_an_unknown_key_is_refused():
     with pytest.raises(BadInput, match="did you mean 'steps'"):
         check([("a", lottery())], ("step",))
+
+
+def test_other_data_under_the_same_path_are_another_study():
+    def on(data: str | None):
+        made = widen(task="npz:mine.npz")
+        return made.model_copy(update={"provenance": made.provenance.model_copy(update={"data": data})})
+
+    assert check([("a", on("0" * 64)), ("b", on("0" * 64))], ()) == []
+    with pytest.raises(BadInput, match="data: 0000000000000000 in a, 1111111111111111 in b") as error:
+        check([("a", on("0" * 64)), ("b", on("1" * 64))], ())
+    assert "--allow" not in str(error.value)
+    with pytest.raises(BadInput, match="expected some of"):
+        check([("a", on("0" * 64)), ("b", on("1" * 64))], ("data",))

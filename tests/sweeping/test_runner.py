@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
 
+from escapedim.errors import EscapedimError
 from escapedim.records import summary
 from escapedim.records.claim import Claim
 from escapedim.sweeping import attempt as attempting
+from escapedim.sweeping import runner as running
 from escapedim.sweeping.attempt import arguments, attempt
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import expand
-from escapedim.sweeping.state import DONE, standing, standings
+from escapedim.sweeping.state import DONE, FAILED, standing, standings
 from tests.comparison import cases
 
 PLAN = {"name": "a", "command": "prune", "seeds": 4, "then": [{"command": "rewind"}, {"command": "compare"}]}
@@ -221,6 +225,103 @@ def test_command_lines_name_sources_settings_and_place(tmp_path):
     assert prune[0] == "prune"
     assert prune[-2:] == ["--jobs", "3"]
     assert rewind[1] == str(every[0].summary(tmp_path))
-    assert compare[1:3] == [str(every[0].summary(tmp_path)), str(every[1].summary(tmp_path))]
-    assert compare[3:7] == ["--allow", "lr", "--margin", "0.1"]
+    assert compare[1] == f"@{every[2].folder(tmp_path) / 'sources.txt'}"
+    assert compare[2:6] == ["--allow", "lr", "--margin", "0.1"]
     assert arguments(every[0], tmp_path, 1, "cuda")[-2:] == ["--device", "cuda"]
+
+
+def test_a_comparison_finds_its_sources_in_a_file(started, tmp_path):
+    go(tmp_path)
+    *sources, compare = runs()
+    listed = (compare.folder(tmp_path) / "sources.txt").read_text().splitlines()
+    assert listed == [str(run.summary(tmp_path)) for run in sources]
+
+
+@pytest.mark.parametrize("other", [1, 4])
+def test_another_runs_summary_is_not_taken_for_its_own(started, tmp_path, other):
+    """Copied over it: that of another seed, which is of the same kind, and that of a rewind run."""
+    go(tmp_path)
+    run, foreign = runs()[0], runs()[other]
+    found = summary.read(foreign.summary(tmp_path))
+    if other == 1:
+        found = found.model_copy(update={"id": "f" * 16})
+    run.summary(tmp_path).write_bytes(summary.encode(found))
+    assert standing(run, tmp_path).state == "missing"
+
+
+@pytest.mark.parametrize("code", [130, 143, -15, -10])
+def test_a_command_that_somebody_else_told_to_stop_has_not_failed(monkeypatch, tmp_path, code):
+    monkeypatch.setattr(attempting, "_process", lambda command, log, stopping: code)
+    ended = execute(runs()[:1], tmp_path, Asked(jobs=1, patient=True), lambda: False, lambda ended: None)
+    assert [one.state for one in ended] == ["stopped"]
+    assert standing(runs()[0], tmp_path).state == "missing"
+
+
+def test_signals_are_seen_while_commands_run(monkeypatch, tmp_path):
+    """They come to the main thread, which must not be asleep in a lock; here as many as it has looks."""
+    looks = []
+    monkeypatch.setattr(attempting, "_process", lambda command, log, stopping: time.sleep(1) or 0)
+    monkeypatch.setattr(running, "wait", lambda *given: looks.append(given[1:]) or wait(*given))
+    execute(runs()[:1], tmp_path, Asked(jobs=1), lambda: False, lambda ended: None)
+    assert len(looks) > 5
+    assert all(timeout <= 0.2 for timeout, _ in looks)
+
+
+@pytest.mark.parametrize("error", [OSError(7, "Argument list too long"), EscapedimError("no room")])
+def test_what_goes_wrong_in_one_run_is_its_own_failure(started, monkeypatch, tmp_path, error):
+    process = attempting._process
+
+    def fails_once(command, log, stopping) -> int:
+        monkeypatch.setattr(attempting, "_process", process)
+        raise error
+
+    monkeypatch.setattr(attempting, "_process", fails_once)
+    ended = execute(runs()[:4], tmp_path, Asked(jobs=1, patient=True), lambda: False, lambda ended: None)
+    assert [one.state for one in ended] == ["failed", "complete", "complete", "complete"]
+    assert str(error) in ended[0].detail
+
+
+def test_a_claim_that_is_lost_is_that_runs_alone(started, monkeypatch, tmp_path):
+    process = attempting._process
+
+    def loses(command, log, stopping) -> int:
+        monkeypatch.setattr(attempting, "_process", process)
+        (claim,) = log.parent.glob("claim-*.json")
+        claim.rename(claim.with_name("claim-0002.json"))
+        return process(command, log, stopping)
+
+    monkeypatch.setattr(attempting, "_process", loses)
+    ended = go(tmp_path, stage=0)
+    assert [one.state for one in ended] == ["held", "complete", "complete", "complete"]
+    assert "stops without writing" in ended[0].detail
+    assert not (runs()[0].folder(tmp_path) / DONE).exists()
+
+
+def test_a_patient_sweep_pauses_before_it_looks_again_at_what_is_held(monkeypatch, tmp_path):
+    """A holder that status takes for gone, since clocks differ, and a claim that says it is not."""
+    tried = []
+
+    def held(run, *given):
+        tried.append(run.name)
+        return attempting.Ended(run, "held", "by process 1 on node9")
+
+    monkeypatch.setattr(running, "attempt", held)
+    pauses = []
+    monkeypatch.setattr(running.time, "sleep", pauses.append)
+    execute(runs()[:1], tmp_path, Asked(jobs=1, patient=True), lambda: len(tried) > 2, lambda ended: None)
+    assert len(tried) == 3
+    assert len(pauses) >= 2 * 30
+
+
+def test_marks_that_are_damaged_are_no_faults(started, tmp_path):
+    go(tmp_path, stage=0)
+    first, second, third, _ = runs()[:4]
+    for run, value in ((first, '"abc"'), (second, "1e400")):
+        mark = run.folder(tmp_path) / DONE
+        text = mark.read_text()
+        start = text.index('"wall_s": ') + len('"wall_s": ')
+        mark.write_text(text[:start] + value + text[text.index(",", start) :])
+        assert (standing(run, tmp_path).state, standing(run, tmp_path).wall_s) == ("complete", None)
+    (third.folder(tmp_path) / DONE).unlink()
+    (third.folder(tmp_path) / FAILED).write_text("{")
+    assert standing(third, tmp_path).state == "failed"

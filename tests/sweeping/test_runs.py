@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import expand
+from escapedim.sweeping.runs import ON_DISK, expand
+from escapedim.tasks.registry import FROM_PATH
 
 
 def runs(**plan):
@@ -48,3 +51,21 @@ def test_a_run_changes_with_its_source():
     one = [run for run in runs(seeds=1, then=[{"command": "rewind"}]) if run.command == "rewind"]
     other = [run for run in runs(seeds=[1], then=[{"command": "rewind"}]) if run.command == "rewind"]
     assert one[0].name != other[0].name
+
+
+def test_other_data_under_the_same_path_are_another_run(tmp_path):
+    def names(value: float) -> list[str]:
+        x = np.full((20, 2), value) + np.arange(20)[:, None]
+        np.savez(tmp_path / "mine.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
+        found = runs(
+            base={"task": f"npz:{tmp_path / 'mine.npz'}"}, then=[{"command": "rewind"}, {"command": "compare"}]
+        )
+        return [run.name for run in found]
+
+    first = names(0.0)
+    assert names(0.0) == first
+    assert not set(names(1.0)) & set(first)
+
+
+def test_tasks_on_disk_are_those_that_take_a_path():
+    assert set(ON_DISK) == set(FROM_PATH)
