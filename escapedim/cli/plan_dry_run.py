@@ -15,6 +15,8 @@ from escapedim.cli.costing import Costs, shares
 from escapedim.cli.plan_states import counted_states, first_rows
 from escapedim.cli.streams import standard_output
 from escapedim.reporting.numbers import counted, duration
+from escapedim.reporting.page import prose
+from escapedim.reporting.render import make_console
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen
 from escapedim.sweeping.runs import Run
@@ -65,7 +67,7 @@ def dry_run(given: Given, runs: Sequence[Run], as_json: bool) -> None:
         states = counted_states(Counter(one.state for one in found), len(found))
         sys.stdout.write(f"{given.plan.name}: {states}; in {given.folder}.\n")
         _table(found, each)
-        sys.stdout.write(f"\n{_sentence(due, total, jobs)}\n")
+        sys.stdout.write("\n" + "\n".join(prose(_sentence(due, total, jobs), make_console(sys.stdout).width)) + "\n")
         if given.shards:
             sys.stdout.write("Shards, those of a stage side by side and stages one after another:\n\n")
             _shard_table([(one, costs.together(one.due, jobs)) for one in shards])
@@ -131,7 +133,7 @@ def _shard_table(shards: Sequence[tuple[Shard, Estimate]]) -> None:
          *((duration(cost.seconds), f"{cost.memory_mb:,.0f}") if one.due else ("-", "-")), one.command]
         for one, cost in shards
     ]  # fmt: skip
-    first_rows(["stage", "shard", "missing", "about", "MB", "command line"], rows, left=6)
+    first_rows(["stage", "shard", "missing", "about", "MB", "command line"], rows, left=6, copied=True)
 
 
 def _json(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from escapedim.cli.streams import standard_output
 from escapedim.reporting.numbers import counted
+from escapedim.reporting.page import prose
+from escapedim.reporting.render import make_console
 from escapedim.reporting.table import Row, text_table
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
@@ -43,9 +45,28 @@ def counted_states(found: Mapping[Any, int], total: int) -> str:
     return f"{counted(total, 'run')}: {', '.join(parts) or 'none'}"
 
 
-def first_rows(header: Row, rows: Sequence[Row], left: int) -> None:
-    """Print the first rows of a table, if there are any, and how many more there are."""
+def first_rows(header: Row, rows: Sequence[Row], left: int, copied: bool = False) -> None:
+    """Print the first rows of a table, if there are any, and how many more there are.
+
+    The last column is text of any length: where it does not fit beside its row it goes below, in lines of its own, or
+    if it is to be `copied` in one line.
+    """
     if rows:
-        sys.stdout.write("\n".join(text_table(header, rows[:_MOST_SHOWN], left=left)) + "\n")
+        width = make_console(sys.stdout).width
+        sys.stdout.write("\n".join(_with_text(header, rows[:_MOST_SHOWN], left, width, copied)) + "\n")
     if len(rows) > _MOST_SHOWN:
         sys.stdout.write(f"and {len(rows) - _MOST_SHOWN:,} more (--json has all)\n")
+
+
+def _with_text(header: Row, rows: Sequence[Row], left: int, width: int, copied: bool) -> Iterator[str]:
+    head, rule, *lines = text_table(header[:-1], [row[:-1] for row in rows], left=left)
+    texts = [row[-1] for row in rows]
+    beside = len(rule) + 2 + max(map(len, [header[-1], *texts])) <= width
+    yield f"{head.ljust(len(rule))}  {header[-1]}".rstrip() if beside else head
+    yield rule + "─" * (2 + max(map(len, texts))) * beside
+    for line, text in zip(lines, texts, strict=True):
+        if beside:
+            yield f"{line.ljust(len(rule))}  {text}".rstrip()
+        else:
+            yield line
+            yield from ([f"  {text}"] if copied else prose(f"  {text}", width, "  ")) if text else []

@@ -116,8 +116,7 @@ def _explain(left: Sequence[Standing], ended: Mapping[str, Ended], folder: Path,
     failed = [one for one in last if one.state == "failed"]
     if failed or any(one.state == "failed" for one in left):
         count = len(failed) or sum(one.state == "failed" for one in left)
-        first = f"; the first one: {failed[0].run.name}: {failed[0].detail}" if failed else ""
-        raise EscapedimError(f"{counted(count, 'run')} failed{first}; see escapedim sweep {path} --status.")
+        raise EscapedimError(f"{counted(count, 'run')} failed; see escapedim sweep {path} --status.")
     stopped = [one for one in last if one.state == "stopped"]
     if stopped:
         raise EscapedimError(f"{counted(len(stopped), 'run')} stopped by a signal; the same command continues.")

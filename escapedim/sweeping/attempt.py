@@ -29,7 +29,7 @@ from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
 from escapedim.records.summary import Summary
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.state import DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
+from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
@@ -86,7 +86,8 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
         times = {"ended": now(), "wall_s": time.monotonic() - began}
         if found is None:
             _mark(claim, folder / FAILED, {"code": code, **times})
-            return Ended(run, "failed", " ".join([fault, *_unmark_damaged(run.sources, out)]))
+            read = run.sources if run.command == "rewind" else ()  # compare reads summaries only
+            return Ended(run, "failed", " ".join([fault, *_unmark_damaged(read, out)]))
         digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
         _mark(claim, folder / DONE, {"code": 0, **times, "summary": digest, "id": found.id})
         return Ended(run, "complete", mended)
@@ -94,12 +95,10 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
 
 def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:
     """Let sources with damaged checkpoints count as missing, so that their command mends them; a sentence for each."""
-    said = []
-    for source in sources:
-        if found := damage(source.summary(out)):
-            (source.folder(out) / DONE).unlink(missing_ok=True)
-            said.append(f"{found} The next sweep does so.")
-    return said
+    damaged = [source for source in sources if damage(source.summary(out))]
+    for source in damaged:
+        (source.folder(out) / DONE).unlink(missing_ok=True)
+    return [f"The next sweep does so for {source.name}." for source in damaged]
 
 
 def _set_damaged_aside(run: Run, out: Path) -> str:
@@ -139,11 +138,11 @@ def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
     As SIGUSR1: a batch system may have sent SIGTERM to the process itself, and a second one would end it unsaved.
     """
     with log.open("ab") as file:
-        file.write(f"\n# {now()}: {' '.join(command[2:])}\n".encode())
+        file.write(f"{BEGUN}{now()}: {' '.join(command[2:])}\n".encode())
         file.flush()
         process = subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "COLUMNS": "100"},
+            env={**os.environ, "COLUMNS": "80"},
         )  # fmt: skip
         told = False
         while process.poll() is None:

@@ -25,7 +25,10 @@ from escapedim.sweeping.runs import SUMMARIES, Run
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
 LOST = "its summary is gone or damaged: it is made again"
 State = Literal["complete", "running", "failed", "missing"]
+BEGUN = "\n# "
+"""What a command's part of a log begins with, before the time and the command line."""
 _LOG_LINES, _LOG_BYTES = 3, 4096
+_SENTENCE, _FRAME = "escapedim: ", " \t╭╮╰╯│─"
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,15 @@ def standings(runs: Iterable[Run], out: Path) -> list[Standing]:
 
 
 def tail(log: Path) -> str:
-    """Return the last lines of a log as one."""
+    """Return what the last command of a log says at its end: its sentence, or the last lines as one."""
     with suppress(OSError), log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _LOG_BYTES))
-        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-        return " / ".join(lines[-_LOG_LINES:])
+        text = file.read().decode(errors="replace")
+        _, begun, own = text.rpartition(BEGUN)
+        lines = [line.strip(_FRAME) for line in (own.partition("\n")[2] if begun else text).splitlines()]
+        lines = [line for line in lines if line]
+        said = [line for line in lines if line.startswith(_SENTENCE)]
+        return said[-1].removeprefix(_SENTENCE) if said else " / ".join(lines[-_LOG_LINES:])
     return "no log"
 
 

@@ -147,6 +147,23 @@ def test_command_lines_of_shards_are_for_dry_runs(cli: Cli, plan, options, words
     assert words in ended.err
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_screen_and_command_lines_can_be_copied(cli: Cli, tmp_path, plan, monkeypatch, width):
+    monkeypatch.setattr("escapedim.cli.costing._answers", lambda asked: [vars(Estimate(1, 1, 1.0, 1.0)) for _ in asked])
+    monkeypatch.setenv("COLUMNS", str(width))
+    run = expand(read(plan))[0]
+    folder = run.folder(tmp_path / "sweep-tiny")
+    folder.mkdir(parents=True)
+    (folder / "failed.json").write_text('{"code": 2}')
+    (folder / "log.txt").write_text(f"\n# now: escapedim prune\nescapedim: {'a long sentence ' * 20}\n")
+    name = "a-plan-of-a-name-that-is-so-long-that-no-command-line-fits-on-a-screen-of-eighty-columns.yaml"
+    plan.rename(tmp_path / name)
+    shown = [cli("sweep", name, *options).out for options in (("--status",), ("--dry-run",))]
+    shards = cli("sweep", name, "--dry-run", "--shards", "2", "--jobs", "1").out
+    assert all(len(line) <= width for text in shown for line in text.splitlines() if "Command line" not in line)
+    assert f"  escapedim sweep {name} --stage 0 --shard 0/2 --jobs 1" in shards.splitlines()
+
+
 def test_what_waits_for_others_says_for_what(cli: Cli, tmp_path, plan):
     ended = cli("sweep", "tiny.yaml", "--stage", "1")
     assert ended.code == 0
@@ -181,7 +198,7 @@ def test_a_damaged_checkpoint_of_a_complete_source_is_mended_by_the_next_sweep(c
     checkpoint.write_bytes(raw)
     ended = cli("sweep", "tiny.yaml")
     assert ended.code == 1
-    assert "The next sweep does so." in ended.err
+    assert f"The next sweep does so for {prune.name}." in ended.err
     assert cli("sweep", "tiny.yaml").code == 0
     assert result_of(prune.summary(out)) == before
     assert (rewind.folder(out) / "done.json").exists()
@@ -210,7 +227,7 @@ def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, p
     run.summary(tmp_path / "sweep-tiny").write_text("mine")  # which prune does not overwrite
     ended = cli("sweep", "tiny.yaml", "--stage", "0", "--jobs", "1")
     assert ended.code == 1
-    assert f"{run.name}: exit code 2" in ended.err
+    assert f"{run.name} failed: exit code 2: --out" in ended.err
     assert "is not a complete escapedim summary" in ended.err
     status = cli("sweep", "tiny.yaml", "--status").out
     assert "1 failed, 3 missing" in status

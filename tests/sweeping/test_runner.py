@@ -18,7 +18,7 @@ from escapedim.sweeping.attempt import arguments, attempt
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import expand
-from escapedim.sweeping.state import DONE, FAILED, standing, standings
+from escapedim.sweeping.state import DONE, FAILED, standing, standings, tail
 from tests.comparison import cases
 
 PLAN = {"name": "a", "command": "prune", "seeds": 4, "then": [{"command": "rewind"}, {"command": "compare"}]}
@@ -325,3 +325,28 @@ def test_marks_that_are_damaged_are_no_faults(started, tmp_path):
     (third.folder(tmp_path) / DONE).unlink()
     (third.folder(tmp_path) / FAILED).write_text("{")
     assert standing(third, tmp_path).state == "failed"
+
+
+LOG = """
+# 2026-01-01T00:00:00+00:00: escapedim prune
+escapedim: an earlier fault.
+
+# 2026-01-02T00:00:00+00:00: escapedim prune
+half a line
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("escapedim: no room; choose another --out.\nand more\n", "no room; choose another --out."),
+        ("", "half a line"),
+        (
+            "╭─ Error ───╮\n│ Invalid value for '--jobs' │\n╰───────────╯\n",
+            "half a line / Error / Invalid value for '--jobs'",
+        ),
+    ],
+)
+def test_the_end_of_a_log_is_that_of_its_last_command(tmp_path, written, told):
+    (tmp_path / "log.txt").write_text(LOG + written)
+    assert tail(tmp_path / "log.txt") == told
