@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -66,15 +66,20 @@ def _rewind(settings: Values, source: Values, jobs: int, load: Load) -> Estimate
     return commands.rewind_estimate(found.config, found.task, [*replays, *stacks])
 
 
+def answers(asked: Iterable[Values]) -> list[dict[str, Any]]:
+    """Answer what is asked, as above."""
+    load, found = cache(load_task), list[dict[str, Any]]()
+    for one in asked:
+        try:
+            found.append(asdict(estimated(**one, load=load)))
+        except BadInput as error:
+            found.append({"refused": str(error)})
+    return found
+
+
 def main() -> None:
     """Answer what standard input asks."""
-    load, answers = cache(load_task), list[dict[str, Any]]()
-    for asked in json.load(sys.stdin):
-        try:
-            answers.append(asdict(estimated(**asked, load=load)))
-        except BadInput as error:
-            answers.append({"refused": str(error)})
-    json.dump(answers, sys.stdout)
+    json.dump(answers(json.load(sys.stdin)), sys.stdout)
 
 
 if __name__ == "__main__":
