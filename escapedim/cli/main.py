@@ -278,6 +278,7 @@ def report(
 
 @command()
 def sweep(
+    context: typer.Context,
     plan: Annotated[Path, typer.Argument(help="A plan such as sweeps/quick.yaml.", metavar="PLAN")],
     out: Annotated[Path | None, typer.Option(help="Folder of its runs; sweep-NAME by default.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes in all; the cores by default.")] = None,
@@ -314,6 +315,10 @@ def sweep(
     partition: Annotated[str | None, typer.Option(help="Partition.", rich_help_panel="Slurm")] = None,
     cpus: Annotated[int, typer.Option(min=1, help="Cores of a task.", rich_help_panel="Slurm")] = 1,
     notice: Annotated[int, typer.Option(min=10, help="Seconds before the end to save.", rich_help_panel="Slurm")] = 120,
+    sbatch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="More for sbatch, such as gres=gpu:1.", rich_help_panel="Slurm"),
+    ] = None,
 ) -> None:
     """Run what is missing of a plan of many runs, and collect what they found.
 
@@ -333,7 +338,10 @@ def sweep(
         device=device,
         patient=shard != "0/1" or stage is not None,
     )
-    asked_of_slurm = Cluster(time, partition, cpus, running, notice, runs_per_task, array_limit)
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    sweeping.check_together([name for name, source in sources.items() if source and source.name == "COMMANDLINE"])
+    more = tuple(item.removeprefix("--") for item in sbatch or ())
+    asked_of_slurm = Cluster(time, partition, cpus, running, notice, runs_per_task, array_limit, more, device, retry)
     cluster = asked_of_slurm if slurm or submit else None
     wanted = sweeping.Wanted(dry_run, shards, status, collect, json, cluster, submit)
     raise typer.Exit(sweeping.sweep(plan, out, asked, wanted))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -12,12 +14,17 @@ from pathlib import Path
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
+from escapedim.records.folders import prepare_folder
+from escapedim.records.strict_json import printable
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
 from escapedim.sweeping.state import standings
 
+SUBMITTED = "submitted.json"
 _TIMEOUT_S = 30
+_DIRECTIVE = re.compile(r"[a-z][a-z-]*(=[!-~]+)?")
+_OWN = frozenset({"array", "chdir", "dependency", "job-name", "open-mode", "output", "requeue", "signal"})
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,15 @@ def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clu
     Raises
     ------
     BadInput
-        More tasks than the cluster takes.
+        More tasks than the cluster takes; a path that a batch script cannot hold.
     """
     place = Place(path.absolute(), out.absolute(), Path.cwd(), sys.executable)
+    for found in (place.plan, place.out, place.working):
+        if not str(found).isprintable() or "\\" in str(found):
+            raise BadInput(
+                f"{printable(str(found))}: a batch script cannot hold a backslash, a line break or undecodable bytes "
+                "in a path; use another folder or name."
+            )
     done = {one.run.name for one in standings(runs, out) if one.state == "complete"}
     stages = [arrays(runs, done, stage, cluster) for stage in range(len(plan.stages))]
     _check_jobs([array for found in stages for array in found], cluster)
@@ -54,7 +67,7 @@ def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clu
 
 
 def show(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
-    """Print the scripts."""
+    """Print the scripts. They name the plan itself, as nothing is written; those that are submitted have their copy."""
     for script in scripts(plan, runs, path, out, _fitted(cluster)):
         sys.stdout.write(f"# {script.name}\n{script.text}\n")
 
@@ -62,23 +75,45 @@ def show(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluste
 def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
     """Write the scripts below `out` and submit them, each stage after the one before it; print the job of each.
 
+    They run a copy of the plan, so that it may be edited for the next study while jobs wait.
+
     Raises
     ------
     BadInput
-        There is no sbatch here.
+        There is no sbatch here, jobs of an earlier submission are still under way, or `out` cannot be written.
     EscapedimError
         Slurm refused a script; those before it are cancelled again.
     """
     if shutil.which("sbatch") is None:
         raise BadInput("--submit: there is no sbatch here; run it on a login node, or leave --submit out.")
-    made = scripts(plan, runs, path, out, _fitted(cluster))
     folder = out / "slurm"
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare_folder(folder)
+    _check_idle(folder / SUBMITTED)
+    text = path.read_bytes()
+    copy = folder / f"plan-{hashlib.sha256(text).hexdigest()[:16]}.yaml"
+    made = scripts(plan, runs, copy, out, _fitted(cluster))
+    write_atomic(copy, text)
     jobs: list[tuple[Script, str]] = []
     for script in made:
         write_atomic(folder / script.name, script.text.encode())
         jobs.append((script, _sbatch(folder / script.name, _before(script, jobs, cluster), [job for _, job in jobs])))
         sys.stdout.write(f"{jobs[-1][1]}  {script.name}\n")
+    write_atomic(folder / SUBMITTED, json.dumps({"jobs": [job for _, job in jobs]}).encode())
+
+
+def _check_idle(submitted: Path) -> None:
+    """Refuse to submit what is queued already: its runs would be done once, but twice as many tasks wait for nodes."""
+    try:
+        jobs = [str(job) for job in json.loads(submitted.read_bytes())["jobs"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    ended = _call("squeue", "--noheader", "--format=%F", f"--jobs={','.join(jobs)}") if jobs else None
+    left = sorted(set(ended.stdout.split()) & set(jobs)) if ended is not None and ended.returncode == 0 else []
+    if left:
+        raise BadInput(
+            f"--submit: jobs of the last submission are still queued or running ({', '.join(left)}); wait for them, or "
+            f"cancel them ('scancel {' '.join(left)}'), then repeat the command."
+        )
 
 
 def _before(script: Script, jobs: Sequence[tuple[Script, str]], cluster: Cluster) -> list[str]:
@@ -124,8 +159,10 @@ def _fitted(cluster: Cluster) -> Cluster:
     Raises
     ------
     BadInput
-        A time limit that sbatch would not read, or that is over before its notice.
+        A time limit that sbatch would not read, or that is over before its notice; a partition or another option of
+        sbatch that does not fit into its line.
     """
+    _check_directives(cluster)
     limit_s = time_limit_s(cluster.time)
     if limit_s is None:
         raise BadInput(f"--time: expected minutes, or a time such as 2:00:00 or 1-12:00:00, found {cluster.time!r}.")
@@ -144,6 +181,19 @@ def _fitted(cluster: Cluster) -> Cluster:
         "Slurm's default (--array-limit sets fewer).\n"
     )
     return cluster
+
+
+def _check_directives(cluster: Cluster) -> None:
+    if cluster.partition is not None and not re.fullmatch("[!-~]+", cluster.partition):
+        raise BadInput(f"--partition: expected a name without spaces, found {printable(cluster.partition)!r}.")
+    for directive in cluster.directives:
+        if not _DIRECTIVE.fullmatch(directive):
+            raise BadInput(
+                f"--sbatch: expected an option of sbatch without its dashes, such as gres=gpu:1, found "
+                f"{printable(directive)!r}."
+            )
+        if (name := directive.partition("=")[0]) in _OWN:
+            raise BadInput(f"--sbatch {name}: the sweep sets that itself; leave it out.")
 
 
 def _call(*command: str) -> subprocess.CompletedProcess[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,18 @@ from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import Run, expand
 from escapedim.sweeping.slurm import Cluster
 from escapedim.sweeping.state import Standing, standing, standings
+
+_SLURM = {"array_limit", "runs_per_task", "running", "time", "partition", "cpus", "notice", "sbatch", "device", "retry"}
+_MODES = {
+    "status": {"json"},
+    "collect": set[str](),
+    "dry_run": {"json", "shards", "shard", "stage", "jobs", "device"},
+    "submit": {"slurm", *_SLURM},
+    "slurm": _SLURM,
+    "": {"jobs", "device", "limit", "shard", "stage", "retry", "fail_fast"},
+}
+"""What a plan may be asked for, the first that is given, and what goes with it; "" is to run it."""
+_FLAGS = {"retry": "--no-retry"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,25 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
     if wanted.collect:
         return _collect(plan, runs, folder)
     return _run(plan, runs, folder, asked, path)
+
+
+def check_together(given: Collection[str]) -> None:
+    """Refuse options that would have no effect beside others; all by their names as parameters.
+
+    Raises
+    ------
+    BadInput
+        Such an option, or two things that cannot be done at once.
+    """
+    mode = next(mode for mode in _MODES if mode in given or not mode)
+    for option in given:
+        if option not in {mode, "plan", "out", "shards", *_MODES[mode]}:  # _check_asked knows more of `shards`
+            beside = f"beside {_flag(mode)}" if mode else "when a plan is run"
+            raise BadInput(f"{_flag(option)} has no effect {beside}; leave it out.")
+
+
+def _flag(option: str) -> str:
+    return _FLAGS.get(option, f"--{option.replace('_', '-')}")
 
 
 def parse_shard(text: str) -> tuple[int, int]:

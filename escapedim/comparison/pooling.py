@@ -81,8 +81,8 @@ def _shares(parts: Sequence[Model], *names: str) -> dict[str, Share]:
 
 
 def _complement_key(one: Complement) -> Hashable:
-    scales = tuple(found.scale for found in one.winners.surrounded)
-    return one.width, one.units, one.draws, one.deterministic, scales, tuple(sorted(one.rescaled.items()))
+    scales = [tuple(found.scale for found in kind.surrounded) for kind in (one.winners, one.losers)]
+    return one.width, one.units, one.draws, one.deterministic, *scales, tuple(sorted(one.rescaled.items()))
 
 
 def _complement(parts: Sequence[Complement]) -> Complement:

@@ -153,7 +153,7 @@ def holder_of(folder: Path) -> tuple[str, float] | None:
     age_s = max(0.0, age_s)
     if holder is None:
         return "an unreadable claim", age_s
-    job = f", Slurm job {holder.slurm.job}" if holder.slurm else ""
+    job = f", Slurm job {holder.slurm.name}" if holder.slurm else ""
     return f"process {holder.pid} on {holder.host}{job}", age_s
 
 
@@ -180,8 +180,8 @@ def _refusal(path: Path, holder: Holder | None, age_s: float) -> str:
     elsewhere = f"from another host it is taken over {STALE_S:.0f} s after its last heartbeat"
     if holder is None:
         return f"{path.parent} is held by the unreadable claim {path.name} ({beat}); wait: {elsewhere}."
-    job = f"Slurm job {holder.slurm.job}, " if holder.slurm else ""
-    stop = f"scancel {holder.slurm.job}" if holder.slurm else f"kill {holder.pid}"
+    job = f"Slurm job {holder.slurm.name}, " if holder.slurm else ""
+    stop = f"scancel {holder.slurm.name}" if holder.slurm else f"kill {holder.pid}"
     return (
         f"{path.parent} is held by process {holder.pid} on {holder.host} "
         f"({job}since {holder.started}, {beat}); "

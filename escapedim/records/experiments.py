@@ -117,6 +117,13 @@ class Tickets(Model):
     retest: Estimated
     surrounded: list[Surrounded]
 
+    @model_validator(mode="after")
+    def _counted_at_every_scale(self) -> Tickets:
+        scales = {"1", *(f"{one.scale:g}" for one in self.surrounded)}
+        if not all(scales <= ticket.successes.keys() for ticket in self.tickets):
+            raise ValueError(f"a ticket has no count at one of the scales {', '.join(sorted(scales))}")
+        return self
+
 
 class Complement(Model):
     """Narrow networks of `units` units among fresh other units, in networks of `width` units.

@@ -19,13 +19,22 @@ _UNKNOWN = "unknown"
 
 
 class SlurmJob(BaseModel):
-    """The Slurm job of a process, as its environment names it."""
+    """The Slurm job of a process, as its environment names it.
+
+    The last task of an array has `job`, the number of all of it: `name` is what scancel takes for one task.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     job: str
+    array_job: str | None = None
     array_task: str | None = None
     restarts: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The job's number, or ARRAY_TASK."""
+        return f"{self.array_job}_{self.array_task}" if self.array_job and self.array_task else self.job
 
 
 class Holder(BaseModel):
@@ -102,6 +111,7 @@ def _slurm_job() -> SlurmJob | None:
         return None
     return SlurmJob(
         job=job,
+        array_job=os.environ.get("SLURM_ARRAY_JOB_ID"),
         array_task=os.environ.get("SLURM_ARRAY_TASK_ID"),
         restarts=os.environ.get("SLURM_RESTART_COUNT"),
     )

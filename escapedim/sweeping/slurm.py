@@ -25,7 +25,8 @@ class Cluster:
     """What a cluster is asked for: wall-clock time, partition and cores of a task, and how many runs are its own.
 
     `running` tasks may run at the same time (None: all). An array has at most `array_limit` tasks, and never more than
-    `largest`, the cluster's MaxArraySize; `most_jobs` is its MaxJobCount, and every task is a job.
+    `largest`, the cluster's MaxArraySize; `most_jobs` is its MaxJobCount, and every task is a job. `directives` are
+    more options of sbatch, such as gres=gpu:1; `device` and `retry` are those of the sweep in each task.
     """
 
     time: str = "2:00:00"
@@ -35,6 +36,9 @@ class Cluster:
     notice_s: int = 120
     runs_per_task: int = 1
     array_limit: int | None = None
+    directives: tuple[str, ...] = ()
+    device: str | None = None
+    retry: bool = True
     largest: int = MAX_ARRAY_SIZE
     most_jobs: int = MAX_JOB_COUNT
 
@@ -76,7 +80,8 @@ def array_script(plan: Plan, array: Array, cluster: Cluster, place: Place) -> st
     """Return the batch script of an array."""
     most = f"%{cluster.running}" if cluster.running else ""
     head = _head(f"{plan.name}-{array.stage}", cluster, place, f"{_ranges(array.tasks)}{most}", "%x-%A_%a.log")
-    work = _sweep(place, "--stage", str(array.stage), "--jobs", str(cluster.cpus))
+    more = [*(["--device", cluster.device] if cluster.device else []), *([] if cluster.retry else ["--no-retry"])]
+    work = _sweep(place, "--stage", str(array.stage), "--jobs", str(cluster.cpus), *more)
     index = f"$(({array.first} + SLURM_ARRAY_TASK_ID))" if array.first else "$SLURM_ARRAY_TASK_ID"
     shard = f'--shard "{index}/{array.shards}"'
     return f"{head}\n\n{_BODY.format(work=f'{work} {shard}', folder=shlex.quote(str(place.working)))}"
@@ -96,6 +101,7 @@ def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str
         f"#SBATCH --time={cluster.time}",
         f"#SBATCH --cpus-per-task={cluster.cpus}",
         *([f"#SBATCH --partition={cluster.partition}"] if cluster.partition else []),
+        *(f"#SBATCH --{directive}" for directive in cluster.directives),
         f"#SBATCH --signal=B:USR1@{cluster.notice_s}",
         "#SBATCH --requeue",
         "#SBATCH --open-mode=append",
@@ -145,8 +151,11 @@ again() {{
     code=$?
     [ $code -ge 128 ] || exit $code
     # Not by SLURM_JOB_ID: one task has the number of its array, and all tasks would be requeued by it.
-    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID"
-    exit 0
+    for pause in 5 15 0; do
+        scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && exit 0
+        sleep $pause
+    done
+    exit $code
 }}
 # Cancelled: save, and stay so. Slurm has told all processes; USR1 is no second TERM, which would end them at once.
 stop() {{

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -162,6 +163,75 @@ def test_tables_fit_the_screen_and_command_lines_can_be_copied(cli: Cli, tmp_pat
     shards = cli("sweep", name, "--dry-run", "--shards", "2", "--jobs", "1").out
     assert all(len(line) <= width for text in shown for line in text.splitlines() if "Command line" not in line)
     assert f"  escapedim sweep {name} --stage 0 --shard 0/2 --jobs 1" in shards.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--submit --dry-run", "--submit has no effect beside --dry-run"),
+        ("--status --collect", "--collect has no effect beside --status"),
+        ("--status --limit 3", "--limit has no effect beside --status"),
+        ("--collect --shard 0/2", "--shard has no effect beside --collect"),
+        ("--dry-run --no-retry", "--no-retry has no effect beside --dry-run"),
+        ("--slurm --stage 0", "--stage has no effect beside --slurm"),
+        ("--slurm --jobs 2", "--jobs has no effect beside --slurm"),
+        ("--json", "--json has no effect when a plan is run"),
+        ("--cpus 2", "--cpus has no effect when a plan is run"),
+        ("--slurm --sbatch array=3", "--sbatch array: the sweep sets that itself"),
+        ("--slurm --sbatch gres=gpu\n", "expected an option of sbatch without its dashes"),
+        ("--slurm --partition main\ntouch", "--partition: expected a name without spaces"),
+    ],
+)
+def test_options_without_effect_are_refused(cli: Cli, tmp_path, plan, options, words):
+    ended = cli("sweep", "tiny.yaml", *options.split(" "))
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert words in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+
+SQUEUE = """#!/bin/bash
+echo "$@" >> {folder}/squeue.txt
+cat {folder}/queued.txt
+"""
+
+
+def test_a_plan_may_be_edited_while_jobs_wait_and_is_not_submitted_twice(tmp_path, plan):
+    """With an sbatch that counts, and a squeue that says what a file says."""
+    (tmp_path / "sbatch").write_text(f"#!/bin/bash\necho x >> {tmp_path}/n.txt\nwc -l < {tmp_path}/n.txt\n")
+    (tmp_path / "squeue").write_text(SQUEUE.format(folder=tmp_path))
+    (tmp_path / "scontrol").write_text("#!/bin/bash\necho 'MaxArraySize = 1001'\necho 'MaxJobCount = 100'\n")
+    for name in ("sbatch", "squeue", "scontrol"):
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "queued.txt").write_text("")
+
+    def submit() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--submit"]
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    text = plan.read_bytes()
+    first = submit()
+    assert [line.split()[0] for line in first.stdout.splitlines()] == list("12345"), first.stderr
+    plan.write_text("name: another\ncommand: train\n")
+    slurm = tmp_path / "sweep-tiny" / "slurm"
+    (copy,) = slurm.glob("plan-*.yaml")
+    assert copy.read_bytes() == text
+    assert f"sweep {copy} --out {tmp_path}/sweep-tiny --stage 0" in (slurm / "0-prune.sbatch").read_text()
+    plan.write_bytes(text)
+    (tmp_path / "queued.txt").write_text("2\n2\n5\n77\n")
+    again = submit()
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "still queued or running (2, 5); wait for them, or cancel them ('scancel 2 5')" in again.stderr
+    assert "--jobs=1,2,3,4,5" in (tmp_path / "squeue.txt").read_text()
+    (tmp_path / "queued.txt").write_text("")
+    assert submit().stdout.startswith("6 ")
+
+
+def test_a_path_that_a_batch_script_cannot_hold_is_refused(cli: Cli, tmp_path, plan):
+    for name in ("back\\slash", "new\nline"):
+        ended = cli("sweep", "tiny.yaml", "--slurm", "--out", name)
+        assert (ended.code, ended.out) == (2, "")
+        assert "a batch script cannot hold" in ended.err
 
 
 def test_what_waits_for_others_says_for_what(cli: Cli, tmp_path, plan):

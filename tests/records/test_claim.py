@@ -89,13 +89,14 @@ def test_of_processes_that_start_at_once_exactly_one_holds(tmp_path):
 
 def test_content(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "4709")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     with Claim.acquire(tmp_path) as held:
         content = json.loads(held.path.read_text())
     assert files(tmp_path) == ["claim-0001.json"]
     assert content["pid"] == os.getpid()
-    assert content["slurm"] == {"job": "4711", "array_task": "3", "restarts": "1"}
+    assert content["slurm"] == {"job": "4711", "array_job": "4709", "array_task": "3", "restarts": "1"}
     assert content["released"] is False
     assert len(content["token"]) == 32
 
@@ -145,6 +146,12 @@ class TestElsewhere:
     def test_fresh_heartbeat_is_refused(self, tmp_path, other):
         write_claim(tmp_path, age_s=40, slurm={"job": "4711"}, **other)
         with pytest.raises(BadInput, match=r"\(Slurm job 4711, since .*, last heartbeat \d+ s ago\).*'scancel 4711'"):
+            Claim.acquire(tmp_path)
+
+    def test_of_an_array_the_one_task_is_named(self, tmp_path, other):
+        """The last task of an array has the number of all of it."""
+        write_claim(tmp_path, age_s=40, slurm={"job": "4711", "array_job": "4711", "array_task": "3"}, **other)
+        with pytest.raises(BadInput, match=r"\(Slurm job 4711_3, since .*'scancel 4711_3'"):
             Claim.acquire(tmp_path)
 
     def test_stale_heartbeat_is_taken_over(self, tmp_path, other):

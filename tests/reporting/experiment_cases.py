@@ -60,7 +60,8 @@ def tickets(count: int, retest: Entry, rates: dict[float, float], draws: int = 2
         }
         for scale, rate in rates.items()
     ]
-    found = [{"replicate": k, "retest": draws - 2, "successes": {"1": draws // 2}} for k in range(count)]
+    each = {"1": draws // 2} | {f"{scale:g}": round(rate * draws) for scale, rate in rates.items()}
+    found = [{"replicate": k, "retest": draws - 2, "successes": each} for k in range(count)]
     return {"tickets": found, "retest": retest, "surrounded": surrounded if count else []}
 
 

@@ -122,26 +122,41 @@ def test_the_scripts_to_edit_are_bash_and_ask_for_the_same(name):
         assert line in text
         assert line in script()
     one = '"$SLURM_JOB_ID"' if name == "single.sbatch" else '"${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"'
-    assert f"scontrol requeue {one}\n" in text
+    assert f"scontrol requeue {one} && exit 0\n" in text
+    assert _requeue(text) == _requeue(script())
+
+
+def _requeue(text: str) -> list[str]:
+    """The lines that ask for the requeue again and again, without the name of the job."""
+    asked = text[text.index("for pause in") : text.index("# Cancelled")]
+    return re.sub(r'requeue "\S+"', "requeue", asked).splitlines()
 
 
 FAKE = """#!/bin/bash
 echo "$@" >> {folder}/scontrol.txt
+[ $(wc -l < {folder}/scontrol.txt) -gt {fails} ]
 """
 
 
 @pytest.mark.parametrize(
-    ("sent", "code", "requeued"),
-    [("USR1", 143, True), ("USR1", 138, True), ("USR1", 0, False), ("USR1", 1, False), ("TERM", 143, False)],
-)
-def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp_path, sent, code, requeued):
-    """The script itself, with a sweep that saves for a moment after a signal and an scontrol that writes it down."""
-    (tmp_path / "scontrol").write_text(FAKE.format(folder=tmp_path))
+    ("sent", "code", "fails", "asked", "ends"),
+    [
+        ("USR1", 143, 0, 1, 0), ("USR1", 138, 0, 1, 0), ("USR1", 0, 0, 0, 0), ("USR1", 1, 0, 0, 1),
+        ("TERM", 143, 0, 0, 143), ("USR1", 143, 2, 3, 0), ("USR1", 143, 9, 3, 143),
+    ],
+)  # fmt: skip
+def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp_path, sent, code, fails, asked, ends):
+    """The script itself, with a sweep that saves for a moment after a signal and an scontrol that writes it down.
+
+    Where scontrol goes on failing, the job must not end as if all were well.
+    """
+    (tmp_path / "scontrol").write_text(FAKE.format(folder=tmp_path, fails=fails))
+    (tmp_path / "sleep").write_text("#!/bin/bash\nexec /bin/sleep 0.1\n")
     (tmp_path / "python").write_text(
         f"#!/bin/bash\ntrap 'sleep 0.3; echo saved > {tmp_path}/saved.txt; exit {code}' USR1 TERM\n"
         f"touch {tmp_path}/started.txt\nfor _ in $(seq 100); do sleep 0.1; done\n"
     )
-    for name in ("scontrol", "python"):
+    for name in ("scontrol", "sleep", "python"):
         (tmp_path / name).chmod(0o755)
     place = Place(tmp_path / "p.yaml", tmp_path, tmp_path, str(tmp_path / "python"))
     (tmp_path / "a.sbatch").write_text(array_script(PLAN, Array(0, 0, 60, 0, (0,)), Cluster(), place))
@@ -152,7 +167,13 @@ def test_a_task_is_requeued_when_its_time_is_up_and_not_when_it_is_cancelled(tmp
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
     ended = subprocess.run(["bash", "-c", test], env=environment, capture_output=True, text=True, timeout=30)
     assert (tmp_path / "saved.txt").exists()
-    assert (tmp_path / "scontrol.txt").exists() == requeued
-    assert ended.stdout.split()[-1] == str(0 if requeued else code)
-    if requeued:
-        assert (tmp_path / "scontrol.txt").read_text() == "requeue 7_3\n"
+    log = tmp_path / "scontrol.txt"
+    assert (log.read_text().splitlines() if log.exists() else []) == asked * ["requeue 7_3"]
+    assert ended.stdout.split()[-1] == str(ends)
+
+
+def test_more_for_sbatch_and_for_the_sweep_of_a_task():
+    text = script(Cluster(directives=("gres=gpu:1", "exclusive"), device="cuda", retry=False))
+    assert directives(text)["gres"] == "gpu:1"
+    assert "exclusive" in directives(text)
+    assert '--jobs 1 --device cuda --no-retry --shard "$SLURM' in text
