@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from escapedim.cli.streams import standard_output
 from escapedim.comparison.compare import Named, Settings, compare, compare_id
@@ -68,9 +69,17 @@ def _compared(named: Sequence[Named], settings: Settings) -> CompareResult:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return compare(named, settings)
     except ArithmeticError as error:
-        raise BadInput(
-            f"the summaries hold numbers too large to compute with ({error}); correct them, or leave their file out."
-        ) from None
+        raise _too_large(str(error)) from None
+    except ValidationError as error:  # a sum of counts, each of which is just small enough
+        if any(found["type"] != "less_than" for found in error.errors()):
+            raise
+        raise _too_large("integer overflow") from None
+
+
+def _too_large(fault: str) -> BadInput:
+    return BadInput(
+        f"the summaries hold numbers too large to compute with ({fault}); correct them, or leave their file out."
+    )
 
 
 def _listed(path: Path) -> list[Path]:

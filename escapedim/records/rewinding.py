@@ -133,6 +133,8 @@ class Line(Model):
     def _lists_agree(self) -> Line:
         if len(self.alphas) != len(self.errors) or len(self.barriers) != len(self.aligned):
             raise ValueError(f"{self.between}, round {self.round}: lists of different lengths")
+        if (self.to is None) != (self.between == "successive rounds"):
+            raise ValueError(f"{self.between}, round {self.round}: expected to be rewound, but between rounds")
         return self
 
 

@@ -45,7 +45,8 @@ def _heading(summary: Summary, width: int) -> list[str]:
     config = summary.config
     source = "-".join(settings.value(config.get("source")).split("-")[:2])
     chosen = config.get("round")
-    rounds = numbers.rounds(chosen) if isinstance(chosen, list) and chosen else ""
+    known = isinstance(chosen, list) and all(type(number) is int for number in chosen)
+    rounds = numbers.rounds(chosen) if known and chosen else ""
     parts = [
         settings.what(config),
         ", ".join(part for part in (f"tickets of {source}" if source else "", rounds) if part),

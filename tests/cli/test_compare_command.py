@@ -141,6 +141,17 @@ def test_files_may_be_listed_in_a_file(cli: Cli, tmp_path, files):
     assert "expected @ and a file with the path of a summary on each line" in ended.err
 
 
+def test_counts_whose_sum_is_no_count_are_refused(cli: Cli, tmp_path):
+    document = json.loads(summary.encode(cases.widen(isolation=[cases.isolation(7, 620, 180, 20, 180)])))
+    del document["digest"]
+    (entry,) = document["result"]["isolation"]
+    entry["table"] |= {key: 2**62 for key in entry["table"] if key != "p"}
+    (tmp_path / "large.json").write_text(json.dumps(document))
+    ended = cli("compare", "large.json")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "numbers too large to compute with" in ended.err
+
+
 def _text(folder: Path, text: str) -> tuple[str, ...]:
     (folder / "text.json").write_text(text)
     return ("text.json",)
