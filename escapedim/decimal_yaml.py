@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_MERGE = "tag:yaml.org,2002:merge"
 _OTHERWISE = (INTEGER, FLOAT, "tag:yaml.org,2002:timestamp")
 MOST_VALUES, MOST_LEVELS = 100_000, 64
 
@@ -24,6 +25,17 @@ class _DecimalLoader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHERWISE]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that is there twice: YAML forbids it, and the last one would win unseen."""
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if key.value in seen:
+                    twice = f"the key {key.value!r:.40} is there twice"
+                    raise yaml.MarkedYAMLError(problem=twice, problem_mark=key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
     def construct_decimal(self, node: yaml.ScalarNode) -> int:
         return int(str(self.construct_scalar(node)))

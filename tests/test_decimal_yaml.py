@@ -74,3 +74,9 @@ def test_aliases_are_values_like_others():
 
 def test_other_loaders_are_left_alone():
     assert yaml.safe_load("010") == 8
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2", "{a: {b: 1, c: 2, b: 3}}", "[{a: 1, 'a': 1}]"])
+def test_a_key_that_is_there_twice_is_refused(text):
+    with pytest.raises(yaml.YAMLError, match="is there twice"):
+        decimal_yaml.load(text)

@@ -22,9 +22,8 @@ from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
 from escapedim.records.results import LotteryResult
 from escapedim.records.strict_json import printable
-from escapedim.rewinding.config import RewindConfig, decays
+from escapedim.rewinding.config import NOT_TAKEN, RewindConfig, rewind_base
 from escapedim.rewinding.experiment import rewind_experiment
-from escapedim.rewinding.names import COMPLEMENTS
 from escapedim.rewinding.source import Source
 from escapedim.rewinding.unit import ReplayUnit, RewindUnit
 from escapedim.tasks.base import Task
@@ -178,7 +177,7 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
     origin, lottery = _configured(run, PruneConfig), run.summary.result
     assert isinstance(lottery, LotteryResult), "the kind says so"
     last = lottery.rounds[-1].round
-    base = rewind_base(origin, last, run.name)
+    base = rewind_base(origin, origin.rewind_to, last, run.name)
 
     @cache
     def source(model: MLP) -> Source:
@@ -194,15 +193,6 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
         return rewind_estimate(config, task, experiment(config, task, ()).units)
 
     return Command("rewind", RewindConfig, experiment, lambda config, keys: config, cost, _no_plan), (str(path), base)
-
-
-def rewind_base(origin: PruneConfig, last: int, source: str) -> dict[str, object]:
-    """Return what a rewind run takes of a prune run of `last` rounds, by the name of which it is known."""
-    kept = NetworkConfig.model_fields.keys() - _NOT_TAKEN
-    base: dict[str, object] = {key: value for key, value in origin.model_dump(mode="json").items() if key in kept}
-    base |= {"source": source, "round": sorted({max(1, last // 2), last}), "to": [origin.rewind_to, "10%"]}
-    # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
-    return base | {"complement": [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]}
 
 
 def rewind_estimate(config: RewindConfig, task: Task, units: Iterable[Unit]) -> Estimate:
@@ -235,7 +225,7 @@ def _check_source(run: FinishedRun, found: str) -> None:
         raise BadInput(f"source: {run.path} is {run.name}, found {printable(found)}; leave it out.")
 
 
-_NOT_TAKEN = frozenset({"device", "jobs", "keep", "by", "embedding", "perturbation", "layer", "sources", "transient"})
+_NOT_TAKEN = NOT_TAKEN | {"by", "embedding", "perturbation", "layer", "sources", "transient"}
 
 
 def _origin(run: FinishedRun) -> TrainConfig | WidenConfig:

@@ -42,7 +42,8 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
     began = time.monotonic()
     origin = provenance.collect(sys.argv, None, None, None, {"root": settings.seed}, None)
     named = [(str(path), summary.read(path)) for path in files]
-    result = _compared(named, settings)
+    with summary.taken_as_written(files):
+        result = _compared(named, settings)
     found = Summary(
         schema=summary.SCHEMA,
         kind="compare",
@@ -60,7 +61,8 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
         if json:
             sys.stdout.write(raw.decode())
         if not quiet:
-            render(found, make_console(sys.stderr if json else sys.stdout))
+            with summary.taken_as_written(files):
+                render(found, make_console(sys.stderr if json else sys.stdout))
     return _judge(gates, result)
 
 

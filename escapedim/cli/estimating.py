@@ -18,7 +18,7 @@ from escapedim.cli import commands
 from escapedim.cli.settings import Given, resolve
 from escapedim.errors import BadInput
 from escapedim.pruning.config import PruneConfig
-from escapedim.rewinding.config import RewindConfig
+from escapedim.rewinding.config import RewindConfig, rewind_base
 from escapedim.rewinding.experiment import planned
 from escapedim.rewinding.source import Expected
 from escapedim.tasks.base import Task
@@ -58,7 +58,7 @@ def _rewind(settings: Values, source: Values, jobs: int, load: Load) -> Estimate
     """Estimate a rewind run whose prune run need not be there."""
     origin = resolve(PruneConfig, Given({}, base=("the plan", source)), load)
     pruned, recipe = origin.config, origin.config.recipe(origin.task)
-    base = {**commands.rewind_base(pruned, pruned.rounds, "lottery"), **settings}
+    base = {**rewind_base(pruned, pruned.rewind_to, pruned.rounds, "lottery"), **settings}
     found = resolve(RewindConfig, Given({"jobs": jobs}, base=("the plan", base)), load)
     model, points = make_model(pruned, origin.task), kept_steps((*pruned.keep, pruned.rewind_to), recipe)
     expected = Expected.after(model, pruned.dtype, pruned.rounds, pruned.replicates, points)

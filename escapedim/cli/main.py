@@ -263,8 +263,9 @@ def report(
     summaries = [summary.read(path) for path in files]
     targets = Targets(figures, html, markdown, csv)
     if targets.any():
-        export(zip(files, summaries, strict=True), targets, lambda line: typer.echo(line, err=True))
-    with standard_output():
+        with summary.taken_as_written(files):
+            export(zip(files, summaries, strict=True), targets, lambda line: typer.echo(line, err=True))
+    with standard_output(), summary.taken_as_written(files):
         if json:
             texts = [summary.encode(found).decode().rstrip() for found in summaries]
             typer.echo(texts[0] if len(texts) == 1 else f"[{','.join(texts)}]")
@@ -480,6 +481,8 @@ def run(command_line: Callable[[], Any]) -> int:
     try:
         command_line()
     except EscapedimError as error:
+        if error.__cause__ is not None and os.environ.get(TRACEBACK) == "1":
+            traceback.print_exc()
         sys.stderr.write(f"escapedim: {' '.join(str(error).split())}\n")
         return error.exit_code
     except OSError as error:

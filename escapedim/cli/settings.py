@@ -43,6 +43,14 @@ class Settings(Generic[C]):
     sources: Mapping[str, str]
 
 
+class BadSettings(BadInput):
+    """Values that do not fit. It says the first; `faults` are all, each as its key ("" for several) and a sentence."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__(faults[0][1])
+        self.faults = tuple(faults)
+
+
 @dataclass(frozen=True)
 class Given:
     """What the user gave: flags that were used, `-o` items, a YAML file, a preset's name; settings of another run."""
@@ -147,13 +155,16 @@ def _override(item: str) -> tuple[str, Any]:
 
 def _refuse_unknown(model: type[TrainingConfig], source: str, values: Mapping[str, Any]) -> None:
     for key in values:
-        if key in model.model_fields:
-            continue
-        others = [_command(other) for other in COMMANDS if key in other.model_fields]
-        if others:
-            owners = " and ".join(others)
-            raise BadInput(f"{source}: '{key}' is a setting of {owners}, this is {_command(model)}; leave it out.")
-        raise BadInput(f"{source}: unknown key '{key}'; {nearest(key, model.model_fields)}")
+        if key not in model.model_fields:
+            raise BadInput(f"{source}: {unknown(model, key)}")
+
+
+def unknown(model: type[TrainingConfig], key: str) -> str:
+    """Say of a key that a command does not have whose it is, or which one was meant."""
+    others = [_command(other) for other in COMMANDS if key in other.model_fields]
+    if others:
+        return f"'{key}' is a setting of {' and '.join(others)}, this is {_command(model)}; leave it out."
+    return f"unknown key '{key}'; {nearest(key, model.model_fields)}"
 
 
 def _refuse_fixed(
@@ -190,12 +201,13 @@ def _checked(model: type[C], merged: Mapping[str, Any], sources: Mapping[str, st
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise BadInput(_sentence(model, error, merged, sources)) from None
+        faults = [(str(first["loc"][0]) if first["loc"] else "", _sentence(model, first, merged, sources))
+                  for first in error.errors(include_url=False)]  # fmt: skip
+        raise BadSettings(faults) from None
 
 
-def _sentence(model: type[TrainingConfig], error: ValidationError, merged: Mapping[str, Any], sources: Sources) -> str:
+def _sentence(model: type[TrainingConfig], first: Any, merged: Mapping[str, Any], sources: Sources) -> str:
     """Say what was expected, what was found and where it came from, and what to write instead."""
-    first = error.errors(include_url=False)[0]
     message, _, remedy = first["msg"].removeprefix("Value error, ").partition("; ")
     if not first["loc"]:
         named = [key for key in merged if re.search(rf"\b{key}\b", first["msg"])]

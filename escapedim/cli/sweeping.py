@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.cli import slurm_jobs
-from escapedim.cli.plan_checking import check
+from escapedim.cli.plan_checking import check, recipes
 from escapedim.cli.plan_dry_run import Given, dry_run
 from escapedim.cli.plan_states import counted_states, status
 from escapedim.cli.settings import usable_cores
@@ -61,13 +61,13 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
         A plan that cannot be, all its errors at once; a shard or stage that it has not.
     """
     plan = read(path)
-    runs = expand(plan)
+    runs = expand(plan, recipes())
     folder = out or Path(f"sweep-{plan.name}")
     _check_asked(plan, asked, wanted)
     if wanted.status:
         status(plan, runs, folder, wanted.json)
         return 0
-    check(path, runs)
+    check(path, plan, runs)
     if wanted.cluster is not None:
         (slurm_jobs.submit if wanted.submit else slurm_jobs.show)(plan, runs, path, folder, wanted.cluster)
         return 0

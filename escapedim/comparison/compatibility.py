@@ -17,7 +17,7 @@ KEYS = (
 )  # fmt: skip
 PERMITTED = tuple(key for key in KEYS if key not in ("task", "data"))
 """What may differ by name: another task is another study, and so is other data under the same path."""
-_DEFAULTS = {"success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
+UNSET = {"success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
 """What summaries of kinds that have no such setting are made with."""
 
 
@@ -58,7 +58,7 @@ def differences(named: Sequence[tuple[str, Summary]]) -> dict[str, list[str]]:
 
 def values(summary: Summary) -> dict[str, str]:
     """Return task, recipe and version of a summary."""
-    recipe = {key: str(summary.config.get(key, _DEFAULTS.get(key, "not recorded"))) for key in KEYS}
+    recipe = {key: str(summary.config.get(key, UNSET.get(key, "not recorded"))) for key in KEYS}
     data = summary.provenance.data
     return {**recipe, "version": summary.provenance.version, "data": "not on disk" if data is None else data[:16]}
 

@@ -7,12 +7,14 @@ everything else, so that an edited file is recognised; it is optional, because o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from escapedim.errors import BadInput
+from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.parts import Model
 from escapedim.records.results import RESULTS, Result
 from escapedim.records.strict_json import canonical, parse_object, pretty, printable
@@ -178,3 +180,26 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the summary format."""
     dialect = "https://json-schema.org/draft/2020-12/schema"
     return {"$schema": dialect, "$id": SCHEMA, **Summary.model_json_schema(by_alias=True)}
+
+
+@contextmanager
+def taken_as_written(files: Sequence[Path]) -> Iterator[None]:
+    """Context in which summaries that are valid part by part may turn out not to fit together as escapedim writes them.
+
+    Who has edited and signed a summary reads that, and not that escapedim has a fault, which it still may be.
+
+    Raises
+    ------
+    BadInput
+        Something went wrong that is no sentence for users yet.
+    """
+    try:
+        yield
+    except EscapedimError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        found = printable(f"{type(error).__name__}: {error}".partition("\n")[0])
+        raise BadInput(
+            f"{', '.join(map(str, files))}: the parts of a summary do not fit together ({found}); repeat the command "
+            "that wrote it, and if that does not help report this with what 'escapedim doctor' prints."
+        ) from error

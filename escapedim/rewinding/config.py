@@ -121,3 +121,16 @@ class RewindConfig(NetworkConfig):
         if "frozen" in self.complement and decays(self.optimizer):
             raise ValueError("weight decay moves frozen weights; give --complement without frozen")
         return self
+
+
+NOT_TAKEN = frozenset({"device", "jobs", "keep"})
+"""Settings of a network's training that are those of the command that goes on with it."""
+
+
+def rewind_base(origin: NetworkConfig, rewind_to: str, last: int, source: str) -> dict[str, object]:
+    """Return what a rewind run takes of a prune run of `last` rounds, by the name of which it is known."""
+    kept = NetworkConfig.model_fields.keys() - NOT_TAKEN
+    base: dict[str, object] = {key: value for key, value in origin.model_dump(mode="json").items() if key in kept}
+    base |= {"source": source, "round": sorted({max(1, last // 2), last}), "to": [rewind_to, "10%"]}
+    # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
+    return base | {"complement": [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]}

@@ -16,6 +16,7 @@ summaries before it, task by task and recipe by recipe.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,13 +26,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from escapedim import decimal_yaml
 from escapedim.errors import BadInput, nearest
+from escapedim.records.strict_json import canonical
 
 Command = Literal["train", "prune", "rewind", "widen", "compare"]
 Values = dict[str, Any]
 
 MOST_RUNS = 100_000  # of a plan: more are a slip of the pen
 MOST_BYTES = 1 << 20
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,60}$"
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 
 class _Strict(BaseModel):
@@ -42,20 +44,38 @@ class Stage(_Strict):
     """One kind of runs: `base` is shared, the others say in what they differ."""
 
     command: Command
-    name: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,60}$")
     base: Values = Field(default={})
     grid: dict[str, list[Any]] = Field(default={})
     zip: dict[str, list[Any]] = Field(default={})
     rows: list[Values] = Field(default=[], alias="list")
     seeds: int | tuple[int, ...] | None = None
 
-    @field_validator("grid", "zip")
+    @field_validator("grid", "zip", mode="before")
     @classmethod
-    def _some_values(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        empty = [key for key, items in values.items() if not items]
-        if empty:
-            raise ValueError(f"{empty[0]} has no values")
+    def _lists(cls, values: Any) -> Any:
+        for key, items in values.items() if isinstance(values, dict) else ():
+            if not isinstance(items, list):
+                raise ValueError(f"{key} is no list; write [{items!r:.40}]")
+            if not items:
+                raise ValueError(f"{key} has no values")
         return values
+
+    @field_validator("grid")
+    @classmethod
+    def _different_values(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for key, items in values.items():
+            if (twice := _twice(items)) is not None:
+                raise ValueError(f"{key} has {twice!r:.40} twice")
+        return values
+
+    @field_validator("rows", mode="before")
+    @classmethod
+    def _different_rows(cls, rows: Any) -> Any:
+        if rows == []:
+            raise ValueError("expected settings of at least one run; leave it out")
+        if isinstance(rows, list) and (twice := _twice(rows)) is not None:
+            raise ValueError(f"{twice!r:.60} is there twice")
+        return rows
 
     @field_validator("zip")
     @classmethod
@@ -66,11 +86,14 @@ class Stage(_Strict):
             raise ValueError(f"lists of different lengths ({listed})")
         return values
 
-    @field_validator("seeds")
+    @field_validator("seeds", mode="before")
     @classmethod
-    def _at_least_one(cls, value: int | tuple[int, ...] | None) -> int | tuple[int, ...] | None:
-        if (isinstance(value, int) and value < 1) or value == ():
-            raise ValueError("expected a number of seeds from 1 on, or a list of seeds")
+    def _at_least_one(cls, value: Any) -> Any:
+        several = isinstance(value, list) and value and all(type(seed) is int for seed in value)
+        if value is not None and not several and (type(value) is not int or value < 1):
+            raise ValueError(f"expected a number of seeds, or a list of them such as [0, 1, 5], found {value!r:.40}")
+        if several and (twice := _twice(value)) is not None:
+            raise ValueError(f"{twice} is there twice")
         return value
 
     @model_validator(mode="after")
@@ -93,6 +116,17 @@ class Stage(_Strict):
             count *= len(items)
         return count * (1 if self.seeds is None else self.seeds if isinstance(self.seeds, int) else len(self.seeds))
 
+    def place(self, key: str, settings: Values) -> str:
+        """Return where a plan says a setting of a run: `base.lr`, `grid.lr.1`, `zip.lr.1`, `list.1.lr` or `seeds`."""
+        value = settings.get(key)
+        for name, lists in (("grid", self.grid), ("zip", self.zip)):
+            if key in lists:
+                return f"{name}.{key}.{lists[key].index(value)}"
+        for number, row in enumerate(self.rows):
+            if key in row and row[key] == value:
+                return f"list.{number}.{key}"
+        return "seeds" if key == "seed" and self.seeds is not None else f"base.{key}"
+
     def settings(self) -> Iterator[Values]:
         """Yield the settings of every run, in the order of the plan."""
         zipped = [dict(zip(self.zip, row, strict=True)) for row in zip(*self.zip.values(), strict=True)] or [{}]
@@ -108,16 +142,33 @@ class Stage(_Strict):
             yield merged
 
 
+def _twice(items: Sequence[Any]) -> Any:
+    """Return the first of equal items, or None."""
+    seen = set[str]()
+    for item in items:
+        if (text := canonical(item)) in seen:
+            return item
+        seen.add(text)
+    return None
+
+
 class Plan(Stage):
     """A first stage, its name, and the stages that come `then`."""
 
-    name: str = Field(pattern=_NAME)
+    name: str
     then: list[Stage] = Field(default=[])
 
     @property
     def stages(self) -> list[Stage]:
         """All stages, in order."""
         return [self, *self.then]
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _of_a_folder(cls, name: Any) -> Any:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(f"expected a word of letters, digits, '.', '_' and '-', up to 61, found {name!r:.80}")
+        return name
 
     @model_validator(mode="after")
     def _stages_have_what_they_need(self) -> Plan:
@@ -129,6 +180,15 @@ class Plan(Stage):
                 raise ValueError(f"{_place(number)}compare needs a stage with prune, widen or rewind before it")
             before.add(stage.command)
         return self
+
+
+_EXPECTED = {
+    "dict_type": "settings such as {lr: 0.1}",
+    "list_type": "a list",
+    "literal_error": "train, prune, rewind, widen or compare",
+    "model_type": "settings such as {command: compare}",
+}
+"""In the words of plans; those of pydantic are for programmers."""
 
 
 def _place(number: int) -> str:
@@ -175,11 +235,13 @@ def _yaml(path: Path) -> Mapping[str, Any]:
 
 def _told(error: Any) -> str:
     """Return the place and what is wrong there."""
-    place = ".".join(str(part) for part in error["loc"] if part not in ("int", "tuple[int, ...]"))
+    place = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = (Plan if len(error["loc"]) == 1 else Stage).model_fields
         message = f"unknown key; {nearest(str(error['loc'][-1]), known)}"
     elif error["type"] == "missing":
         message = "is missing"
+    elif error["type"] in _EXPECTED:
+        message = f"expected {_EXPECTED[error['type']]}, found {error['input']!r:.60}"
     return f"{place}: {message[0].lower()}{message[1:]}" if place else message

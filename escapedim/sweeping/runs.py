@@ -7,7 +7,7 @@ is the same folder: `OUT/runs/COMMAND-HASH/`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,22 +57,35 @@ class Run:
         return self.folder(out) / SUMMARIES[self.command]
 
 
-def expand(plan: Plan) -> list[Run]:
+Recipe = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+"""From a command and its settings to what must be equal where runs are compared, defaults included."""
+
+
+def as_written(command: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the plan itself says of task and recipe."""
+    return {name: settings[name] for name in KEYS if name in settings}
+
+
+def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
     """Return all runs of a plan, stage after stage; the same run twice is one."""
     found: list[Run] = []
     for number, stage in enumerate(plan.stages):
-        made = _of_stage(number, stage, found)
+        made = _of_stage(number, stage, found, recipe)
         found += {run.name: run for run in made}.values()
     return list({run.name: run for run in found}.values())
 
 
-def _of_stage(number: int, stage: Stage, earlier: Sequence[Run]) -> list[Run]:
+def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe) -> list[Run]:
     if stage.command == "rewind":
         pruned = [run for run in earlier if run.command == "prune"]
         return [Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings()]
     if stage.command == "compare":
-        groups = _groups([run for run in earlier if run.command in ("prune", "rewind", "widen")])
-        return [Run(number, "compare", settings, group) for group in groups for settings in stage.settings()]
+        compared = [run for run in earlier if run.command in ("prune", "rewind", "widen")]
+        return [
+            Run(number, "compare", settings, group)
+            for settings in stage.settings()
+            for group in _groups(compared, recipe, settings.get("allow", ()))
+        ]
     digests: dict[str, str | None] = {}
     made = []
     for settings in stage.settings():
@@ -90,11 +103,13 @@ def _digest(task: str) -> str | None:
     return str(load_task(task).identity["data"])
 
 
-def _groups(runs: Sequence[Run]) -> list[tuple[Run, ...]]:
-    """Put runs of one task and recipe together, as far as the plan tells."""
+def _groups(runs: Sequence[Run], recipe: Recipe, allow: object) -> list[tuple[Run, ...]]:
+    """Put runs of one task and recipe together; what may differ keeps none apart."""
+    free = allow if isinstance(allow, list | tuple) else (allow,)
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        made_with = run.sources[0].settings if run.command == "rewind" else run.settings
-        key = canonical({name: made_with[name] for name in KEYS if name in made_with})
+        made = run.sources[0] if run.command == "rewind" else run
+        found = recipe(made.command, made.settings)
+        key = canonical({name: value for name, value in found.items() if name not in free})
         groups.setdefault(key, []).append(run)
     return [tuple(group) for group in groups.values()]

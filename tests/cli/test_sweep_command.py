@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from escapedim.cli.plan_checking import check
+from escapedim.cli.plan_checking import check, recipes
 from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
 from escapedim.training.estimate import Estimate
@@ -307,30 +307,86 @@ def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, p
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"base": {"roundz": 3}}, "stage 0 (prune): the plan: unknown key 'roundz'"),
-        ({"base": {"rounds": 0}}, "stage 0 (prune): rounds: expected"),
-        ({"base": {"jobs": 2}}, "jobs is set by the sweep"),
-        ({"base": {"task": "digitz"}}, "did you mean 'digits'"),
-        ({"then": [{"command": "rewind", "base": {"retrian": "lr"}}]}, "stage 1 (rewind): unknown key 'retrian'"),
-        ({"then": [{"command": "compare", "base": {"allow": ["x"]}}]}, "stage 1 (compare): allow: expected some of"),
-        ({"then": [{"command": "compare", "base": {"allow": 0.5}}]}, "stage 1 (compare): allow: expected some of"),
-        ({"then": [{"command": "compare", "base": {"margin": "x"}}]}, "stage 1 (compare): margin: expected a number"),
+        ({"base": {"roundz": 3}}, ["base.roundz: unknown key 'roundz'; did you mean"]),
+        ({"base": {"rounds": 0}}, ["base.rounds: expected a whole number from 1 to 1000"]),
+        ({"base": {"jobs": 2}}, ["base.jobs: is set by the sweep; leave it out"]),
+        ({"base": {"task": "digitz"}}, ["base.task: 'digitz': expected the name of a task", "did you mean 'digits'"]),
+        ({"grid": {"lr": [0.1, -1]}}, ["grid.lr.1: expected a number above 0"]),
+        ({"zip": {"lr": [-1, 0.1], "dtype": ["float32", "float64"]}}, ["zip.lr.0: expected a number above 0"]),
+        ({"list": [{}, {"steps": "x"}]}, ["list.1.steps: "]),
+        (
+            {"base": {"roundz": 3, "foo": 1, "steps": "x", "replicates": 0}},
+            ["base.roundz: unknown", "base.foo: unknown", "base.steps: ", "base.replicates: expected"],
+        ),
+        ({"grid": {"fraction": [0.2, "0.2"]}}, ["grid.fraction.1: '0.2' makes the same run as 0.2; leave one out"]),
+        ({"then": [{"command": "rewind", "base": {"retrian": "lr"}}]}, ["then.0.base.retrian: unknown key 'retrian'"]),
+        (
+            {"then": [{"command": "rewind", "base": {"retrain": "x"}}]},
+            ["then.0.base.retrain: expected some of"],
+        ),
+        (
+            {"then": [{"command": "rewind", "base": {"round": 9}}]},
+            ["then.0.base.round: the prune run before it has rounds 1 to 1, found 9"],
+        ),
+        ({"then": [{"command": "rewind", "base": {"draws": -4}}]}, ["then.0.base.draws: expected a whole number"]),
+        ({"then": [{"command": "rewind", "base": {"to": "bananas"}}]}, ["then.0.base.to: "]),
+        (
+            {"then": [{"command": "rewind", "base": {"to": "100%"}}]},
+            ["then.0.base.to: the rewind point"],
+        ),
+        (
+            {"then": [{"command": "rewind", "seeds": 2}]},
+            ["then.0.seeds: a rewind run has that of its prune run; leave it out"],
+        ),
+        (
+            {"then": [{"command": "rewind", "base": {"lr": 1, "source": "x"}}]},
+            ["then.0.base.lr: a rewind run has that of its prune run", "then.0.base.source: a rewind run has"],
+        ),
+        ({"then": [{"command": "compare", "base": {"allow": ["x"]}}]}, ["then.0.base.allow: expected some of"]),
+        ({"then": [{"command": "compare", "base": {"allow": ["task"]}}]}, ["then.0.base.allow: expected some of"]),
+        ({"then": [{"command": "compare", "base": {"allow": 0.5}}]}, ["then.0.base.allow: expected"]),
+        ({"then": [{"command": "compare", "base": {"margin": "x"}}]}, ["then.0.base.margin: expected a valid number"]),
+        (
+            {"then": [{"command": "compare", "base": {"level": 5, "seed": 0.5, "minimal": -3, "levle": 1}}]},
+            ["then.0.base.level: expected less", "then.0.base.seed: ", "then.0.base.minimal: ", "did you mean 'level'"],
+        ),
     ],
 )
 def test_settings_are_checked_before_anything_runs(cli: Cli, tmp_path, change, words):
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump({**PLAN, **change}))
     ended = cli("sweep", "bad.yaml")
-    assert ended.code == 2
-    assert words in ended.err
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    for word in words:
+        assert word in ended.err
+    assert "the plan)" not in ended.err
     assert not (tmp_path / "sweep-tiny").exists()
 
 
-def test_errors_of_several_stages_come_together(cli: Cli, tmp_path):
-    then = [{"command": "widen", "base": {"widthz": 3}}, {"command": "train", "base": {"lr": -1}}]
+def test_errors_of_several_stages_come_together_and_once(cli: Cli, tmp_path):
+    then = [{"command": "widen", "base": {"widthz": 3}}, {"command": "train", "base": {"lr": -1}, "seeds": 3}]
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump({"name": "a", "command": "train", "then": then}))
     err = cli("sweep", "bad.yaml").err
-    assert "stage 1 (widen)" in err
-    assert "stage 2 (train)" in err
+    assert err.count("then.0.base.widthz: ") == err.count("then.1.base.lr: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "groups"),
+    [
+        ({}, [2]),
+        ({"base": {**PLAN["base"], "task": "digits", "optimizer": "adam"}}, [2]),
+        ({"grid": {"lr": [0.1, 0.2]}}, [1, 1, 1]),
+        ({"grid": {"lr": [0.1, 0.2]}, "allow": "lr"}, [3]),
+        ({"grid": {"lr": [0.1, 0.2]}, "allow": ["lr", "steps"]}, [3]),
+    ],
+)
+def test_compare_takes_together_what_is_equal_once_defaults_are_filled_in(tmp_path, change, groups):
+    """A prune stage, which may say what is the default, and a widen stage, which does not."""
+    allow = {"allow": change.pop("allow")} if "allow" in change else {}
+    then = [PLAN["then"][1], {"command": "compare", "base": allow}]
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump({**PLAN, **change, "then": then}))
+    plan = read(tmp_path / "p.yaml")
+    compared = [run for run in expand(plan, recipes()) if run.command == "compare"]
+    assert [len(run.sources) for run in compared] == groups
 
 
 @pytest.mark.parametrize("shard", ["2/2", "a/b", "1", "-1/2", "0/0"])
@@ -349,7 +405,7 @@ def test_the_studies_that_come_with_escapedim_are_valid(path):
     plan = read(path)
     assert plan.name == path.stem
     assert "# Cost: " in path.read_text()
-    check(path, expand(plan))
+    check(path, plan, expand(plan, recipes()))
     assert plan.stages[-1].command == "compare"
 
 

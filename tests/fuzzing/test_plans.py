@@ -27,8 +27,8 @@ PLANS: list[Any] = [
         "seeds": [0, 3],
         "then": [
             {"command": "rewind", "base": {"retrain": "weights", "to": "init", "round": 1}},
-            {"command": "widen", "name": "w", "base": {"task": "xor", "widths": "2:4"}, "seeds": 2},
-            {"command": "compare", "base": {"allow": ["lr", "task"], "margin": 0.1}},
+            {"command": "widen", "base": {"task": "xor", "widths": "2:4"}, "seeds": 2},
+            {"command": "compare", "base": {"allow": ["lr", "steps"], "margin": 0.1}},
         ],
     },
     {"name": "a", "command": "train", "base": {"task": "parity:n=6,k=2"}, "seeds": 2},

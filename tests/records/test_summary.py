@@ -1,14 +1,15 @@
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from escapedim.errors import BadInput
+from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import summary as summaries
-from escapedim.records.summary import Summary
+from escapedim.records.summary import Summary, taken_as_written
 
 ARM = {"train_loss": [0.1, None], "test_accuracy": [0.91, 0.925], "success": [True, False]}
 INVARIANTS = dict.fromkeys(
@@ -323,3 +324,14 @@ def test_mutated_values_never_end_in_a_traceback(data):
         | st.floats(allow_nan=False, allow_infinity=False)
     )
     assert "\n" not in outcome(plain(document))
+
+
+def test_parts_that_do_not_fit_together_are_one_sentence_and_others_are_left_alone():
+    words = r"a.json, b.json: the parts .* \(KeyError: 'x'\); repeat the command"
+    with pytest.raises(BadInput, match=words) as error, taken_as_written([Path("a.json"), Path("b.json")]):
+        {}["x"]
+    assert isinstance(error.value.__cause__, KeyError)
+    with pytest.raises(EscapedimError, match=r"^full$"), taken_as_written([Path("a.json")]):
+        raise EscapedimError("full")
+    with pytest.raises(OSError, match="disk"), taken_as_written([Path("a.json")]):
+        raise OSError("disk")

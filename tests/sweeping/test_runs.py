@@ -22,7 +22,7 @@ def test_a_run_is_named_by_all_that_it_is_made_of():
 
 
 def test_the_same_run_twice_is_one():
-    assert len(runs(list=[{"lr": 1}, {"lr": 1}, {"lr": 2}])) == 2
+    assert len(runs(list=[{"lr": 1}, {"lr": 2}], then=[{"command": "prune", "base": {"lr": 1}}])) == 2
     assert len(runs(then=[{"command": "prune"}])) == 1
 
 
