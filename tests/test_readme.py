@@ -95,7 +95,7 @@ def more_options(given: list[str]) -> list[str]:
     if given[0] in ("compare", "report", "count"):
         return []
     if given[0] == "sweep":
-        return ["--jobs", "1"]
+        return [] if "--slurm" in given else ["--jobs", "1"]
     if given[0] == "rewind":
         return ["--jobs", "1"]
     rounds = given[0] == "prune" and "--rounds" not in given and "--density" not in given
