@@ -38,6 +38,8 @@ def minimum() -> np.ndarray:
         method="BFGS",
         options={"gtol": 1e-11},
     ).x.reshape(2, 3)
+    for _ in range(2):  # BFGS ends where the loss no longer changes, how near depends on the processor
+        found = found - np.linalg.solve(student_hessian(found), student_gradient(found).ravel()).reshape(2, 3)
     assert student_loss(found) > 1e-3
     assert np.linalg.eigvalsh(student_hessian(found))[0] > 1e-3
     return found
