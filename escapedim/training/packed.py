@@ -1,7 +1,7 @@
 """Members of whose weights few are left: survivors are packed, and products are sparse.
 
-Below a quarter of the weights the products of a masked network take longer than those of its survivors, and so do the
-passes of the optimizer over weights that stay 0. So survivors lie in one row, layer after layer as in compressed sparse
+With few weights left the products of a masked network take longer than those of its survivors, and so do the passes of
+the optimizer over weights that stay 0. So survivors lie in one row, layer after layer as in compressed sparse
 rows, of which every layer's matrix is a view: what the optimizer changes is changed in the matrix. Gradients are taken
 at survivors only (sampled dense-dense products). Whether a member is packed depends on its own mask alone, and the
 result differs from that of `training.gradients` by rounding.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -27,8 +28,22 @@ from escapedim.training.optimizers import Moments, Optimizer, padded
 
 Residual = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-DENSITY = 0.25  # of surviving parameters, below which packing pays on networks of some size; measured
-LEAST_PARAMETERS = 10_000  # of a network: below, the calls of sparse products cost more than they save; measured
+
+@dataclass(frozen=True)
+class Costs:
+    """What a step takes in seconds: dense per operation and weight, packed per layer and survivor of a sample."""
+
+    operation: float
+    weight: float
+    layer: float
+    survivor: float
+
+
+COSTS = {
+    torch.float32: Costs(operation=1 / 90e9, weight=2e-9, layer=60e-6, survivor=0.22e-9),
+    torch.float64: Costs(operation=1 / 45e9, weight=4e-9, layer=60e-6, survivor=0.65e-9),
+}
+"""Measured on one core with AVX-512 over the shapes in scripts/benchmarking/TRIED.md."""
 
 
 def packable(job: Job, rows: Tensor) -> Tensor:
@@ -36,17 +51,30 @@ def packable(job: Job, rows: Tensor) -> Tensor:
     nobody = torch.zeros(len(rows), dtype=torch.bool)
     layout = Layout(job.model.shapes)
     fit = job.mask is not None and job.landing is None and job.lr_scale is None and not job.restart
-    if not fit or job.loss not in RESIDUALS or layout.size < LEAST_PARAMETERS or job.params.is_cuda:
+    if not fit or job.loss not in RESIDUALS or job.params.is_cuda:
         return nobody
     if not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return nobody
     assert job.mask is not None
     mask = job.mask[rows]
     whole = [layout.slices[name] for name, shape in layout.shapes.items() if len(shape) == 1]  # biases
-    few = mask.double().mean(1) < DENSITY
+    few = pays(job, mask)
     for part in whole:
         few &= mask[:, part].all(1)
     return few if job.frozen is None else few & ~(job.frozen[rows] & mask).any(1)
+
+
+def pays(job: Job, mask: Tensor) -> Tensor:
+    """Say of masks `(members, parameters)` whether a step of their survivors takes less time than one of all weights.
+
+    It depends on the network and its own mask alone, and not on what it is trained beside.
+    """
+    costs, sizes = COSTS[job.params.dtype], job.model.sizes
+    weights = [inputs * units for inputs, units in pairwise(sizes)]
+    operations = 6 * sum(weights) - 2 * weights[0]  # nothing goes back into the data
+    dense = costs.operation * job.recipe.batch_size * operations + costs.weight * sum(weights)
+    packed = costs.layer * len(weights) + costs.survivor * job.recipe.batch_size * mask.sum(1).double()
+    return packed < dense
 
 
 class PackedStack:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from escapedim.models.layout import Layout
+from escapedim.models.mlp import MLP
 from escapedim.training import cut, packed
 from escapedim.training.cut import CutStack, make_stack
 from escapedim.training.descent import descend
@@ -53,8 +54,37 @@ def trained(made: Toy, own: Job, data=None) -> State:
 @pytest.fixture
 def packing(monkeypatch):
     """Pack small networks too."""
-    monkeypatch.setattr(packed, "LEAST_PARAMETERS", 0)
-    monkeypatch.setattr(packed, "DENSITY", 0.5)
+    monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.5)
+
+
+def nobody(job: Job, mask: torch.Tensor) -> torch.Tensor:
+    """Pack no member."""
+    return torch.zeros(len(mask), dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch", "dtype", "packed_from"),
+    [
+        ((784, 300, 100, 10), 60, torch.float32, 0.30),
+        ((64, 300, 100, 10), 60, torch.float32, 0.12),
+        ((64, 300, 100, 10), 60, torch.float64, 0.15),
+        ((784, 300, 100, 10), 2000, torch.float32, 0.20),
+        ((64, 300, 10), 10, torch.float32, 0.0),
+        ((784, 20, 10), 60, torch.float32, 0.0),
+        ((64, *[32] * 9, 10), 60, torch.float32, 0.0),
+    ],
+)
+def test_packing_pays_where_it_was_measured_to(sizes, batch, dtype, packed_from):
+    """The densities below which a packed step was the quicker one; 0 where it never was."""
+    model = MLP(sizes, "relu")
+    size = Layout(model.shapes).size
+    rows = torch.zeros(1, size, dtype=dtype)
+    made = problem()
+    own = Job(model, "squared", replace(made.recipe, batch_size=batch), rows, None, (0,))
+    for density in (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0):
+        mask = torch.arange(size)[None] < density * size
+        if abs(density - packed_from) > 0.06 and (density > 0.02 or packed_from == 0):
+            assert bool(packed.pays(own, mask)) == (density < packed_from), density
 
 
 def assert_close(found: State, expected: State, **tolerance) -> None:
@@ -72,7 +102,7 @@ def test_packed_members_end_where_the_whole_ones_do(monkeypatch, packing, optimi
     own = job(made, masks(made), seeds)
     assert isinstance(make_stack(own, own.begin(), made.data), MixedStack)
     found = trained(made, own)
-    monkeypatch.setattr(packed, "DENSITY", 0.0)
+    monkeypatch.setattr(packed, "pays", nobody)
     assert isinstance(make_stack(own, own.begin(), made.data), Stack)
     assert_close(found, trained(made, own))
     assert not found.params[~own.mask].any()
@@ -86,7 +116,7 @@ def test_every_activation_and_layers_without_a_survivor(monkeypatch, packing, ac
     own = job(made, masks(made, (0.1, 0.2), emptied))
     assert isinstance(make_stack(own, own.begin(), made.data), PackedStack)
     found = trained(made, own)
-    monkeypatch.setattr(packed, "DENSITY", 0.0)
+    monkeypatch.setattr(packed, "pays", nobody)
     assert_close(found, trained(made, own))
 
 
@@ -96,7 +126,7 @@ def test_weights_of_samples_are_taken(monkeypatch, packing):
     data = replace(made.data, train=replace(made.data.train, weights=weights / weights.sum()))
     own = job(made, masks(made, (0.1, 0.2)))
     found = trained(made, own, data)
-    monkeypatch.setattr(packed, "DENSITY", 0.0)
+    monkeypatch.setattr(packed, "pays", nobody)
     assert_close(found, trained(made, own, data))
 
 
@@ -164,7 +194,7 @@ def test_inputs_without_a_signal_are_cut_and_their_weights_stay(monkeypatch, opt
     own = job(made, masks(made)) if masked else replace(job(made, masks(made)), mask=None)
     expected = trained(made, own)
     monkeypatch.setattr(cut, "LEAST_CUT", 2)
-    monkeypatch.setattr(packed, "LEAST_PARAMETERS", 0)
+    monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.25)
     assert isinstance(make_stack(own, own.begin(), made.data), CutStack)
     found = trained(made, own)
     assert_close(found, expected)
