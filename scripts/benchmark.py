@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from benchmarking.against import against_blocks, changes, read_report
+from benchmarking.against import against_blocks, changes, read_report, unlike
 from benchmarking.certify_row import MORE_UNITS, measure_certify
 from benchmarking.commands_row import measure_commands
 from benchmarking.gpu_row import measure_gpu
@@ -180,7 +180,8 @@ def main(
         typer.echo(f"benchmark: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     if before is not None and against is not None:
-        _show(against_blocks(against, changes(report, before), console.width), console)
+        found = against_blocks(against, changes(report, before), unlike(report, before), console.width)
+        _show(found, console)
 
 
 if __name__ == "__main__":

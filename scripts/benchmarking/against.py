@@ -21,6 +21,8 @@ from escapedim.reporting.table import text_table
 
 NAMES = ("case", "task", "inputs", "network", "name", "members", "round", "dtype", "program", "threads")
 """Fields that tell the entries of a list apart."""
+OWN = ("gpu", "dense_ratio", "jobs_ratio")
+"""Rows and fields whose ratios have escapedim on both sides: they say nothing of what a change has gained."""
 APART = 1.1
 
 
@@ -49,12 +51,21 @@ def read_report(file: Path) -> dict[str, Any]:
         It cannot be read, or is no report of the benchmark.
     """
     try:
-        report = json.loads(file.read_text())
+        report: Any = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"--against {file}: {error}; give a file that --json has written.") from None
-    if not isinstance(report, dict) or report.get("schema") != "escapedim.benchmark/1":
+    known = isinstance(report, dict) and report.get("schema") == "escapedim.benchmark/1"
+    if not known or not all(isinstance(report.get(part), dict) for part in ("rows", "scale")):
         raise BadInput(f"--against {file}: expected a report of this benchmark, as --json writes it.")
-    return report
+    return dict(report)
+
+
+def unlike(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
+    """Return in what two runs differ, so that even their ratios are not of the same work."""
+    parts = [(key, now.get(key), then.get(key)) for key in ("cores", "cpu")]
+    parts += [("torch", *(one.get("versions", {}).get("torch") for one in (now, then)))]
+    parts += [(key, value, then["scale"].get(key)) for key, value in now["scale"].items() if key != "repeats"]
+    return [f"{key} {value} and not {before}" for key, value, before in parts if value != before]
 
 
 def changes(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[Change]:
@@ -63,8 +74,10 @@ def changes(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[Change]:
     return [Change(name, before[name], ratio) for name, ratio in _ratios(now["rows"], ()) if name in before]
 
 
-def against_blocks(file: Path, found: Sequence[Change], width: int = LONGEST_LINE) -> list[Block]:
-    """Return the comparison for a console of `width` characters."""
+def against_blocks(
+    file: Path, found: Sequence[Change], differences: Sequence[str] = (), width: int = LONGEST_LINE
+) -> list[Block]:
+    """Return the comparison for a console of `width` characters; `differences` of the runs go before it."""
     title = block([f"Ratios against {file.name}"], "bold")
     if not found:
         return [title, block(["The two runs have no ratio in common: measure the same rows."])]
@@ -77,7 +90,9 @@ def against_blocks(file: Path, found: Sequence[Change], width: int = LONGEST_LIN
         "Ratio, and min..max of its turns below it: another side of the same run over escapedim, so larger is faster. "
         "Slower or faster: by more than a tenth, and the ranges do not meet."
     )
-    return [title, block(text_table(["", "then", "now", ""], lines)), block(paragraphs([legend], width))]
+    warning = [f"This run has {', '.join(differences)}: what follows compares different work."] if differences else []
+    table = block(text_table(["", "then", "now", ""], lines))
+    return [title, block(paragraphs(warning, width)), table, block(paragraphs([legend], width))]
 
 
 def _broken(name: str, longest: int = 34) -> list[str]:
@@ -97,7 +112,8 @@ def _ratios(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Ratio]]:
             yield " / ".join(path), Ratio(**node)
             return
         for key, value in node.items():
-            yield from _ratios(value, (*path, key))
+            if key not in OWN:
+                yield from _ratios(value, (*path, key))
     elif isinstance(node, list):
         for entry in node:
             yield from _ratios(entry, (*path, _label(entry)) if isinstance(entry, Mapping) else path)

@@ -17,6 +17,10 @@ def ratio(value, least, most):
 
 REPORT = {
     "schema": "escapedim.benchmark/1",
+    "cores": 2,
+    "cpu": "one",
+    "versions": {"torch": "2.13.0"},
+    "scale": {"rounds": 1, "repeats": 5},
     "rows": {
         "steps": [{"members": 8, "plain_ms": {"median": 1.0}, "shared": {"ratio": ratio(4.0, 3.9, 4.1)}}],
         "rounds": [{"inputs": "784", "network": "mlp", "round": 13, "ratio": ratio(6.0, 5.5, 6.5)}],
@@ -84,3 +88,31 @@ def test_a_written_report_is_read(against, tmp_path):
     file = tmp_path / "before.json"
     file.write_text(json.dumps(REPORT))
     assert against.read_report(file) == REPORT
+
+
+def test_ratios_with_escapedim_on_both_sides_are_left_out(against):
+    """A dense step that is quicker alone would make every pruned one look slower."""
+    own = copy.deepcopy(REPORT)
+    own["rows"]["rounds"][0]["dense_ratio"] = ratio(2.0, 1.9, 2.1)
+    own["rows"]["scale"] = {"jobs_ratio": ratio(1.9, 1.8, 2.0)}
+    own["rows"]["gpu"] = [{"network": "mlp", "ratio": ratio(100.0, 99.0, 101.0)}]
+    names = [change.name for change in against.changes(own, own)]
+    assert names == [change.name for change in against.changes(REPORT, REPORT)]
+
+
+def test_runs_of_different_work_are_warned_of(against, tmp_path):
+    other = copy.deepcopy(REPORT)
+    other["scale"] |= {"rounds": 10, "repeats": 3}
+    other["versions"]["torch"] = "2.8.0"
+    assert against.unlike(REPORT, REPORT) == []
+    found = against.unlike(REPORT, other)
+    assert found == ["torch 2.13.0 and not 2.8.0", "rounds 1 and not 10"]
+    blocks = against.against_blocks(tmp_path / "x.json", against.changes(REPORT, other), found)
+    assert "what follows compares different work" in " ".join(line for block in blocks for line in block.lines)
+
+
+@pytest.mark.parametrize("report", [{}, {"rows": {}}, {"rows": [], "scale": {}}])
+def test_a_report_without_its_parts_is_refused_before_anything_is_measured(against, tmp_path, report):
+    (tmp_path / "x.json").write_text(json.dumps({"schema": "escapedim.benchmark/1", **report}))
+    with pytest.raises(BadInput, match="expected a report of this benchmark"):
+        against.read_report(tmp_path / "x.json")
