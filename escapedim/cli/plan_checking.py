@@ -133,23 +133,13 @@ class _Checks:
     def _rewind_faults(self, run: Run, source: Mapping[str, Any]) -> Iterator[Fault]:
         known = yield from _known(run.settings, _OF_ITS_OWN, RewindConfig)
         try:
-            origin = resolve(PruneConfig, Given({}, base=(_SOURCE, source)), self._load)
-        except BadInput:
-            return  # told at the prune run
-        rounds = origin.config.rounds
-        base = {**rewind_base(origin.config, origin.config.rewind_to, rounds, "lottery"), **known}
+            origin, sound = resolve(PruneConfig, Given({}, base=(_SOURCE, source)), self._load).config, True
+        except BadInput:  # told at the prune run; what is wrong here, whatever that is, is told too
+            origin, sound = resolve(PruneConfig, Given({}), self._load).config, False
+        base = {**rewind_base(origin, origin.rewind_to, origin.rounds, "lottery"), **known}
         resolved = yield from self._resolved(RewindConfig, base)
-        if resolved is None:
-            return
-        config, task = resolved
-        late = [number for number in config.round if number > rounds]
-        if late:
-            yield "round", f"the prune run before it has rounds 1 to {rounds}, found {late[0]}"
-        for point in config.to:
-            try:
-                rewind_step(point, origin.config.recipe(task))
-            except BadInput as error:
-                yield "to", str(error).removesuffix(".")
+        if resolved is not None and sound:
+            yield from _beside(*resolved, origin)
 
     def _resolved(self, model: type[C], settings: Mapping[str, Any]) -> Generator[Fault, None, tuple[C, Task] | None]:
         """Yield what is wrong with settings that a command has, and return its configuration and task, or None.
@@ -170,6 +160,18 @@ class _Checks:
                 del left[fault[0]]
             else:
                 return (found.config, found.task) if len(left) == len(settings) else None
+
+
+def _beside(config: RewindConfig, task: Task, origin: PruneConfig) -> Iterator[Fault]:
+    """Yield what a rewind run asks for that its prune run will not have."""
+    late = [number for number in config.round if number > origin.rounds]
+    if late:
+        yield "round", f"the prune run before it has rounds 1 to {origin.rounds}, found {late[0]}"
+    for point in config.to:
+        try:
+            rewind_step(point, origin.recipe(task))
+        except BadInput as error:
+            yield "to", str(error).removesuffix(".")
 
 
 def _known(

@@ -64,8 +64,8 @@ class Stage(_Strict):
     @classmethod
     def _different_values(cls, values: dict[str, list[Any]]) -> dict[str, list[Any]]:
         for key, items in values.items():
-            if (twice := _twice(items)) is not None:
-                raise ValueError(f"{key} has {twice!r:.40} twice")
+            if twice := _twice(items):
+                raise ValueError(f"{key} has {twice} twice")
         return values
 
     @field_validator("rows", mode="before")
@@ -73,8 +73,8 @@ class Stage(_Strict):
     def _different_rows(cls, rows: Any) -> Any:
         if rows == []:
             raise ValueError("expected settings of at least one run; leave it out")
-        if isinstance(rows, list) and (twice := _twice(rows)) is not None:
-            raise ValueError(f"{twice!r:.60} is there twice")
+        if isinstance(rows, list) and (twice := _twice(rows)):
+            raise ValueError(f"{twice} is there twice")
         return rows
 
     @field_validator("zip")
@@ -92,7 +92,7 @@ class Stage(_Strict):
         several = isinstance(value, list) and value and all(type(seed) is int for seed in value)
         if value is not None and not several and (type(value) is not int or value < 1):
             raise ValueError(f"expected a number of seeds, or a list of them such as [0, 1, 5], found {value!r:.40}")
-        if several and (twice := _twice(value)) is not None:
+        if several and (twice := _twice(value)):
             raise ValueError(f"{twice} is there twice")
         return value
 
@@ -142,14 +142,14 @@ class Stage(_Strict):
             yield merged
 
 
-def _twice(items: Sequence[Any]) -> Any:
-    """Return the first of equal items, or None."""
+def _twice(items: Sequence[Any]) -> str:
+    """Return the first item that is there before, as text, or nothing."""
     seen = set[str]()
     for item in items:
         if (text := canonical(item)) in seen:
-            return item
+            return f"{item!r:.60}"
         seen.add(text)
-    return None
+    return ""
 
 
 class Plan(Stage):

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
 
-from escapedim.cli.plan_checking import check, recipes
+from escapedim.cli.main import compare
+from escapedim.cli.plan_checking import ComparePlan, check, recipes
 from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
 from escapedim.training.estimate import Estimate
@@ -328,6 +330,10 @@ def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, p
             {"then": [{"command": "rewind", "base": {"round": 9}}]},
             ["then.0.base.round: the prune run before it has rounds 1 to 1, found 9"],
         ),
+        (
+            {"base": {"rounds": 0}, "then": [{"command": "rewind", "base": {"to": "bananas", "round": 9}}]},
+            ["base.rounds: expected a whole number", "then.0.base.to: "],
+        ),
         ({"then": [{"command": "rewind", "base": {"draws": -4}}]}, ["then.0.base.draws: expected a whole number"]),
         ({"then": [{"command": "rewind", "base": {"to": "bananas"}}]}, ["then.0.base.to: "]),
         (
@@ -360,6 +366,15 @@ def test_settings_are_checked_before_anything_runs(cli: Cli, tmp_path, change, w
         assert word in ended.err
     assert "the plan)" not in ended.err
     assert not (tmp_path / "sweep-tiny").exists()
+
+
+def test_a_plan_holds_compare_to_the_limits_of_its_options():
+    options = get_type_hints(compare, include_extras=True)
+    for name, field in ComparePlan.model_fields.items():
+        (option,) = options[name].__metadata__
+        limits = {key: getattr(one, key) for one in field.metadata for key in ("ge", "le") if hasattr(one, key)}
+        of_option = {"ge": option.min, "le": option.max}
+        assert limits == {key: limit for key, limit in of_option.items() if limit is not None}, name
 
 
 def test_errors_of_several_stages_come_together_and_once(cli: Cli, tmp_path):

@@ -96,6 +96,7 @@ def test_all_errors_are_told_at_once_with_their_places(tmp_path):
         ("name: a\ncommand: train\nlist: []", "list: expected settings of at least one run; leave it out"),
         ("name: a\ncommand: train\nlist: [{lr: 1}, {lr: 1}]", "list: {'lr': 1} is there twice"),
         ("name: a\ncommand: train\ngrid: {lr: [1, 2, 1]}", "grid: lr has 1 twice"),
+        ("name: a\ncommand: prune\ngrid: {density: [null, null]}", "grid: density has None twice"),
         ("name: a\ncommand: train\ngrid: {lr: 1e-3}", "grid: lr is no list; write [0.001]"),
         ("name: a\ncommand: train\ngrid: {lr: [1]}\ngrid: {lr: [2]}", "the key 'grid' is there twice"),
         ("name: a\ncommand: train\nthen: [{command: train, name: b}]", "then.0.name: unknown key"),
