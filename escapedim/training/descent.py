@@ -13,12 +13,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from escapedim.training.cut import CutStack, make_stack
+from escapedim.training.cut import make_stack
 from escapedim.training.data import Data
 from escapedim.training.evaluation import evaluate
 from escapedim.training.job import Job, Landing, State
-from escapedim.training.mixed import AnyStack
+from escapedim.training.optimizers import of_members
 from escapedim.training.schedules import make_schedule
+from escapedim.training.stack import Trained
 
 FINITE_EVERY = 100  # steps between looks for members that are no longer finite; ours
 CHECKS = 10  # times a run is looked at on the validation part, the end included; ours
@@ -27,7 +28,6 @@ LOOK_EVERY = 50  # steps between looks for members that have landed; ours
 LATER = 1.25  # a member that has not landed is looked at again when it has gone on by a quarter of its steps; ours
 MOST_RESTARTS = 20  # a millionth of the first step; ours
 
-Trained = AnyStack | CutStack
 Pause = Callable[[int], bool]
 """Is told after a step how many network steps are done by it, and answers whether to pause.
 
@@ -102,7 +102,7 @@ def _restart(job: Job, data: Data, state: State, stack: Trained, finite: Tensor)
     for moment in moments.values():
         if moment.dim() == 2:
             moment[~finite] = 0
-    moments = {name: value[left] if value.dim() == 2 else value for name, value in moments.items()}
+    moments = of_members(moments, left)
     state = _write_back(state, stack)
     state.params[again] = job.origin()[again].to(state.params)
     state = replace(

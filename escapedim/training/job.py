@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from escapedim.models.mlp import MLP
+from escapedim.training.optimizers import of_members
 from escapedim.training.recipe import Recipe
 
 Arrays = dict[str, np.ndarray]
@@ -162,7 +163,7 @@ class State:
         return replace(
             self,
             params=self.params[start:stop],
-            moments={name: value[own] if value.dim() == 2 else value for name, value in self.moments.items()},
+            moments=of_members(self.moments, own),
             kept={step: rows[start:stop] for step, rows in self.kept.items()},
             **per_member,
         )

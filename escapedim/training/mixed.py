@@ -1,4 +1,4 @@
-"""Stacks of members of which some have few weights left: these are trained packed, the others as they are."""
+"""Stacks of members that are trained in several ways, each as suits its own mask."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from torch import Tensor
 
 from escapedim.training.data import Data
 from escapedim.training.job import Job, State
+from escapedim.training.optimizers import Moments, of_members
 from escapedim.training.packed import PackedStack, packable
-from escapedim.training.stack import Stack
+from escapedim.training.stack import Stack, Trained
 
 
 class MixedStack:
-    """Members of which some are trained packed and others not; as `Stack`."""
+    """Stacks as one: `parts` are the places of their members among the `rows`, and each stack; as `Stack`."""
 
-    def __init__(self, rows: Tensor, parts: Sequence[tuple[Tensor, Stack | PackedStack]]) -> None:
+    def __init__(self, rows: Tensor, parts: Sequence[tuple[Tensor, Trained]]) -> None:
         self.rows, self._parts = rows, parts
 
     @property
@@ -53,23 +54,23 @@ class MixedStack:
         return whole
 
 
-AnyStack = Stack | PackedStack | MixedStack
+def as_one(rows: Tensor, parts: Sequence[tuple[Tensor, Trained]]) -> Trained:
+    """Return stacks as one, and one alone as it is."""
+    return parts[0][1] if len(parts) == 1 else MixedStack(rows, parts)
 
 
-def make_whole_stack(job: Job, state: State, data: Data, gradients: Tensor | None = None) -> AnyStack:
-    """Return the members under way as a stack: of those with few weights left, survivors only are trained.
+def make_whole_stack(
+    job: Job, state: State, data: Data, rows: Tensor, moments: Moments, gradients: Tensor | None = None
+) -> Trained:
+    """Return the members `rows` as a stack: of those with few weights left, survivors only are trained.
 
-    Members that have just left give their siblings' `gradients`.
+    `moments` and the `gradients` of the last step, if there are any, are theirs.
     """
-    rows = state.under_way()
     packed = packable(job, rows)
     if not packed.any():
-        return Stack(job, state, data, rows, state.moments, gradients)
-    parts: list[tuple[Tensor, Stack | PackedStack]] = []
-    for places in ((~packed).nonzero()[:, 0], packed.nonzero()[:, 0]):
-        moments = {name: value[places] if value.dim() == 2 else value for name, value in state.moments.items()}
+        return Stack(job, state, data, rows, moments, gradients)
+    parts = list[tuple[Tensor, Trained]]()
+    for kind, places in ((Stack, (~packed).nonzero()[:, 0]), (PackedStack, packed.nonzero()[:, 0])):
         if len(places):
-            few = bool(packed[places[0]])
-            kind = PackedStack if few else Stack
-            parts.append((places, kind(job, state, data, rows[places], moments)))
-    return parts[0][1] if len(parts) == 1 else MixedStack(rows, parts)
+            parts.append((places, kind(job, state, data, rows[places], of_members(moments, places))))
+    return as_one(rows, parts)

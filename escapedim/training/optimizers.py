@@ -24,6 +24,16 @@ Moments = dict[str, Tensor]
 REGISTER = 16  # numbers; AVX-512 holds as many in float32, all others fewer
 
 
+def by_matrix(moments: Moments, change: Callable[[Tensor], Tensor]) -> Moments:
+    """Change every matrix of moments `(members, parameters)`; counters of steps are shared, and stay as they are."""
+    return {name: change(value) if value.dim() == 2 else value for name, value in moments.items()}
+
+
+def of_members(moments: Moments, chosen: Tensor) -> Moments:
+    """Return the moments of some members, by index or mask."""
+    return by_matrix(moments, lambda value: value[chosen.to(value.device)])
+
+
 def padded(matrix: Tensor) -> Tensor:
     """Copy a matrix into storage that ends with a whole register, filled up with zeros."""
     count = matrix.numel()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -21,29 +20,13 @@ from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.training.batches import Batches
+from escapedim.training.costs import dense_s, packed_s
 from escapedim.training.data import Data
 from escapedim.training.gradients import RESIDUALS
 from escapedim.training.job import Job, State
-from escapedim.training.optimizers import Moments, Optimizer, padded
+from escapedim.training.optimizers import Moments, Optimizer, by_matrix, of_members, padded
 
 Residual = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What a step takes in seconds: dense per operation and weight, packed per layer and survivor of a sample."""
-
-    operation: float
-    weight: float
-    layer: float
-    survivor: float
-
-
-COSTS = {
-    torch.float32: Costs(operation=1 / 90e9, weight=2e-9, layer=60e-6, survivor=0.22e-9),
-    torch.float64: Costs(operation=1 / 45e9, weight=4e-9, layer=60e-6, survivor=0.65e-9),
-}
-"""Measured on one core with AVX-512 over the shapes in scripts/benchmarking/TRIED.md."""
 
 
 def packable(job: Job, rows: Tensor) -> Tensor:
@@ -69,12 +52,8 @@ def pays(job: Job, mask: Tensor) -> Tensor:
 
     It depends on the network and its own mask alone, and not on what it is trained beside.
     """
-    costs, sizes = COSTS[job.params.dtype], job.model.sizes
-    weights = [inputs * units for inputs, units in pairwise(sizes)]
-    operations = 6 * sum(weights) - 2 * weights[0]  # nothing goes back into the data
-    dense = costs.operation * job.recipe.batch_size * operations + costs.weight * sum(weights)
-    packed = costs.layer * len(weights) + costs.survivor * job.recipe.batch_size * mask.sum(1).double()
-    return packed < dense
+    sizes, batch, dtype = job.model.sizes, job.recipe.batch_size, job.params.dtype
+    return packed_s(sizes, batch, dtype, mask.sum(1).double()) < dense_s(sizes, batch, dtype)
 
 
 class PackedStack:
@@ -86,7 +65,7 @@ class PackedStack:
         self._places = _Places.of(job.mask[rows])
         self._packed = padded(self._places.pack(state.params[rows]))
         self._gradients = padded(torch.zeros_like(self._packed))
-        own = {name: self._places.pack(value) if value.dim() == 2 else value for name, value in moments.items()}
+        own = by_matrix(moments, self._places.pack)
         self._optimizer = Optimizer(job.recipe.optimizer, self._packed, own)
         self._residual, self._size = RESIDUALS[job.loss], job.recipe.batch_size
         self._members = [
@@ -120,12 +99,9 @@ class PackedStack:
         """Say which members are finite `(members,)`."""
         return self._packed.isfinite().all(1)
 
-    def moments(self, keep: Tensor) -> dict[str, Tensor]:
-        """Moments `(members, parameters)` of a part of the members; shared counters as they are."""
-        return {
-            name: self._places.unpack(value)[keep] if value.dim() == 2 else value
-            for name, value in self._optimizer.state().items()
-        }
+    def moments(self, keep: Tensor) -> Moments:
+        """Moments of a part of the members; counters are shared."""
+        return of_members(by_matrix(self._optimizer.state(), self._places.unpack), keep)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ that changes is a share of the step at the recipe's rate. That is the same: ever
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from escapedim.training.data import Data
 from escapedim.training.full_batch import make_full_batch_gradient
 from escapedim.training.gradients import make_gradient
 from escapedim.training.job import Job, State
-from escapedim.training.optimizers import Moments, Optimizer, padded
+from escapedim.training.optimizers import Moments, Optimizer, of_members, padded
 from escapedim.training.replay import Replay
 
 
@@ -31,6 +33,29 @@ class _Batch:
         elif x is not self.x:  # full batches are the data itself
             self.x.copy_(x)
             self.targets.copy_(targets)
+
+
+class Trained(Protocol):
+    """Members `rows` that are trained together, however that is done."""
+
+    rows: Tensor
+
+    @property
+    def flat(self) -> Tensor:
+        """Parameters `(members, parameters)`."""
+
+    @property
+    def gradients(self) -> Tensor:
+        """Those of the last step `(members, parameters)`, NaN where they are not known."""
+
+    def step(self, step: int, lr: float) -> None:
+        """Take one step of the descent at the learning rate `lr`."""
+
+    def finite(self) -> Tensor:
+        """Say which members are finite `(members,)`, on the CPU."""
+
+    def moments(self, keep: Tensor) -> Moments:
+        """Moments of a part of the members; counters are shared."""
 
 
 class Stack:
@@ -93,10 +118,9 @@ class Stack:
         """Say which members are finite `(members,)`, on the CPU."""
         return self.flat.isfinite().all(1).cpu()
 
-    def moments(self, keep: Tensor) -> dict[str, Tensor]:
-        """Moments of a part of the stack; one-dimensional ones are shared counters."""
-        chosen = keep.to(self.flat.device)
-        return {name: value[chosen] if value.dim() == 2 else value for name, value in self._optimizer.state().items()}
+    def moments(self, keep: Tensor) -> Moments:
+        """Moments of a part of the members; counters are shared."""
+        return of_members(self._optimizer.state(), keep)
 
 
 def _step_shares(restarts: Tensor, like: Tensor) -> Tensor | None:

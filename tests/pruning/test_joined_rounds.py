@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from escapedim.pruning.loop import RoundUnit
+from escapedim.training import cut, descent, packed
+from escapedim.training.cut import make_stack
 from escapedim.training.job import State
 from escapedim.training.joining import Joined, as_one, next_group, split
 from escapedim.training.units import Arrays, Context, Outcome
@@ -24,8 +26,8 @@ PROBLEMS = {
 }
 
 
-def unit(problem: Toy, number: int, replicate: int) -> RoundUnit:
-    plan = make_plan(problem.model.sizes, fraction=0.3)
+def unit(problem: Toy, number: int, replicate: int, **plans) -> RoundUnit:
+    plan = make_plan(problem.model.sizes, **{"fraction": 0.3, **plans})
     return RoundUnit(plan, problem.model, problem.recipe, (0, 10, STEPS), 0, replicate, number)
 
 
@@ -33,19 +35,19 @@ def context(problem: Toy, tick=lambda members: False) -> Context:
     return Context(problem.task, problem.data, "cpu", tick)
 
 
-def alone(problem: Toy, replicates: range) -> dict[str, Outcome]:
+def alone(problem: Toy, replicates: range, **plans) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for number, replicate in itertools.product(range(3), replicates):
-        own = unit(problem, number, replicate)
+        own = unit(problem, number, replicate, **plans)
         found[own.key] = own(context(problem), {key: found[key].arrays for key in own.needs}, None)
     return found
 
 
-def together(problem: Toy, replicates: range, pause_at: int | None = None) -> dict[str, Outcome]:
+def together(problem: Toy, replicates: range, pause_at: int | None = None, **plans) -> dict[str, Outcome]:
     """The same, joined; after a pause two replicates go on together and the last one alone."""
     found: dict[str, Outcome] = {}
     for number in range(3):
-        units = [unit(problem, number, replicate) for replicate in replicates]
+        units = [unit(problem, number, replicate, **plans) for replicate in replicates]
         earlier = {key: found[key].arrays for one in units for key in one.needs}
         ticks = itertools.count(1)
         group = as_one(units)
@@ -79,6 +81,30 @@ def test_joined_rounds_are_those_of_each_alone(name, pause_at):
     for key, outcome in expected.items():
         assert all(outcome.metrics["invariants"].values())
         assert_same(found[key], outcome)
+
+
+@pytest.mark.parametrize("pause_at", [None, 11])
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("plans", [{"granularity": "unit", "scope": "global"}, {"fraction": 0.6}])
+def test_so_are_those_of_members_that_are_cut_or_packed(monkeypatch, plans, name, pause_at):
+    """Whole units go, so many as each network's own weights say; or most weights."""
+    if "granularity" in plans:
+        monkeypatch.setattr(cut, "CALLS", -1.0)
+    monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.5)
+    kinds = set[str]()
+
+    def seen(*given):
+        stack = make_stack(*given)
+        kinds.update(type(part).__name__ for _, part in getattr(stack, "_parts", [((), stack)]))
+        return stack
+
+    monkeypatch.setattr(descent, "make_stack", seen)
+    problem, replicates = PROBLEMS[name], range(3)
+    found, expected = together(problem, replicates, pause_at, **plans), alone(problem, replicates, **plans)
+    for key, outcome in expected.items():
+        assert all(outcome.metrics["invariants"].values())
+        assert_same(found[key], outcome)
+    assert ("CutStack" if "granularity" in plans else "PackedStack") in kinds
 
 
 def test_a_group_fills_a_stack_and_leaves_work_for_every_process():
