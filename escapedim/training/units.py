@@ -1,8 +1,9 @@
 """Units of work: what one worker does at a stretch, and what it needs first; `training.running` gets all of them done.
 
 A unit is a picklable callable with a key. It reads the finished units that it needs, trains, and returns an `Outcome`:
-finished, or a state from which the same unit goes on. On one machine a member's result is the same to the last bit
-whatever unit it is in (`training.gradients`), so that an extended run equals one that was long from the start.
+finished, or a state from which the same unit goes on. On the CPU of one machine a member's weights are the same to the
+last bit whatever unit it is in (`training.gradients`), so that an extended run equals one that was long from the start;
+of what is certified of its ending, eigenvalues and levels are the same but for rounding.
 """
 
 from __future__ import annotations

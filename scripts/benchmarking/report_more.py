@@ -17,16 +17,17 @@ from escapedim.reporting.table import text_table
 def rounds_blocks(rows: Sequence[RoundTimes], width: int = LONGEST_LINE) -> list[Block]:
     """Return the report of the row `rounds` for a console of `width` characters."""
     lines = [
-        (row.inputs, str(row.round), f"{row.density:.3f}", median_and_range(row.engine_ms),
-         median_and_range(row.plain_ms), "\n".join(quotient(row.ratio)), f"{row.dense_ratio.ratio:.2f} ×")
+        (row.inputs, f"{row.round}\n{row.density:.1%}", median_and_range(row.engine_ms),
+         median_and_range(row.plain_ms), "\n".join(quotient(row.ratio)),
+         f"{row.default_ratio.ratio:.1f}", f"{row.dense_ratio.ratio:.2f}")
         for row in rows
     ]  # fmt: skip
     legend = (
-        f"Median, and min..max below it: milliseconds per network step of {MEMBERS} members with a data order each, in "
-        "one thread on one core. Ratio: the plain loop's time over that of escapedim; the last column: that of round 0 "
-        "over this round's."
+        f"Rounds, and their density. Median, and min..max: milliseconds per network step of {MEMBERS} members with a "
+        "data order each, in one thread on one core. Ratio: the plain loop's time over that of escapedim; default: that "
+        "of the plain loop with torch's default Adam, and not the fused one; round 0: its time over this round's."
     )
-    header = ["inputs", "round", "density", "escapedim", "plain loop", "ratio", "round 0"]
+    header = ["inputs", "round", "escapedim", "plain loop", "ratio", "default", "round 0"]
     return [
         block([f"Steps of pruned networks: {rows[0].network} and as wide ones"], "bold"),
         block(text_table(header, lines)),

@@ -1,8 +1,9 @@
 """The row `rounds`: training steps of pruned networks round by round, against the plain loop with the same masks.
 
 Networks of 64 inputs, and of 784 with and without a border of zeros, as the tool trains them in its stacks: what a step
-takes falls with the density, since few survivors are packed and inputs without a signal are left out. Masks are those
-of magnitude pruning of the initial weights by the tool's own fractions.
+takes falls with the density, since few survivors are packed, and inputs without a signal and units without a weight are
+left out. Masks are those of magnitude pruning of the initial weights by the tool's own fractions, of single weights and
+of whole units.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from benchmarking.images import BORDER, write_images
 from benchmarking.plain_loop import Masks, apply_masks, plain_masks, plain_network, plain_train, weights
 from benchmarking.setting import Setting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
+from escapedim.pruning.masks import prune
+from escapedim.pruning.scores import SIZES
 from escapedim.training.experiment import stack_size
 from escapedim.training.initial import order_seed
 from escapedim.training.job import Job
@@ -33,7 +36,8 @@ ROUNDS = (0, 3, 6, 8, 10, 13)  # densities 1 to 0.06
 class RoundTimes:
     """Milliseconds per network step in one round.
 
-    `ratio` says how many times longer the plain loop takes, `dense_ratio` how many times longer round 0 takes.
+    `ratio` says how many times longer the plain loop takes, `default_ratio` with torch's default Adam, and
+    `dense_ratio` how many times longer round 0 takes.
     """
 
     inputs: str
@@ -42,7 +46,9 @@ class RoundTimes:
     density: float
     engine_ms: Spread
     plain_ms: Spread
+    default_ms: Spread
     ratio: Ratio
+    default_ratio: Ratio
     dense_ratio: Ratio
 
 
@@ -81,12 +87,12 @@ class Pruned:
         times = [engine_step_s(job, self.setting.data, steps) for job in self.jobs]
         return 1e3 * sum(times) / len(self.masks)
 
-    def plain_ms(self, number: int, steps: int) -> float:
+    def plain_ms(self, number: int, steps: int, fused: bool) -> float:
         """Milliseconds per step of the plain loop."""
         network = plain_network(self.setting.model, self.setting.initial(0))
         apply_masks(weights(network), self.masks[0])
         masks = self.masks[0] if number else []
-        return 1e3 * plain_train(self.setting, network, self.setting.order(0, number), steps, masks) / steps
+        return 1e3 * plain_train(self.setting, network, self.setting.order(0, number), steps, masks, fused) / steps
 
 
 def round_settings(folder: Path, **flags: Any) -> dict[str, Setting]:
@@ -97,6 +103,7 @@ def round_settings(folder: Path, **flags: Any) -> dict[str, Setting]:
         "64": Setting.of(**common),
         "784, border 0": Setting.of(task=f"npz:{border}", **common),
         "784": Setting.of(task=f"npz:{dense}", **common),
+        "64, by units": Setting.of(granularity="unit", **common),
     }
 
 
@@ -110,11 +117,12 @@ def measure_rounds(scale: Scale) -> list[RoundTimes]:
 def _network(inputs: str, setting: Setting, scale: Scale) -> list[RoundTimes]:
     rounds = {number: Pruned.of(setting, number) for number in ROUNDS}
     steps = max(5, scale.net_steps // MEMBERS)
-    turns: dict[int, list[tuple[float, float]]] = {number: [] for number in ROUNDS}
+    turns: dict[int, list[tuple[float, float, float]]] = {number: [] for number in ROUNDS}
     for _ in range(scale.repeats):
         for number, pruned in rounds.items():
-            turns[number].append((pruned.plain_ms(number, 2 * steps), pruned.engine_ms(steps)))
-    spreads = {number: [Spread.of(values) for values in zip(*both, strict=True)] for number, both in turns.items()}
+            plain, default = (pruned.plain_ms(number, 2 * steps, fused) for fused in (True, False))
+            turns[number].append((plain, default, pruned.engine_ms(steps)))
+    spreads = {number: [Spread.of(values) for values in zip(*three, strict=True)] for number, three in turns.items()}
     return [
         RoundTimes(
             inputs=inputs,
@@ -123,10 +131,12 @@ def _network(inputs: str, setting: Setting, scale: Scale) -> list[RoundTimes]:
             density=rounds[number].density,
             engine_ms=engine,
             plain_ms=plain,
+            default_ms=default,
             ratio=Ratio.of(plain, engine),
-            dense_ratio=Ratio.of(spreads[0][1], engine),
+            default_ratio=Ratio.of(default, engine),
+            dense_ratio=Ratio.of(spreads[0][-1], engine),
         )
-        for number, (plain, engine) in spreads.items()
+        for number, (plain, default, engine) in spreads.items()
     ]
 
 
@@ -134,8 +144,17 @@ def _masks(setting: Setting, row: Tensor, rounds: int) -> Masks:
     scores = [weight.detach().abs() for weight in weights(plain_network(setting.model, row))]
     masks = [torch.ones_like(score) for score in scores]
     for _ in range(rounds):
-        masks = plain_masks(setting.plan, masks, scores)
+        by_units = setting.plan.granularity == "unit"
+        masks = _unit_masks(setting, masks, scores) if by_units else plain_masks(setting.plan, masks, scores)
     return masks
+
+
+def _unit_masks(setting: Setting, masks: Masks, scores: Masks) -> Masks:
+    """Remove the lowest-scored units, as the tool does."""
+    names = setting.model.prunable
+    left = {name: mask.bool().numpy() for name, mask in zip(names, masks, strict=True)}
+    sizes = {name: (score * mask).numpy() for name, score, mask in zip(names, scores, masks, strict=True)}
+    return [torch.from_numpy(mask).float() for mask in prune(setting.plan, left, SIZES["unit"](sizes)).values()]
 
 
 def _as_row(setting: Setting, masks: Masks) -> Tensor:

@@ -22,6 +22,7 @@ from benchmarking.timing import one_core, threads
 from benchmarking.torch_side import eager_side
 from escapedim.errors import EscapedimError
 from escapedim.training.descent import descend
+from escapedim.training.job import Job
 
 CHECKED_STEPS = 5
 TOLERANCE = 1e-9  # in float64, where lr is 1e-3 and an honest difference 1e-15
@@ -54,7 +55,7 @@ def check_same_small_work() -> None:
     """
     setting = small_setting(CHECKED_STEPS)
     with threads(1), one_core(), jax_side(setting) as jax:
-        engine = torch.cat([_ended(setting, rows) for rows in setting.stacks])
+        engine = torch.cat([_ended(setting, width_job(setting, rows)) for rows in setting.stacks])
         _hold("small networks", _plain_ends(setting), engine)
         _hold("small networks", eager_side(setting).end(CHECKED_STEPS), engine, "torch.func")
         if jax is None:
@@ -74,19 +75,23 @@ def check_same_rounds() -> None:
     """
     with threads(1), TemporaryDirectory() as folder:
         for inputs, setting in round_settings(Path(folder), dtype="float64", steps=f"{CHECKED_STEPS}it").items():
-            for number in (0, ROUNDS[-1]):
-                pruned = Pruned.of(setting, number, members=1)
-                network = plain_network(setting.model, pruned.jobs[0].params[0])
-                masks = pruned.masks[0] if number else []
-                plain_train(setting, network, setting.order(0, number), CHECKED_STEPS, masks)
-                job = pruned.jobs[0]
-                ended = descend(job, setting.data, job.begin(), lambda members: False).params
-                _hold(f"round {number} with {inputs} inputs", as_row(network), ended[0])
+            for number in ROUNDS:
+                pruned = Pruned.of(setting, number, members=2)
+                ends = [_ended(setting, job) for job in pruned.jobs]
+                _hold(f"round {number} with {inputs} inputs", _plain_pruned_ends(pruned, number), torch.cat(ends))
 
 
-def _ended(setting: WidthSetting, rows: Tensor) -> Tensor:
-    job = width_job(setting, rows)
+def _ended(setting: Setting | WidthSetting, job: Job) -> Tensor:
     return descend(job, setting.data, job.begin(), lambda members: False).params
+
+
+def _plain_pruned_ends(pruned: Pruned, number: int) -> Tensor:
+    setting, starts = pruned.setting, torch.cat([job.params for job in pruned.jobs])
+    networks = [plain_network(setting.model, row) for row in starts]
+    for replicate, network in enumerate(networks):
+        masks = pruned.masks[replicate] if number else []
+        plain_train(setting, network, setting.order(replicate, number), CHECKED_STEPS, masks)
+    return torch.stack(list(map(as_row, networks)))
 
 
 def _plain_ends(setting: WidthSetting) -> Tensor:
@@ -102,9 +107,7 @@ def _both_stacks(setting: Setting, own_orders: bool) -> tuple[Tensor, Tensor]:
     for member, network in enumerate(networks):
         plain_train(setting, network, setting.order(member * own_orders, 0), CHECKED_STEPS, [])
     job = engine_job(setting, rows, own_orders)
-    return torch.stack(list(map(as_row, networks))), descend(
-        job, setting.data, job.begin(), lambda members: False
-    ).params
+    return torch.stack(list(map(as_row, networks))), _ended(setting, job)
 
 
 def _hold(what: str, other: Tensor, engine: Tensor, side: str = "the plain loop") -> None:

@@ -23,8 +23,8 @@ def test_both_sides_do_the_same_work(same_work):
     [
         ("plain_loop", "apply_masks", lambda tensors, masks: None),
         ("plain_loop", "plain_masks", lambda plan, masks, scores: masks),
-        ("plain_loop", "plain_train", lambda setting, network, order, steps, masks: 1.0),
-        ("same_work", "plain_train", lambda setting, network, order, steps, masks: 1.0),
+        ("plain_loop", "plain_train", lambda setting, network, order, steps, masks, fused=True: 1.0),
+        ("same_work", "plain_train", lambda setting, network, order, steps, masks, fused=True: 1.0),
     ],
 )
 def test_different_work_of_the_plain_loop_is_found(script, same_work, monkeypatch, module, name, wrong):
@@ -59,7 +59,7 @@ def test_different_work_of_jax_is_found(script, same_work, monkeypatch, wrong):
             setting = script("benchmarking.small_row").small_setting(steps)
             if program == wrong:
                 return torch.cat(setting.stacks)
-            return torch.cat([same_work._ended(setting, rows) for rows in setting.stacks])
+            return torch.cat([same_work._ended(setting, same_work.width_job(setting, rows)) for rows in setting.stacks])
 
     monkeypatch.setattr(same_work, "jax_side", lambda setting: nullcontext(Still()))
     with pytest.raises(EscapedimError, match=f"small networks, {wrong}: after 5 steps JAX and escapedim differ"):
