@@ -24,10 +24,10 @@ def rounds_blocks(rows: Sequence[RoundTimes], width: int = LONGEST_LINE) -> list
     ]  # fmt: skip
     legend = (
         f"Rounds, and their density. Median, and min..max: milliseconds per network step of {MEMBERS} members with a "
-        "data order each, in one thread on one core. Ratio: the plain loop's time over that of escapedim; default: that "
-        "of the plain loop with torch's default Adam, and not the fused one; round 0: its time over this round's."
+        "data order each, in one thread on one core. Ratio: the plain loop's time over that of escapedim; default: "
+        "that of the plain loop with torch's default Adam, not the fused one; dense: that of round 0 over this round's."
     )
-    header = ["inputs", "round", "escapedim", "plain loop", "ratio", "default", "round 0"]
+    header = ["inputs", "round", "escapedim", "plain loop", "ratio", "default", "dense"]
     return [
         block([f"Steps of pruned networks: {rows[0].network} and as wide ones"], "bold"),
         block(text_table(header, lines)),
