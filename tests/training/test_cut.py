@@ -197,6 +197,24 @@ def test_one_mask_of_many_weights_decides_for_itself_alone():
     assert kinds(job(made, mask), made) == [([0, 2], Stack), ([1], CutStack)]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize(("counts", "kind"), [(((6, 4),) * 3, CutStack), (((6, 4), (6, 4), (7, 4)), Stack)])
+def test_on_cuda_members_are_cut_where_all_are_alike(cutting, counts, kind):
+    made = problem(steps=90)
+    own = job(made, unit_masks(made.model, counts))
+    expected = trained(made, own)
+    data = type(made.data).of(made.task, "float64", "cuda")
+    there = replace(own, params=own.params.cuda(), mask=own.mask.cuda())
+    assert type(make_stack(there, there.begin(), data)) is kind
+    found = trained(made, there, data)
+    torch.testing.assert_close(found.params.cpu(), expected.params, rtol=1e-8, atol=1e-10)
+    ticks = itertools.count(1)
+    middle = descend(there, data, there.begin(), lambda members: next(ticks) == 41)
+    again = descend(there, data, State.from_arrays(middle.arrays(), "cuda"), lambda members: False)
+    assert again.params.cpu().numpy().tobytes() == found.params.cpu().numpy().tobytes()
+
+
 # Relu students.
 
 
