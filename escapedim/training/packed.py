@@ -74,6 +74,7 @@ class PackedStack:
         ]
         seeds = [job.order_seeds[row] for row in rows.tolist()]
         self._batches = Batches(data.train, seeds, self._size)
+        self._x = self._columns = torch.empty(0)
 
     @property
     def flat(self) -> Tensor:
@@ -89,9 +90,10 @@ class PackedStack:
         """Take one step of the descent at the learning rate `lr`."""
         x, targets = self._batches.at(step)
         shared = x.dim() == 2
-        columns = x.mT.contiguous()
+        if x is not self._x:  # full batches are the data itself
+            self._x, self._columns = x, x.mT.contiguous()
         for at, member in enumerate(self._members):
-            own = (columns, targets) if shared else (columns[at], targets[at])
+            own = (self._columns, targets) if shared else (self._columns[at], targets[at])
             member.gradient(*own, self._residual, self._weights)
         self._optimizer.step(self._gradients, lr)
 

@@ -110,5 +110,8 @@ def test_what_cannot_be_packed_is_not(packing):
     assert [(places.tolist(), type(part)) for places, part in parts] == [([0, 2], Stack), ([1], PackedStack)]
     without_bias = mask.clone()
     without_bias[:, Layout(made.model.shapes).slices["layer1.bias"]] = False
-    for own in (job(made, without_bias), replace(job(made, mask), mask=None), job(made, mask, restart=True)):
+    whole = job(made, mask)
+    unfit = ({"mask": without_bias}, {"mask": None}, {"restart": True}, {"lr_scale": torch.ones(whole.params.shape[1])},
+             {"landing": lambda *given: None})  # fmt: skip
+    for own in (replace(whole, **one) for one in unfit):
         assert isinstance(make_stack(own, own.begin(), made.data), Stack)
