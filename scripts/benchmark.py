@@ -12,7 +12,7 @@ but one a network.
 
 Before anything is timed, all sides run a few steps in float64 and must end with the same parameters.
 
-    python scripts/benchmark.py            # some minutes; --quick: under two; --full: times all of the plain loop
+    python scripts/benchmark.py            # some minutes; --quick: three; --full: times all of the plain loop
 
 A change is held against the state before it by ratios alone, each of sides of one run, since times are those of a
 machine and an hour:
@@ -143,7 +143,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def main(
     rows: Annotated[str, typer.Option(help=f"What to measure: {', '.join(ROWS)}.")] = ",".join(DEFAULT_ROWS),
-    quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: two minutes.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few repeats and one round of prune: three minutes.")] = False,
     full: Annotated[
         bool, typer.Option("--full", help="All of the plain loop, not a share; the largest of 'scale'.")
     ] = False,

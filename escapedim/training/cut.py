@@ -35,13 +35,15 @@ Kept = Sequence[Tensor]
 
 def make_stack(job: Job, state: State, data: Data, gradients: Tensor | None = None) -> Trained:
     """Return the members under way as a stack; those that have just left give their siblings' `gradients`."""
-    rows, stay = state.under_way(), _stays(job)
-    inputs = _inputs_with_signal(job, data) if stay else _all(job.model)[0]
+    rows = state.under_way()
+    if not _stays(job):
+        return make_whole_stack(job, state, data, rows, state.moments, gradients)
+    inputs, outputs = _inputs_with_signal(job, data), _all(job.model)[-1]
     parts = list[tuple[Tensor, Trained]]()
-    for places, units in _alike(job, rows) if stay else [(torch.arange(len(rows)), _all(job.model)[1:-1])]:
+    for places, units in _alike(job, rows):
         moments = of_members(state.moments, places)
         own = None if gradients is None else gradients[places.to(gradients.device)]
-        kept = (inputs, *units, _all(job.model)[-1])
+        kept = (inputs, *units, outputs)
         if all(level.shape[1] == size for level, size in zip(kept, job.model.sizes, strict=True)):
             parts.append((places, make_whole_stack(job, state, data, rows[places], moments, own)))
         else:
