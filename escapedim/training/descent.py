@@ -90,7 +90,8 @@ def _drop_diverged(job: Job, data: Data, state: State, stack: Trained) -> tuple[
     diverged_at = state.diverged_at.clone()
     diverged_at[stack.rows[~finite]] = state.step
     state = replace(_write_back(state, stack), diverged_at=diverged_at, moments=stack.moments(finite))
-    return state, make_stack(job, state, data, stack.gradients[finite.to(stack.flat.device)])
+    gradients = stack.gradients[finite.to(state.params.device)] if job.landing else None  # only looks ask for them
+    return state, make_stack(job, state, data, gradients)
 
 
 def _restart(job: Job, data: Data, state: State, stack: Trained, finite: Tensor) -> tuple[State, Trained]:
