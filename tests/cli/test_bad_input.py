@@ -31,7 +31,7 @@ OPTIONS = {
     ("--fraction", "nan"): "above 0 and below 1",
     ("--rounds", "0"): "rounds: expected a whole number from 1 to 1000 (train-prune-rewind cycles",
     ("--rounds", "-1"): "after the dense round 0), found -1 (flag).\n",
-    ("--replicates", "0"): "a whole number from 1 to 100000",
+    ("--replicates", "0"): "a whole number from 1 to 1000000",
     ("--hidden", "0"): "hidden widths from 1 to 1000000, such as 300,100, found",
     ("--hidden", "3,x"): "hidden widths from 1",
     ("--hidden", ""): "hidden: expected hidden widths from 1",
