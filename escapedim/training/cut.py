@@ -20,7 +20,6 @@ from escapedim.models.mlp import MLP
 from escapedim.specs import take_params
 from escapedim.training.costs import CALLS, step_s
 from escapedim.training.data import Data
-from escapedim.training.gradients import RESIDUALS
 from escapedim.training.job import Job, State
 from escapedim.training.mixed import as_one, make_whole_stack
 from escapedim.training.names import OPTIMIZERS
@@ -62,10 +61,8 @@ def _stays(job: Job) -> bool:
 
 
 def _inputs_with_signal(job: Job, data: Data) -> Tensor:
-    """Inputs that are trained with `(1, kept)`."""
+    """Inputs that are trained with `(1, kept)`; all of them where there are no samples to look at."""
     everything = _all(job.model)[0]
-    if job.loss not in RESIDUALS or data.train.stream is not None:
-        return everything
     signal = (data.train.x != 0).any(0).cpu()
     return everything[:, signal] if int((~signal).sum()) >= LEAST_CUT and signal.any() else everything
 

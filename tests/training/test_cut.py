@@ -39,11 +39,11 @@ def uncut(monkeypatch) -> None:
     monkeypatch.setattr(cut, "LEAST_CUT", 10**9)
 
 
-def kinds(own: Job, made: Toy) -> list[tuple[list[int], type]]:
+def kinds(own: Job, made: Toy) -> list[tuple[tuple[int, ...], type]]:
     """Places and kinds of the stacks that a job is trained in."""
     stack = make_stack(own, own.begin(), made.data)
     parts = stack._parts if isinstance(stack, MixedStack) else [(torch.arange(len(stack.rows)), stack)]
-    return sorted((places.tolist(), type(part)) for places, part in parts)
+    return sorted((tuple(places.tolist()), type(part)) for places, part in parts)
 
 
 # Units.
@@ -54,7 +54,7 @@ def kinds(own: Job, made: Toy) -> list[tuple[list[int], type]]:
 def test_members_without_their_dead_units_end_where_a_plain_loop_does(cutting, loss, optimizer):
     made = problem(loss, optimizer)
     own = job(made, unit_masks(made.model, COUNTS))
-    assert kinds(own, made) == [([0, 1], CutStack), ([2], CutStack), ([3], Stack)]
+    assert kinds(own, made) == [((0, 1), CutStack), ((2,), CutStack), ((3,), Stack)]
     found = trained(made, own)
     for member in range(len(COUNTS)):
         path = plain_rows(made, member, own, CASES[optimizer], [0.03] * 30)
@@ -74,9 +74,12 @@ def test_biases_of_dead_units_stay_and_those_of_others_do_not(cutting):
     assert (before[~dead] != after[~dead]).all()
 
 
-@pytest.mark.parametrize("counts", [((0, 8),), ((12, 0),), ((0, 0), (3, 0))])
-def test_a_layer_may_have_no_unit_left(monkeypatch, cutting, counts):
-    made = problem()
+@pytest.mark.parametrize("optimizer", ["adam", "gd"])
+@pytest.mark.parametrize(
+    ("hidden", "counts"), [((12, 8), [(0, 8)]), ((12, 8), [(12, 0)]), ((12, 8), [(0, 0), (3, 0)]), ((12,), [(0,)])]
+)
+def test_a_layer_may_have_no_unit_left(monkeypatch, cutting, hidden, counts, optimizer):
+    made = toy(optimizer=optimizer, lr=0.03, hidden=hidden, batch_size=23 if optimizer == "gd" else 6)
     own = job(made, unit_masks(made.model, counts))
     assert {kind for _, kind in kinds(own, made)} == {CutStack}
     found = trained(made, own)
@@ -92,12 +95,12 @@ def test_units_with_weights_on_one_side_only_are_trained(monkeypatch, cutting):
     layout.views(mask)["layer1.weight"][0, :5] = False
     layout.views(mask)["layer2.weight"][1, :, :5] = False
     own = job(made, mask)
-    assert kinds(own, made) == [([0, 1], Stack)]
+    assert kinds(own, made) == [((0, 1), Stack)]
     mask[1] = unit_masks(made.model, ((7, 3),))[0]
-    assert kinds(own, made) == [([0], Stack), ([1], CutStack)]
+    assert kinds(own, made) == [((0,), Stack), ((1,), CutStack)]
     found = trained(made, own)
     uncut(monkeypatch)
-    assert kinds(own, made) == [([0, 1], Stack)]
+    assert kinds(own, made) == [((0, 1), Stack)]
     assert_close(found, trained(made, own))
 
 
@@ -106,7 +109,7 @@ def test_what_is_frozen_stays_in_members_that_are_cut(monkeypatch, cutting):
     own = job(made, unit_masks(made.model, COUNTS))
     frozen = own.mask & (torch.rand(own.mask.shape, generator=torch.Generator().manual_seed(2)) < 0.4)
     own = replace(own, frozen=frozen)
-    assert ([0, 1], CutStack) in kinds(own, made)
+    assert ((0, 1), CutStack) in kinds(own, made)
     found = trained(made, own)
     assert torch.equal(found.params[frozen], own.params[frozen])
     assert (found.params[own.mask & ~frozen] != own.params[own.mask & ~frozen]).double().mean() > 0.9
@@ -155,14 +158,14 @@ def test_a_member_that_diverges_leaves_the_others_as_they_are(cutting):
 @pytest.mark.parametrize("optimizer", ["sgd:weight_decay=0.1", "adamw", "adam:weight_decay=0.1"])
 def test_weights_that_decay_are_not_cut(cutting, optimizer):
     made = bordered(problem(optimizer=optimizer))
-    assert kinds(job(made, unit_masks(made.model, COUNTS)), made) == [([0, 1, 2, 3], Stack)]
+    assert kinds(job(made, unit_masks(made.model, COUNTS)), made) == [((0, 1, 2, 3), Stack)]
 
 
 def test_rates_of_parameters_are_those_of_whole_members(cutting):
     made = bordered(problem())
     own = job(made, unit_masks(made.model, COUNTS))
     scaled = replace(own, lr_scale=torch.linspace(0, 2, own.params.shape[1], dtype=torch.float64))
-    assert kinds(scaled, made) == [([0, 1, 2, 3], Stack)]
+    assert kinds(scaled, made) == [((0, 1, 2, 3), Stack)]
 
 
 @pytest.mark.parametrize(
@@ -192,9 +195,9 @@ def test_one_mask_of_many_weights_decides_for_itself_alone():
     for member, dead in enumerate((1, 2, 3)):
         views["layer1.weight"][member, :dead] = views["layer2.weight"][member, :, :dead] = False
         views["layer1.weight"][member, 7, 0] = False
-    assert kinds(job(made, mask), made) == [([0, 1, 2], Stack)]
+    assert kinds(job(made, mask), made) == [((0, 1, 2), Stack)]
     views["layer1.weight"][1, 7, 0] = True
-    assert kinds(job(made, mask), made) == [([0, 2], Stack), ([1], CutStack)]
+    assert kinds(job(made, mask), made) == [((0, 2), Stack), ((1,), CutStack)]
 
 
 @pytest.mark.gpu
@@ -235,7 +238,7 @@ def test_relu_students_land_and_start_again_without_their_dead_units(monkeypatch
     monkeypatch.setattr(descent, "LOOK_EVERY", 5)
     monkeypatch.setattr(descent, "FINITE_EVERY", 5)
     made, model = toy("squared", "sgd", lr=0.1, batch_size=23), ReluStudent((3, 7, 1), "relu")
-    mask = unit_masks(model, ((4,),) * 5)
+    mask = unit_masks(model, ((4,), (4,), (4,), (4,), (0,)))
     rows = torch.randn(5, 21, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     rows[3] *= 1e308  # diverges whenever it starts again
     tolerance = {"rtol": 1e-9, "atol": 1e-11, "equal_nan": True}
@@ -246,7 +249,8 @@ def test_relu_students_land_and_start_again_without_their_dead_units(monkeypatch
             monkeypatch.setattr(cut, "_pays", lambda *given: False)
         own = Job(model, "relu-teacher", made.recipe, rows, mask, range(5), landing=looks[name], restart=True)
         stack = make_stack(own, own.begin(), made.data)
-        assert isinstance(stack, CutStack if name == "cut" else Stack)
+        parts = dict(kinds(own, made))
+        assert parts == ({(0, 1, 2, 3): CutStack, (4,): CutStack} if name == "cut" else {(0, 1, 2, 3, 4): Stack})
         assert stack.gradients[mask].isnan().all()
         begun = replace(own.begin(), restarts=torch.tensor([0, 1, 0, 0, 2]))
         found[name] = descend(own, made.data, begun, lambda members: False)
@@ -297,3 +301,16 @@ def test_one_input_at_least_is_trained(monkeypatch):
     dark = replace(made.data, train=replace(made.data.train, x=torch.zeros_like(made.data.train.x)))
     own = job(made, masks(made))
     assert isinstance(make_stack(own, own.begin(), dark), Stack)
+
+
+def test_looks_see_the_gradients_of_whole_networks(monkeypatch):
+    monkeypatch.setattr(descent, "LOOK_EVERY", 5)
+    made, looks = bordered(problem("squared", "gd")), {2: Looks(0), 10**9: Looks(0)}
+    for least, landing in looks.items():
+        monkeypatch.setattr(cut, "LEAST_CUT", least)
+        own = replace(job(made, masks(made), landing=landing), mask=None)
+        assert isinstance(make_stack(own, own.begin(), made.data), CutStack if least == 2 else Stack)
+        trained(made, own)
+    for (flat, gradients), (own_flat, own_gradients) in zip(*(one.seen for one in looks.values()), strict=True):
+        torch.testing.assert_close(flat, own_flat, rtol=1e-9, atol=1e-11)
+        torch.testing.assert_close(gradients, own_gradients, rtol=1e-9, atol=1e-11)
