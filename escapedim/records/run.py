@@ -245,7 +245,8 @@ class Run:
         return arrays, metadata
 
     def _paused(self, key: str) -> Sequence[str]:
-        return sorted(name for name in self._hashes if name.startswith(f"{key}{PAUSED}"))
+        start = f"{key}{PAUSED}"
+        return sorted(name for name in self._hashes if name.startswith(start))
 
 
 def _name(key: str, arrays: Arrays, metrics: Metrics | None) -> str:

@@ -8,7 +8,7 @@ a result depends on who was joined with whom (`training.gradients`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
@@ -86,15 +86,18 @@ def _named(arrays: Arrays, at: int) -> Arrays:
 Paused = Callable[[str], Arrays | None]
 
 
-def next_group(ready: Sequence[Unit], slots: int, load_paused: Paused) -> tuple[list[Unit], Arrays | None]:
+def next_group(ready: Iterable[Unit], slots: int, load_paused: Paused) -> tuple[list[Unit], Arrays | None]:
     """Return the units of `ready` that are to be worked on now in one of so many free slots, and their paused arrays.
 
-    Units that were paused at different steps are not joined.
+    None where none is ready; units that were paused at different steps are not joined.
     """
-    first, state = ready[0], load_paused(ready[0].key)
+    rest = iter(ready)
+    if (first := next(rest, None)) is None:
+        return [], None
+    state = load_paused(first.key)
     if not _is_kin(first):
         return [first], state
-    alike = [unit for unit in ready if _is_kin(unit) and unit.kin == first.kin]
+    alike = [first, *(unit for unit in rest if _is_kin(unit) and unit.kin == first.kin)]
     wanted = min(first.most, math.ceil(len(alike) / slots))
     chosen: list[Unit] = [first]
     states = [state]

@@ -16,17 +16,20 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
 
     Earlier units of the sequence go first among those whose needs are met. A paused unit is stored and goes on.
     """
-    waiting = [unit for unit in units if not store.has(unit.key)]
+    # By key, and asked for the next one only: there may be tens of thousands.
+    waiting = {unit.key: unit for unit in units if not store.has(unit.key)}
     running: dict[Future[Outcome], Unit] = {}
     while waiting or running:
         if watch.stopping():
             backend.stop()
-            waiting = []
-        ready = _ready(waiting, store)
-        while ready and len(running) < backend.slots:
+            waiting = {}
+        while len(running) < backend.slots:
+            ready = (unit for unit in waiting.values() if all(store.has(key) for key in unit.needs))
             chosen, paused = next_group(ready, backend.slots - len(running), store.load_paused)
-            keys = {unit.key for unit in chosen}
-            ready, waiting = ([unit for unit in left if unit.key not in keys] for left in (ready, waiting))
+            if not chosen:
+                break
+            for unit in chosen:
+                del waiting[unit.key]
             group = as_one(chosen)
             earlier = {key: store.load(key) for key in group.needs}
             running[backend.submit(group, earlier, paused)] = group
@@ -35,7 +38,7 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
             for unit, outcome in reversed(split(running.pop(future), backend.result(future))):
                 store.save(unit.key, outcome.arrays, outcome.metrics, outcome.seconds)
                 if outcome.metrics is None:
-                    waiting.insert(0, unit)
+                    waiting = {unit.key: unit, **waiting}
         watch.poll()
         if watch.stopping() and not running:
             break
@@ -44,7 +47,3 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
 
 def _failed(future: Future[Outcome]) -> bool:
     return future.exception() is not None
-
-
-def _ready(waiting: Sequence[Unit], store: Store) -> list[Unit]:
-    return [unit for unit in waiting if all(store.has(key) for key in unit.needs)]
