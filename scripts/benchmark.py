@@ -110,7 +110,7 @@ def benchmark(rows: Sequence[str], scale: Scale, members: Sequence[int], console
     """Check, measure, and print the rows that were asked for; return what goes into the JSON file."""
     for check in dict.fromkeys(ROWS[name].check for name in rows):
         check()
-    report = {"schema": "escapedim.benchmark/1", **machine(), "scale": asdict(scale), "rows": {}}
+    report = {"schema": "escapedim.benchmark/2", **machine(), "scale": asdict(scale), "rows": {}}
     for name in (name for name in ROWS if name in rows):
         measured = ROWS[name].measure(scale, members)
         _show(ROWS[name].blocks(measured, console.width), console)
@@ -174,8 +174,11 @@ def main(
     console = make_console(sys.stdout)
     try:
         before = None if against is None else read_report(against)
+        if json_file.is_dir() or not json_file.parent.is_dir():
+            raise BadInput(f"--json {json_file}: expected a file in a folder that is there.")
         report = benchmark(_listed(rows), scale, _counts(members), console)
-        write_atomic(json_file, json.dumps(report, indent=1).encode())
+        if against is None or json_file.resolve() != against.resolve():  # what was measured before stays
+            write_atomic(json_file, json.dumps(report, indent=1).encode())
     except EscapedimError as error:
         typer.echo(f"benchmark: {error}", err=True)
         raise typer.Exit(error.exit_code) from None

@@ -3,7 +3,8 @@
 An input that is 0 in every training sample, as the border of an image, and a unit all of whose weights a mask has
 removed: neither has a gradient, and without weight decay what is left of their parameters never moves. Whoever asks for
 parameters gets them all. Test samples may have something at such an input: evaluation is of the whole network. What is
-left out of a member depends on the data, its shape and its own mask alone. The result differs by rounding.
+left out of a member depends on the data, the recipe, its shape and its own mask, and on the CPU on nothing else. The
+result differs by rounding.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from escapedim.models.mlp import MLP
 from escapedim.specs import take_params
 from escapedim.training.costs import CALLS, step_s
 from escapedim.training.data import Data
+from escapedim.training.gradients import RESIDUALS
 from escapedim.training.job import Job, State
 from escapedim.training.mixed import as_one, make_whole_stack
 from escapedim.training.names import OPTIMIZERS
@@ -63,6 +65,8 @@ def _stays(job: Job) -> bool:
 def _inputs_with_signal(job: Job, data: Data) -> Tensor:
     """Inputs that are trained with `(1, kept)`; all of them where there are no samples to look at."""
     everything = _all(job.model)[0]
+    if job.loss not in RESIDUALS:  # a closed form sees no samples
+        return everything
     signal = (data.train.x != 0).any(0).cpu()
     return everything[:, signal] if int((~signal).sum()) >= LEAST_CUT and signal.any() else everything
 
@@ -170,7 +174,7 @@ class CutStack:
 
     def finite(self) -> Tensor:
         """Say which members are finite `(members,)`, on the CPU."""
-        return self._stack.finite()
+        return self._stack.finite() & self._rest.isfinite().all(1).cpu()
 
     def moments(self, keep: Tensor) -> Moments:
         """Moments of a part of the members; counters are shared."""

@@ -54,7 +54,7 @@ def read_report(file: Path) -> dict[str, Any]:
         report: Any = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"--against {file}: {error}; give a file that --json has written.") from None
-    known = isinstance(report, dict) and report.get("schema") == "escapedim.benchmark/1"
+    known = isinstance(report, dict) and report.get("schema") == "escapedim.benchmark/2"
     if not known or not all(isinstance(report.get(part), dict) for part in ("rows", "scale")):
         raise BadInput(f"--against {file}: expected a report of this benchmark, as --json writes it.")
     return dict(report)
@@ -95,7 +95,7 @@ def against_blocks(
     return [title, block(paragraphs(warning, width)), table, block(paragraphs([legend], width))]
 
 
-def _broken(name: str, longest: int = 34) -> list[str]:
+def _broken(name: str, longest: int = 24) -> list[str]:
     lines = [""]
     for part in name.split(" / "):
         joined = f"{lines[-1]} / {part}" if lines[-1] else part

@@ -101,7 +101,7 @@ def round_settings(folder: Path, **flags: Any) -> dict[str, Setting]:
     common = {"hidden": "300,100", "batch_size": 60, "rounds": max(ROUNDS), "device": "cpu", **flags}
     return {
         "64": Setting.of(**common),
-        "784, border 0": Setting.of(task=f"npz:{border}", **common),
+        "784, border": Setting.of(task=f"npz:{border}", **common),
         "784": Setting.of(task=f"npz:{dense}", **common),
         "64, by units": Setting.of(granularity="unit", **common),
     }

@@ -16,7 +16,7 @@ def ratio(value, least, most):
 
 
 REPORT = {
-    "schema": "escapedim.benchmark/1",
+    "schema": "escapedim.benchmark/2",
     "cores": 2,
     "cpu": "one",
     "versions": {"torch": "2.13.0"},
@@ -113,6 +113,6 @@ def test_runs_of_different_work_are_warned_of(against, tmp_path):
 
 @pytest.mark.parametrize("report", [{}, {"rows": {}}, {"rows": [], "scale": {}}])
 def test_a_report_without_its_parts_is_refused_before_anything_is_measured(against, tmp_path, report):
-    (tmp_path / "x.json").write_text(json.dumps({"schema": "escapedim.benchmark/1", **report}))
+    (tmp_path / "x.json").write_text(json.dumps({"schema": "escapedim.benchmark/2", **report}))
     with pytest.raises(BadInput, match="expected a report of this benchmark"):
         against.read_report(tmp_path / "x.json")

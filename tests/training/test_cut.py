@@ -155,6 +155,14 @@ def test_a_member_that_diverges_leaves_the_others_as_they_are(cutting):
         assert found.params[member].numpy().tobytes() == expected[member].numpy().tobytes()
 
 
+def test_what_is_left_out_is_a_part_of_the_member(cutting):
+    made = problem(steps=130)
+    own, layout = job(made, unit_masks(made.model, COUNTS)), Layout(made.model.shapes)
+    dead = ~layout.views(own.mask)["layer1.weight"].any(2)
+    layout.views(own.params)["layer1.bias"][0, dead[0]] = torch.nan
+    assert (trained(made, own).diverged_at >= 0).tolist() == [True, False, False, False]
+
+
 @pytest.mark.parametrize("optimizer", ["sgd:weight_decay=0.1", "adamw", "adam:weight_decay=0.1"])
 def test_weights_that_decay_are_not_cut(cutting, optimizer):
     made = bordered(problem(optimizer=optimizer))
