@@ -322,3 +322,10 @@ def test_looks_see_the_gradients_of_whole_networks(monkeypatch):
     for (flat, gradients), (own_flat, own_gradients) in zip(*(one.seen for one in looks.values()), strict=True):
         torch.testing.assert_close(flat, own_flat, rtol=1e-9, atol=1e-11)
         torch.testing.assert_close(gradients, own_gradients, rtol=1e-9, atol=1e-11)
+
+
+def test_a_closed_form_has_all_its_inputs_whatever_the_samples(cutting):
+    made = bordered(problem("squared", "gd"))
+    rows = torch.ones(2, 20, dtype=torch.float64)
+    own = Job(ReluStudent((4, 5, 1), "relu"), "relu-teacher", made.recipe, rows, None, range(2))
+    assert kinds(own, made) == [((0, 1), Stack)]
