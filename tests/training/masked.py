@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,6 +54,16 @@ def assert_close(found: State, expected: State, **tolerance) -> None:
     torch.testing.assert_close(found.params, expected.params, **tolerance)
     for step, rows in expected.kept.items():
         torch.testing.assert_close(found.kept[step], rows, **tolerance)
+
+
+def assert_goes_on(made: Toy, own: Job) -> None:
+    """A job that is left in the middle ends with the same bits."""
+    whole, ticks = trained(made, own), itertools.count(1)
+    middle = descend(own, made.data, own.begin(), lambda members: next(ticks) == 11)
+    assert middle.step == 11
+    again = descend(own, made.data, State.from_arrays(middle.arrays(), "cpu"), lambda members: False)
+    for name, values in whole.arrays().items():
+        assert again.arrays()[name].tobytes() == values.tobytes(), name
 
 
 def unit_masks(model: MLP, counts: Sequence[tuple[int, ...]]) -> torch.Tensor:

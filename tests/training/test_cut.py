@@ -18,7 +18,7 @@ from escapedim.training.job import Job, Landed, State
 from escapedim.training.mixed import MixedStack
 from escapedim.training.stack import Stack
 
-from .masked import assert_close, job, masks, problem, trained, unit_masks
+from .masked import assert_close, assert_goes_on, job, masks, problem, trained, unit_masks
 from .optimizers import CASES
 from .plain import Toy, toy
 from .test_descent import plain_rows
@@ -136,12 +136,7 @@ def test_it_goes_on_to_the_last_bit(monkeypatch, cutting, sparse, optimizer):
     made = problem(optimizer=optimizer)
     mask = unit_masks(made.model, COUNTS)
     own = job(made, mask & masks(made, (0.2, 0.9, 0.2, 0.9)) if sparse else mask)
-    whole, ticks = trained(made, own), itertools.count(1)
-    middle = descend(own, made.data, own.begin(), lambda members: next(ticks) == 11)
-    assert middle.step == 11
-    again = descend(own, made.data, State.from_arrays(middle.arrays(), "cpu"), lambda members: False)
-    for name, values in whole.arrays().items():
-        assert again.arrays()[name].tobytes() == values.tobytes(), name
+    assert_goes_on(made, own)
 
 
 def test_a_member_that_diverges_leaves_the_others_as_they_are(cutting):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 import pytest
@@ -11,13 +10,11 @@ import torch
 from escapedim.models.layout import Layout
 from escapedim.training import packed
 from escapedim.training.cut import make_stack
-from escapedim.training.descent import descend
-from escapedim.training.job import State
 from escapedim.training.mixed import MixedStack
 from escapedim.training.packed import PackedStack
 from escapedim.training.stack import Stack
 
-from .masked import assert_close, job, masks, nobody, problem, trained
+from .masked import assert_close, assert_goes_on, job, masks, nobody, problem, trained
 
 OPTIMIZERS = ("adam", "adamw:weight_decay=0.1", "sgd", "sgd:momentum=0.9,nesterov=true", "gd")
 
@@ -80,12 +77,7 @@ def test_a_member_is_the_same_to_the_last_bit_in_whatever_stack(packing, optimiz
 def test_it_goes_on_to_the_last_bit(packing, optimizer):
     made = problem(optimizer=optimizer)
     own = job(made, masks(made))
-    whole, ticks = trained(made, own), itertools.count(1)
-    middle = descend(own, made.data, own.begin(), lambda members: next(ticks) == 11)
-    assert middle.step == 11
-    again = descend(own, made.data, State.from_arrays(middle.arrays(), "cpu"), lambda members: False)
-    for name, values in whole.arrays().items():
-        assert again.arrays()[name].tobytes() == values.tobytes(), name
+    assert_goes_on(made, own)
 
 
 def test_a_member_that_diverges_leaves_the_others_as_they_are(packing):
