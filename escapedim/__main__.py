@@ -3,6 +3,11 @@
 Signals are taken over before the imports, which take a tenth of a second for `--help` and more for the rest.
 """
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the current folder, whose modules are not to be taken for others (`escapedim.children`)
+
 from escapedim.cli import signals
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from escapedim.records.regular import read_regular
+
 INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _MERGE = "tag:yaml.org,2002:merge"
 _OTHERWISE = (INTEGER, FLOAT, "tag:yaml.org,2002:timestamp")
-MOST_VALUES, MOST_LEVELS = 100_000, 64
+MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 20, 100_000, 64
 
 
 class _DecimalLoader(yaml.SafeLoader):
@@ -43,9 +46,17 @@ class _DecimalLoader(yaml.SafeLoader):
 
 _DecimalLoader.add_implicit_resolver(INTEGER, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
 _DecimalLoader.add_implicit_resolver(
-    FLOAT, re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$"), list("-+.0123456789")
+    # Digits are taken in one way only: with two the pattern takes the square of the time on a long text of them.
+    FLOAT,
+    re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
 )
 _DecimalLoader.add_constructor(INTEGER, _DecimalLoader.construct_decimal)
+
+
+def read(path: Path) -> Any:
+    """Return what a YAML file of at most `MOST_BYTES` says; errors as in `load`, and an OSError if it is none."""
+    return load(read_regular(path, MOST_BYTES))
 
 
 def load(text: str | bytes) -> Any:

@@ -23,7 +23,7 @@ class BadInput(EscapedimError):
 
 
 class Interrupted(EscapedimError):
-    """The state was saved after a signal; exit code 130 (Ctrl-C) or 143 (SIGTERM, SIGUSR1)."""
+    """The state was saved after a signal; exit code 129 (SIGHUP), 130 (Ctrl-C) or 143 (SIGTERM, SIGUSR1)."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)

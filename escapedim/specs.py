@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from escapedim.errors import BadInput, nearest
+from escapedim.text import excerpt
 
 Value = int | float | bool | str
 Parameter = type[int] | type[float] | type[bool] | type[str] | Value
@@ -21,7 +22,7 @@ Parameter = type[int] | type[float] | type[bool] | type[str] | Value
 _GRAMMAR = "NAME or NAME:key=value,..."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _INT = re.compile(r"[+-]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "false": False}
 _KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 
@@ -93,10 +94,10 @@ def take_params(spec: Spec, allowed: Mapping[str, Parameter]) -> dict[str, Value
 
 
 def _unknown(spec: Spec, key: str, allowed: Mapping[str, Parameter]) -> BadInput:
-    found = f"found {key}={_text(spec.params[key])}"
+    found = f"found {key}={excerpt(_text(spec.params[key]))}"
     if not allowed:
-        return BadInput(f"'{spec}': expected no parameters, {found}; write '{spec.name}' alone.")
-    return BadInput(f"'{spec}': expected a parameter of '{spec.name}', {found}; {nearest(key, allowed)}")
+        return BadInput(f"'{excerpt(str(spec))}': expected no parameters, {found}; write '{spec.name}' alone.")
+    return BadInput(f"'{excerpt(str(spec))}': expected a parameter of '{spec.name}', {found}; {nearest(key, allowed)}")
 
 
 def _take(spec: Spec, key: str, expected: Parameter) -> Value:
@@ -104,7 +105,7 @@ def _take(spec: Spec, key: str, expected: Parameter) -> Value:
     if key in spec.params:
         return _as_kind(spec, key, kind)
     if isinstance(expected, type):
-        raise BadInput(f"'{spec}': expected {_KINDS[kind]} for '{key}', found nothing; add {key}=VALUE.")
+        raise BadInput(f"'{excerpt(str(spec))}': expected {_KINDS[kind]} for '{key}', found nothing; add {key}=VALUE.")
     return expected
 
 
@@ -113,7 +114,9 @@ def _as_kind(spec: Spec, key: str, kind: type) -> Value:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:  # isinstance would take True for an integer
-        raise BadInput(f"'{spec}': expected {_KINDS[kind]} for '{key}', found {_text(value)}; correct {key}=VALUE.")
+        raise BadInput(
+            f"'{excerpt(str(spec))}': expected {_KINDS[kind]} for '{key}', found {excerpt(_text(value))}; correct {key}=VALUE."
+        )
     return value
 
 

@@ -21,12 +21,12 @@ from escapedim.pruning.plan import expected_counts
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
 from escapedim.records.results import LotteryResult
-from escapedim.records.strict_json import printable
 from escapedim.rewinding.config import NOT_TAKEN, RewindConfig, rewind_base
 from escapedim.rewinding.experiment import rewind_experiment
 from escapedim.rewinding.source import Source
 from escapedim.rewinding.unit import ReplayUnit, RewindUnit
 from escapedim.tasks.base import Task
+from escapedim.text import excerpt
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
 from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
@@ -222,7 +222,7 @@ def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, t
 def _check_source(run: FinishedRun, found: str) -> None:
     """Refuse another name of the run than its own: identities of what starts from it would not tell two runs apart."""
     if found != run.name:
-        raise BadInput(f"source: {run.path} is {run.name}, found {printable(found)}; leave it out.")
+        raise BadInput(f"source: {run.path} is {run.name}, found {excerpt(found)}; leave it out.")
 
 
 _NOT_TAKEN = NOT_TAKEN | {"by", "embedding", "perturbation", "layer", "sources", "transient"}
@@ -251,7 +251,7 @@ def _configured(run: FinishedRun, model: type[C]) -> C:
     except ValidationError as error:
         place = ".".join(map(str, error.errors()[0]["loc"])) or "config"
         raise BadInput(
-            f"{run.path}: its configuration does not fit ({printable(place)}); repeat the command that wrote it."
+            f"{run.path}: its configuration does not fit ({excerpt(place)}); repeat the command that wrote it."
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from escapedim.cli.streams import standard_output
+from escapedim.cli.streams import standard_output, tell
 from escapedim.comparison.compare import Named, Settings, compare, compare_id
 from escapedim.comparison.gates import Gate, parse_gate
 from escapedim.errors import BadInput
@@ -18,9 +19,12 @@ from escapedim.records import provenance, summary
 from escapedim.records.atomic import write_atomic
 from escapedim.records.comparison import CompareResult
 from escapedim.records.folders import check_out
+from escapedim.records.regular import read_regular
 from escapedim.records.summary import Cost, Summary
 from escapedim.reporting.render import make_console, render
 
+MOST_BYTES = 1 << 26
+"""Of a list of summaries: a hundred thousand runs have a quarter of it."""
 GATE = 3
 """Exit code where a gate tripped (design)."""
 
@@ -88,10 +92,15 @@ def _listed(path: Path) -> list[Path]:
     if not str(path).startswith("@") or path.exists():
         return [path]
     try:
-        lines = Path(str(path)[1:]).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: expected @ and a file with the path of a summary on each line ({error}).") from None
-    return [Path(line) for line in lines if line.strip()]
+        names = os.fsdecode(read_regular(Path(str(path)[1:]), MOST_BYTES)).replace("\r\n", "\n").split("\n")
+        files = [Path(name) for name in names if name.strip()]
+        fault = "" if files else "it names none"
+        fault = "it holds a NUL byte" if any("\0" in name for name in names) else fault
+    except OSError as error:
+        fault = str(error.strerror)
+    if fault:
+        raise BadInput(f"{path}: expected @ and a file with the path of a summary on each line, {fault}; correct it.")
+    return files
 
 
 def _check_files(files: Sequence[Path], out: Path) -> None:
@@ -112,8 +121,8 @@ def _judge(gates: Sequence[Gate], found: CompareResult) -> int:
     code = 0
     for gate in gates:
         if gate.trips(found.rows):
-            sys.stderr.write(f"escapedim: --fail-if {gate.text!r} is true.\n")
+            tell(f"escapedim: --fail-if {gate.text!r} is true.")
             code = GATE
         elif not gate.estimated(found.rows):
-            sys.stderr.write(f"escapedim: --fail-if {gate.text!r} cannot be told: {gate.key} has no estimate.\n")
+            tell(f"escapedim: --fail-if {gate.text!r} cannot be told: {gate.key} has no estimate.")
     return code

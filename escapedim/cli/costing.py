@@ -8,12 +8,12 @@ from __future__ import annotations
 import heapq
 import json
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from escapedim.children import python_module
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.strict_json import canonical
 from escapedim.sweeping.runner import shared
@@ -94,8 +94,9 @@ def _key(run: Run) -> str:
 def _answers(asked: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not asked:
         return []
-    command = [sys.executable, "-m", "escapedim.cli.estimating"]
-    ended = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        python_module("escapedim.cli.estimating"), input=json.dumps(asked), capture_output=True, text=True, check=False
+    )
     if ended.returncode != 0:
         last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
         raise EscapedimError(f"the runs could not be estimated ({last}); escapedim doctor may say why.")

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import escapedim
 from escapedim.cli.settings import usable_cores
+from escapedim.cli.streams import show
+from escapedim.memory import available_mb
 from escapedim.records import provenance
-from escapedim.training.estimate import available_mb
 
 PACKAGES = ("torch", "numpy", "scipy", "typer", "rich", "tqdm", "pyyaml", "pydantic", "safetensors")
 
@@ -27,7 +28,7 @@ def diagnose(as_json: bool) -> None:
         sys.stdout.write(json.dumps(facts, indent=1) + "\n")
         return
     width = max(len(key) for key in facts)
-    sys.stdout.write("".join(f"{key:<{width}}  {value}\n" for key, value in facts.items()))
+    show("\n".join(f"{key:<{width}}  {value}" for key, value in facts.items()))
 
 
 def collect() -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from escapedim.cli.settings import Settings
+from escapedim.cli.streams import show
 from escapedim.records.folders import RunPaths
 from escapedim.reporting.numbers import counted, duration
 from escapedim.reporting.table import text_table
@@ -58,7 +59,7 @@ def describe_plan(
         _plan_lines(values, plan),
         [cost, *paths_lines],
     ]
-    sys.stdout.write("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+    show("\n\n".join("\n".join(block) for block in blocks if block))
 
 
 def _plan_lines(values: Mapping[str, object], plan: Sequence[Mapping[str, float]]) -> list[str]:

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from escapedim.cli.settings import Given, Settings, resolve
 from escapedim.cli.signals import Interrupts
-from escapedim.cli.streams import standard_output
+from escapedim.cli.streams import standard_output, tell
 from escapedim.errors import BadInput, EscapedimError, Interrupted
+from escapedim.memory import available_mb
 from escapedim.records import provenance
 from escapedim.records.folders import RunPaths, check_out
 from escapedim.records.identity import run_id
@@ -25,7 +26,7 @@ from escapedim.reporting.progress import Progress, open_progress
 from escapedim.reporting.render import make_console, render
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
-from escapedim.training.estimate import Estimate, available_mb
+from escapedim.training.estimate import Estimate
 from escapedim.training.experiment import Experiment
 from escapedim.training.running import run_units
 from escapedim.training.workers import Backend, make_backend
@@ -72,8 +73,9 @@ def execute(command: Command[C], given: Given, output: Output) -> None:
     if output.dry_run:
         from escapedim.cli.dry_run import describe_plan
 
-        check_out(output.out)
+        there = check_out(output.out)
         paths = RunPaths.locate(output.out, command.kind, identity, output.force)
+        paths.replaced(there)
         paths.check()
         command.experiment(settings.config, settings.task, ())  # which refuses what does not fit together
         plan = command.plan(settings.config, settings.task)
@@ -94,7 +96,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     origin = origin.model_copy(update={"data": settings.task.identity.get("data")})
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
     for note in run.notes:
-        sys.stderr.write(f"escapedim: {note}\n")
+        tell(f"escapedim: {note}")
     progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")

@@ -264,7 +264,7 @@ def report(
     targets = Targets(figures, html, markdown, csv)
     if targets.any():
         with summary.taken_as_written(files):
-            export(zip(files, summaries, strict=True), targets, lambda line: typer.echo(line, err=True))
+            export(zip(files, summaries, strict=True), targets, streams.tell)
     with standard_output(), summary.taken_as_written(files):
         if json:
             texts = [summary.encode(found).decode().rstrip() for found in summaries]
@@ -359,7 +359,7 @@ def count(
     from escapedim.landscape.widths import parse_widths
     from escapedim.reporting.counting import as_json, table
 
-    found = [counts(minimal, width) for width in parse_widths(widths)]
+    found = counts(minimal, parse_widths(widths))
     with standard_output():
         typer.echo(as_json(minimal, found) if json else table(minimal, found))
 
@@ -469,6 +469,7 @@ def _check_apart(source: Path, out: Path) -> None:
 
 
 TRACEBACK = "ESCAPEDIM_TRACEBACK"
+LONGEST_SENTENCE = 8000
 
 
 def run(command_line: Callable[[], Any]) -> int:
@@ -483,26 +484,32 @@ def run(command_line: Callable[[], Any]) -> int:
     except EscapedimError as error:
         if error.__cause__ is not None and os.environ.get(TRACEBACK) == "1":
             traceback.print_exc()
-        sys.stderr.write(f"escapedim: {' '.join(str(error).split())}\n")
+        _tell(str(error))
         return error.exit_code
     except OSError as error:
-        sys.stderr.write(f"escapedim: {error}; what was finished is saved.\n")
+        _tell(f"{error}; what was finished is saved.")
         return 1
     except MemoryError:
-        sys.stderr.write("escapedim: out of memory; what was finished is saved: use a machine with more memory.\n")
+        _tell("out of memory; what was finished is saved: use a higher limit or a machine with more memory.")
         return 1
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except Exception as error:
         if os.environ.get(TRACEBACK) == "1":
             traceback.print_exc()
-        fault = " ".join(f"{type(error).__name__}: {error}".split())
-        sys.stderr.write(
-            f"escapedim: a fault of escapedim: {fault}; please report it with the output of `escapedim doctor` "
-            f"({TRACEBACK}=1 shows where it is).\n"
+        _tell(
+            f"a fault of escapedim: {type(error).__name__}: {error}; please report it with the output of "
+            f"`escapedim doctor` ({TRACEBACK}=1 shows where it is)."
         )
         return 1
     return 0
+
+
+def _tell(sentence: str) -> None:
+    """Write an error in one line; one that quotes half a file is cut in the middle, and keeps its remedy."""
+    words = " ".join(sentence.split())
+    half = LONGEST_SENTENCE // 2
+    streams.tell(f"escapedim: {words if len(words) <= 2 * half else f'{words[:half]} ... {words[-half:]}'}")
 
 
 def main() -> None:

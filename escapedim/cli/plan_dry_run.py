@@ -13,7 +13,7 @@ from typing import Any
 
 from escapedim.cli.costing import Costs, shares
 from escapedim.cli.plan_states import counted_states, first_rows
-from escapedim.cli.streams import standard_output
+from escapedim.cli.streams import show, standard_output
 from escapedim.reporting.numbers import counted, duration
 from escapedim.reporting.page import prose
 from escapedim.reporting.render import make_console
@@ -65,14 +65,14 @@ def dry_run(given: Given, runs: Sequence[Run], as_json: bool) -> None:
             _json(given, found, each, total, [(one, costs.together(one.due, jobs)) for one in shards])
             return
         states = counted_states(Counter(one.state for one in found), len(found))
-        sys.stdout.write(f"{given.plan.name}: {states}; in {given.folder}.\n")
+        show(f"{given.plan.name}: {states}; in {given.folder}.")
         _table(found, each)
         sys.stdout.write("\n" + "\n".join(prose(_sentence(due, total, jobs), make_console(sys.stdout).width)) + "\n")
         if given.shards:
             sys.stdout.write("Shards, those of a stage side by side and stages one after another:\n\n")
             _shard_table([(one, costs.together(one.due, jobs)) for one in shards])
         else:
-            sys.stdout.write(f"Command line: {shards[0].command}\n")
+            show(f"Command line: {shards[0].command}")
 
 
 def _shards(given: Given, found: Sequence[Standing]) -> Iterator[Shard]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from escapedim.cli.streams import standard_output
+from escapedim.cli.streams import show, standard_output
 from escapedim.reporting.numbers import counted
 from escapedim.reporting.page import prose
 from escapedim.reporting.render import make_console
@@ -53,7 +53,7 @@ def first_rows(header: Row, rows: Sequence[Row], left: int, copied: bool = False
     """
     if rows:
         width = make_console(sys.stdout).width
-        sys.stdout.write("\n".join(_with_text(header, rows[:_MOST_SHOWN], left, width, copied)) + "\n")
+        show("\n".join(_with_text(header, rows[:_MOST_SHOWN], left, width, copied)))
     if len(rows) > _MOST_SHOWN:
         sys.stdout.write(f"and {len(rows) - _MOST_SHOWN:,} more (--json has all)\n")
 

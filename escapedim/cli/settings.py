@@ -24,6 +24,7 @@ from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
+from escapedim.text import whole_number
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.widening.config import WidenConfig
 
@@ -31,7 +32,6 @@ C = TypeVar("C", bound=TrainingConfig)
 Layer = tuple[str, Mapping[str, Any]]
 Sources = Mapping[str, str]
 COMMANDS = (TrainConfig, PruneConfig, WidenConfig)
-MAX_YAML_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,9 @@ def resolve(model: type[C], given: Given, load: Callable[[str], Task] = load_tas
 
 def usable_cores() -> int:
     """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
-    slurm = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    if slurm.isdecimal() and int(slurm) > 0:
-        return int(slurm)
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    own = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or own
 
 
 def presets() -> dict[str, Mapping[str, Any]]:
@@ -127,16 +125,12 @@ def _given_layers(model: type[TrainingConfig], given: Given) -> list[Layer]:
 
 def _yaml_file(path: Path) -> Mapping[str, Any]:
     try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"--config {path} is not a regular file; expected a YAML file.")
-        with path.open("rb") as file:
-            raw = file.read(MAX_YAML_BYTES + 1)
-        content = decimal_yaml.load(raw) if len(raw) <= MAX_YAML_BYTES else None
+        content = decimal_yaml.read(path)
     except OSError as error:
         raise BadInput(f"cannot read --config {path}: {error.strerror}; expected a YAML file.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"--config {path} is not valid YAML: {_one_line(error)}; correct that line.") from None
-    if content is None and not raw.strip():
+    if content is None:
         return {}
     if not isinstance(content, dict):
         raise BadInput(f"--config {path}: expected a mapping such as 'lr: 1e-3', found {type(content).__name__}.")

@@ -1,9 +1,10 @@
-"""Signals that ask to save and stop: Ctrl-C (exit code 130), SIGTERM and SIGUSR1 (143).
+"""Signals that ask to save and stop: Ctrl-C (exit code 130), SIGTERM and SIGUSR1 (143), SIGHUP (129).
 
-Slurm sends SIGTERM when a job is cancelled, and SIGUSR1 ahead of the time limit where the batch script asks for it.
+Slurm sends SIGTERM when a job is cancelled, and SIGUSR1 ahead of the time limit where the batch script asks for it. A
+terminal that closes sends SIGHUP, which does nothing under `nohup`.
 While a run trains, its state is saved at the next step. Outside of that there is nothing to save, and the process ends
-at once; so it does when Ctrl-C or SIGTERM comes again: the last saved state is a good one. SIGUSR1 is a notice, which
-is never the reason to end without saving.
+at once; so it does when Ctrl-C or SIGTERM comes again: the last saved state is a good one. SIGUSR1 is a notice, and
+SIGHUP comes from the terminal and from its shell: neither is ever the reason to end without saving.
 
 This module is imported before all others, so it imports next to nothing.
 """
@@ -15,15 +16,21 @@ import os
 import signal
 from types import FrameType, TracebackType
 
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 143}
+EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 143}
 
 STOPPED = "stopped by a signal."
 STOPPED_AT_ONCE = "stopped at once; the last saved state is good: the same command continues."
 
 
+def obeyed() -> list[signal.Signals]:
+    """Return the signals that this process obeys: not SIGHUP where whoever started it wants it to go on without."""
+    deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in EXIT_CODES if not (deaf and number == signal.SIGHUP)]
+
+
 def take_over() -> None:
     """Let signals end this process by a sentence and an exit code, instead of a traceback or a kill."""
-    for number in EXIT_CODES:
+    for number in obeyed():
         signal.signal(number, lambda came, frame: _end(came, STOPPED))
 
 
@@ -51,7 +58,7 @@ class Interrupts:
         return EXIT_CODES[signal.Signals(self.number or signal.SIGTERM)]
 
     def __enter__(self) -> Interrupts:
-        self._before = [(number, signal.signal(number, self._handle)) for number in EXIT_CODES]
+        self._before = [(number, signal.signal(number, self._handle)) for number in obeyed()]
         return self
 
     def __exit__(
@@ -61,7 +68,7 @@ class Interrupts:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if number != signal.SIGUSR1:
+        if number not in (signal.SIGUSR1, signal.SIGHUP):
             if self._asked:
                 _end(number, STOPPED_AT_ONCE)
             self._asked = True

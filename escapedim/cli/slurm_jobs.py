@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,19 +13,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from escapedim.cli.streams import show, tell
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
 from escapedim.records.folders import prepare_folder
-from escapedim.records.strict_json import printable
+from escapedim.records.ours import require_ours
+from escapedim.records.regular import read_regular
+from escapedim.records.strict_json import parse_object
+from escapedim.sweeping.directives import ENVIRONMENT, check_directive
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
 from escapedim.sweeping.state import standings
+from escapedim.text import excerpt
 
 SUBMITTED = "submitted.json"
 _TIMEOUT_S = 30
-_DIRECTIVE = re.compile(r"[a-z][a-z-]*(=[!-~]+)?")
-_OWN = frozenset({"array", "chdir", "dependency", "job-name", "open-mode", "output", "requeue", "signal"})
+_MOST_BYTES = 1 << 20
+_MARK = b"-m escapedim sweep"
+"""What is in every script that was submitted."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clu
     for found in (place.plan, place.out, place.working):
         if not str(found).isprintable() or "\\" in str(found):
             raise BadInput(
-                f"{printable(str(found))}: a batch script cannot hold a backslash, a line break or undecodable bytes "
+                f"{excerpt(str(found))}: a batch script cannot hold a backslash, a line break or undecodable bytes "
                 "in a path; use another folder or name."
             )
     done = {one.run.name for one in standings(runs, out) if one.state == "complete"}
@@ -66,7 +73,7 @@ def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clu
     return [*made, Script("collect.sbatch", len(stages), collect_script(plan, cluster, place))]
 
 
-def show(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
+def print_scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
     """Print the scripts. They name the plan itself, as nothing is written; those that are submitted have their copy."""
     for script in scripts(plan, runs, path, out, _fitted(cluster)):
         sys.stdout.write(f"# {script.name}\n{script.text}\n")
@@ -89,22 +96,27 @@ def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clus
     folder = out / "slurm"
     prepare_folder(folder)
     _check_idle(folder / SUBMITTED)
-    text = path.read_bytes()
+    text = read_regular(path)
     copy = folder / f"plan-{hashlib.sha256(text).hexdigest()[:16]}.yaml"
     made = scripts(plan, runs, copy, out, _fitted(cluster))
+    for script in made:
+        require_ours(folder / script.name, _MARK, "--out")
     write_atomic(copy, text)
     jobs: list[tuple[Script, str]] = []
     for script in made:
         write_atomic(folder / script.name, script.text.encode())
-        jobs.append((script, _sbatch(folder / script.name, _before(script, jobs, cluster), [job for _, job in jobs])))
-        sys.stdout.write(f"{jobs[-1][1]}  {script.name}\n")
+        options = [f"--partition={cluster.partition}"] if cluster.partition else []  # goes before SBATCH_PARTITION
+        after = _before(script, jobs, cluster)
+        options += [f"--dependency=afterany:{':'.join(after)}"] if after else []
+        jobs.append((script, _sbatch(folder / script.name, options, [job for _, job in jobs])))
+        show(f"{jobs[-1][1]}  {script.name}")
     write_atomic(folder / SUBMITTED, json.dumps({"jobs": [job for _, job in jobs]}).encode())
 
 
 def _check_idle(submitted: Path) -> None:
     """Refuse to submit what is queued already: its runs would be done once, but twice as many tasks wait for nodes."""
     try:
-        jobs = [str(job) for job in json.loads(submitted.read_bytes())["jobs"]]
+        jobs = [str(job) for job in parse_object(read_regular(submitted, _MOST_BYTES))["jobs"]]
     except (OSError, ValueError, KeyError, TypeError):
         return
     ended = _call("squeue", "--noheader", "--format=%F", f"--jobs={','.join(jobs)}") if jobs else None
@@ -128,9 +140,8 @@ def _before(script: Script, jobs: Sequence[tuple[Script, str]], cluster: Cluster
     return [job for earlier, job in jobs if earlier.stage == last]
 
 
-def _sbatch(script: Path, after: Sequence[str], submitted: Sequence[str]) -> str:
-    dependency = [f"--dependency=afterany:{':'.join(after)}"] if after else []
-    ended = _call("sbatch", "--parsable", *dependency, str(script))
+def _sbatch(script: Path, options: Sequence[str], submitted: Sequence[str]) -> str:
+    ended = _call("sbatch", "--parsable", *options, str(script))
     if ended is not None and ended.returncode == 0:
         return ended.stdout.split(";")[0].strip()
     if submitted:
@@ -162,42 +173,37 @@ def _fitted(cluster: Cluster) -> Cluster:
         A time limit that sbatch would not read, or that is over before its notice; a partition or another option of
         sbatch that does not fit into its line.
     """
-    _check_directives(cluster)
+    if cluster.partition is not None and not re.fullmatch("[!-~]+", cluster.partition):
+        raise BadInput(f"--partition: expected a name without spaces, found {excerpt(cluster.partition)!r}.")
+    for directive in cluster.directives:
+        check_directive(directive)
     limit_s = time_limit_s(cluster.time)
     if limit_s is None:
-        raise BadInput(f"--time: expected minutes, or a time such as 2:00:00 or 1-12:00:00, found {cluster.time!r}.")
+        raise BadInput(
+            f"--time: expected minutes, or a time such as 2:00:00 or 1-12:00:00, found {cluster.time!r:.80}."
+        )
     if cluster.notice_s >= limit_s:
         raise BadInput(
             f"--notice: {cluster.notice_s} s before the end come before the start where --time is {cluster.time}; "
             "give a longer --time or a shorter --notice."
         )
     ended = _call("scontrol", "show", "config")
-    found = dict(re.findall(r"^(Max\w+)\s*=\s*(\d+)", ended.stdout, re.MULTILINE)) if ended else {}
+    found = dict(re.findall(r"^(Max\w+)\s*=\s*(\d{1,9})$", ended.stdout, re.MULTILINE)) if ended else {}
     if int(found.get("MaxArraySize", 0)) > 0:
         most = int(found.get("MaxJobCount", cluster.most_jobs))
         return replace(cluster, largest=int(found["MaxArraySize"]), most_jobs=most)
-    sys.stderr.write(
+    tell(
         f"escapedim: scontrol does not say this cluster's MaxArraySize; arrays have at most {cluster.largest:,} tasks, "
-        "Slurm's default (--array-limit sets fewer).\n"
+        "Slurm's default (--array-limit sets fewer)."
     )
     return cluster
 
 
-def _check_directives(cluster: Cluster) -> None:
-    if cluster.partition is not None and not re.fullmatch("[!-~]+", cluster.partition):
-        raise BadInput(f"--partition: expected a name without spaces, found {printable(cluster.partition)!r}.")
-    for directive in cluster.directives:
-        if not _DIRECTIVE.fullmatch(directive):
-            raise BadInput(
-                f"--sbatch: expected an option of sbatch without its dashes, such as gres=gpu:1, found "
-                f"{printable(directive)!r}."
-            )
-        if (name := directive.partition("=")[0]) in _OWN:
-            raise BadInput(f"--sbatch {name}: the sweep sets that itself; leave it out.")
-
-
 def _call(*command: str) -> subprocess.CompletedProcess[str] | None:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False,
+            env={name: value for name, value in os.environ.items() if name not in ENVIRONMENT},
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

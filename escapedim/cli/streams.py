@@ -13,9 +13,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from escapedim.errors import EscapedimError
+from escapedim.text import visible, whole_number
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+LARGEST_SIZE = 1000
+"""Columns and lines of a terminal, at most (ours)."""
 
 
 def prepare() -> None:
@@ -25,6 +30,7 @@ def prepare() -> None:
     told by `standard_output`; a character that its encoding has not is escaped, since a path may be no text.
     """
     _replace_closed()
+    _check_size()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr = _never_failing(sys.stderr.fileno(), sys.stderr.encoding)
@@ -52,6 +58,17 @@ def standard_output(remedy: str = "send it elsewhere") -> Iterator[None]:
     except OSError as error:
         _discard_the_rest()
         raise EscapedimError(f"cannot write to standard output: {error.strerror}; {remedy}.") from None
+
+
+def tell(text: str) -> None:
+    """Write a line for people to standard error; text from outside that is in it cannot act on their terminal."""
+    sys.stderr.write(f"{visible(text)}\n")
+    sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """Write lines for people to standard output, in the same way."""
+    sys.stdout.write("".join(f"{visible(line)}\n" for line in text.split("\n")))
 
 
 class Command(TyperCommand):
@@ -93,6 +110,15 @@ def _replace_closed() -> None:
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)  # which keeps it open
+
+
+def _check_size() -> None:
+    """Leave only a plausible size of the terminal in the environment, where rich reads it too."""
+    for name in ("COLUMNS", "LINES"):
+        if name in os.environ:
+            size = whole_number(os.environ.pop(name))
+            if size:
+                os.environ[name] = str(min(size, LARGEST_SIZE))
 
 
 class _NeverFailing(io.FileIO):

@@ -14,17 +14,18 @@ from escapedim.cli.plan_dry_run import Given, dry_run
 from escapedim.cli.plan_states import counted_states, status
 from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
-from escapedim.cli.streams import standard_output
+from escapedim.cli.streams import standard_output, tell
 from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.records.folders import prepare_folder
 from escapedim.reporting.numbers import counted, duration
 from escapedim.sweeping.attempt import Ended
-from escapedim.sweeping.collecting import collect
+from escapedim.sweeping.collecting import check_collected, collect
 from escapedim.sweeping.plan import Plan, read
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import Run, expand
 from escapedim.sweeping.slurm import Cluster
 from escapedim.sweeping.state import Standing, standing, standings
+from escapedim.text import whole_number
 
 _SLURM = {"array_limit", "runs_per_task", "running", "time", "partition", "cpus", "notice", "sbatch", "device", "retry"}
 _MODES = {
@@ -68,8 +69,9 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
         status(plan, runs, folder, wanted.json)
         return 0
     check(path, plan, runs)
+    check_collected(runs, folder)  # before anything runs: at the end it would be told too late
     if wanted.cluster is not None:
-        (slurm_jobs.submit if wanted.submit else slurm_jobs.show)(plan, runs, path, folder, wanted.cluster)
+        (slurm_jobs.submit if wanted.submit else slurm_jobs.print_scripts)(plan, runs, path, folder, wanted.cluster)
         return 0
     if wanted.dry_run:
         dry_run(Given(plan, path, out, asked, wanted.shards), runs, wanted.json)
@@ -106,10 +108,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     BadInput
         Another form, or an index beyond the number of shards.
     """
-    index, _, of = text.partition("/")
-    if index.isdecimal() and of.isdecimal() and 0 <= int(index) < int(of):
-        return int(index), int(of)
-    raise BadInput(f"--shard: expected I/N with I from 0 to N-1, such as 0/10, found {text!r}.")
+    index, of = map(whole_number, text.partition("/")[::2])
+    if index is not None and of is not None and index < of:
+        return index, of
+    raise BadInput(f"--shard: expected I/N with I from 0 to N-1, such as 0/10, found {text!r:.80}.")
 
 
 def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
@@ -133,7 +135,7 @@ def _run(plan: Plan, runs: Sequence[Run], folder: Path, asked: Asked, path: Path
             f"stopped by a signal; everything is saved in {folder}: the same command continues.", interrupts.exit_code
         )
     found = standings(mine, folder)
-    sys.stderr.write(f"escapedim: {plan.name}: {counted_states(Counter(one.state for one in found), len(mine))}.\n")
+    tell(f"escapedim: {plan.name}: {counted_states(Counter(one.state for one in found), len(mine))}.")
     left = [one for one in found if one.state != "complete"]
     if len(mine) == len(runs) and not left:
         return _collect(plan, runs, folder)
@@ -159,7 +161,7 @@ def _explain(left: Sequence[Standing], ended: Mapping[str, Ended], folder: Path,
             text = f"what is missing needs {waits[state].name}, which is {state}"
             if state == "failed":
                 raise EscapedimError(f"{text}; see escapedim sweep {path} --status.")
-            sys.stderr.write(f"escapedim: {text}; repeat the command when it is complete.\n")
+            tell(f"escapedim: {text}; repeat the command when it is complete.")
             return
 
 
@@ -176,8 +178,7 @@ class _Said:
         (self._held if held else self._ended).add(name)
         detail = f": {ended.detail}" if ended.detail else ""
         place = "" if held else f"{len(self._ended)} of {self._due}: "
-        sys.stderr.write(f"{place}{name} {ended.state}{detail}\n")
-        sys.stderr.flush()
+        tell(f"{place}{name} {ended.state}{detail}")
 
 
 def _collect(plan: Plan, runs: Sequence[Run], folder: Path) -> int:
@@ -188,7 +189,7 @@ def _collect(plan: Plan, runs: Sequence[Run], folder: Path) -> int:
         raise BadInput(f"{folder} does not exist; run escapedim sweep first, or give its --out.")
     files = collect(plan, runs, folder)
     took = sum(one.wall_s or 0.0 for one in standings(runs, folder))
-    sys.stderr.write(f"escapedim: wrote {', '.join(map(str, files))} ({duration(took)} of runs).\n")
+    tell(f"escapedim: wrote {', '.join(map(str, files))} ({duration(took)} of runs).")
     with standard_output():
         console = make_console(sys.stdout)
         for number, file in enumerate(files[1:]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from escapedim.figures import overview
@@ -19,7 +20,7 @@ OVERVIEW = "overview"
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure: the name of its files, its title and caption, its source, and the matplotlib figure.
+    """A figure: the name of its files, its title and caption, its source, and how it is drawn.
 
     The source is "compare/lottery" inside a comparison, and that of an overview the comparison's name or "".
     """
@@ -28,7 +29,7 @@ class Drawn:
     title: str
     caption: str
     source: str
-    figure: Figure
+    draw: Callable[[], Figure]
 
 
 def skipped(materials: Sequence[Material]) -> list[Skipped]:
@@ -46,13 +47,13 @@ def skipped(materials: Sequence[Material]) -> list[Skipped]:
 
 
 def figures(materials: Sequence[Material]) -> Iterator[Drawn]:
-    """Draw all figures of the materials, one at a time and overviews first; no two have one name."""
+    """Yield all figures of the materials, overviews first; no two have one name."""
     plans = [(plan, material) for material in materials for plan in _planned(material)[0]]
     taken: set[str] = set()
     yield from _overviews(materials, taken)
     names = file_names([plan for plan, _ in plans], taken)
     for (plan, material), name in zip(plans, names, strict=True):
-        yield Drawn(name, plan.title, plan.caption, _source(plan, material), figure_of(plan))
+        yield Drawn(name, plan.title, plan.caption, _source(plan, material), partial(figure_of, plan))
 
 
 def figure_of(plan: Plan) -> Figure:
@@ -84,6 +85,9 @@ def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[Drawn
         plan = Plan(OVERVIEW, material.name, "Summary", overview.caption(plans), ())
         prefixed = f"{material.name}-{OVERVIEW}" if material.name and len(pages) > 1 else OVERVIEW
         (name,) = file_names([Plan(prefixed, "", "", "", ())], taken)
-        with styled():
-            page = laid_out(overview.draw(plans, material))
-        yield Drawn(name, plan.title, plan.caption, material.name, page)
+        yield Drawn(name, plan.title, plan.caption, material.name, partial(_page, plans, material))
+
+
+def _page(plans: Sequence[Plan], material: Material) -> Figure:
+    with styled():
+        return laid_out(overview.draw(plans, material))

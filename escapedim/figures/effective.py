@@ -41,7 +41,7 @@ def draw(axes: Axes, found: Row) -> None:
     scales.width(axes, [int(one.x or 0) for one in measured])
     axes.set_ylabel("effective tickets N(n)")
     if _positive(measured):
-        axes.set_yscale("log")
+        scales.logarithmic(axes)
     legend_above(axes, 1)
 
 

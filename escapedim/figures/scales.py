@@ -14,6 +14,7 @@ _APART = 1.25
 _FEWEST = 3  # So many categories have room; fewer stand in the middle.
 _LETTERS = 44  # Letters that have room below a single column.
 _DIGITS = 52  # The same of digits, which are narrower.
+_SUPERSCRIPTS = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(axes: Axes, label: str, whole: bool = True) -> None:
@@ -61,7 +62,27 @@ def loss(axes: Axes, values: Iterable[float], label: str) -> None:
     axes.set_ylabel(label)
     found = list(values)
     if found and min(found) > 0 and max(found) > 10 * min(found):
-        axes.set_yscale("log")
+        logarithmic(axes)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the y axis logarithmic, its ticks labelled 10⁻³ and 2×10⁻³ in plain letters."""
+    from matplotlib.ticker import LogFormatterSciNotation
+
+    class PlainPowers(LogFormatterSciNotation):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return _plain_power(super().__call__(x, pos))
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(PlainPowers())
+    axes.yaxis.set_minor_formatter(PlainPowers())
+
+
+def _plain_power(label: str) -> str:
+    """Return a label of matplotlib's mathtext, such as that of 2×10⁻³, in plain letters."""
+    inner = label.removeprefix(r"$\mathdefault{").removesuffix("}$").replace(r"\times", "×")
+    head, _, power = inner.partition("^{")
+    return head + power.removesuffix("}").translate(_SUPERSCRIPTS)
 
 
 def _decades(low: float, high: float) -> list[float]:

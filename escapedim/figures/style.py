@@ -7,9 +7,11 @@ matplotlib settings enters, nor dates or versions: the same result gives the sam
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -109,13 +111,30 @@ SETTINGS: Mapping[str, Any] = {
     "savefig.dpi": DPI,
     "figure.dpi": 100,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # labels hold names that users gave, in which a dollar sign is a dollar sign
 }
+MARKS = {"png": b"Software\0escapedim", "pdf": b"/Creator (escapedim)", "svg": b"<dc:title>escapedim</dc:title>"}
+"""What a figure of each format has in its metadata, by which it is known to be one of ours."""
 _METADATA: Mapping[str, Mapping[str, Any]] = {
-    "png": {"Software": None},
+    "png": {"Software": "escapedim"},
     "pdf": {"Creator": "escapedim", "Producer": None, "CreationDate": None},
     "svg": {"Creator": "escapedim", "Date": None},
 }
 _CAPTION = {"png": "Description", "pdf": "Subject", "svg": "Description"}
+
+
+def import_matplotlib() -> None:
+    """Import matplotlib without MPLBACKEND, which may name what is not here, and without a matplotlibrc lying about.
+
+    Both are for programs that show windows; where matplotlib has been imported before, nothing happens.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        with chdir(Path(__file__).parent):
+            import matplotlib  # noqa: F401
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 @contextmanager

@@ -7,6 +7,7 @@ subspaces, not volumes: that one kind is more numerous does not say that trainin
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
@@ -30,12 +31,17 @@ class Counts:
         return Fraction(self.critical, self.global_minima)
 
 
-def surjections(r: int, m: int) -> int:
-    """Return G(r, m): affine subspaces of width m that come from one critical point of width r.
+def surjections(most: int) -> Iterator[list[int]]:
+    """Yield G(0, m) to G(most, m) for m = 0, 1, 2 and so on without end.
 
-    It is the number of ways to make m units out of r, each at least once: surjections of m onto r.
+    G(r, m) is the number of affine subspaces of width m that come from one critical point of width r, that of ways to
+    make m units out of r, each at least once: surjections of m onto r. The last of the m units is made of one of r,
+    which others are made of too or not: G(r, m) = r (G(r, m - 1) + G(r - 1, m - 1)).
     """
-    return sum((-1) ** (r - i) * comb(r, i) * i**m for i in range(1, r + 1)) if r else int(m == 0)
+    row = [1] + [0] * most
+    while True:
+        yield row
+        row = [0, *(r * (row[r] + row[r - 1]) for r in range(1, most + 1))]
 
 
 def bell_numbers(count: int) -> list[int]:
@@ -50,15 +56,11 @@ def bell_numbers(count: int) -> list[int]:
     return bells
 
 
-def global_subspaces(r: int, m: int) -> int:
-    """Return T(r, m): affine subspaces of global minima of width m for a minimal width r (m >= r)."""
-    bells = bell_numbers(m - r)
-    redundant = (comb(m, u) * surjections(r, m - u) * bells[u] for u in range(1, m - r + 1))
-    return surjections(r, m) + sum(redundant)
+def counts(minimal: int, widths: Sequence[int]) -> list[Counts]:
+    """Count the subspaces of each width.
 
-
-def counts(minimal: int, width: int) -> Counts:
-    """Count the subspaces of one width.
+    T(r, m) = sum over u of C(m, u) G(r, m - u) B(u): u of the m units cancel each other in groups or do nothing, the
+    others make the r units of the minimal network.
 
     Raises
     ------
@@ -69,7 +71,15 @@ def counts(minimal: int, width: int) -> Counts:
         raise BadInput(
             f"--minimal is the width of the smallest network that solves the task, at least 1; found {minimal}."
         )
-    if not minimal <= width <= MAX_WIDTH:
-        raise BadInput(f"--widths: expected widths from --minimal {minimal} to {MAX_WIDTH}, found {width}.")
-    critical = sum(surjections(r, width) for r in range(1, minimal))
-    return Counts(width, global_subspaces(minimal, width), critical)
+    for width in widths:
+        if not minimal <= width <= MAX_WIDTH:
+            raise BadInput(f"--widths: expected widths from --minimal {minimal} to {MAX_WIDTH}, found {width}.")
+    largest = max(widths)
+    bells, critical, onto_minimal = bell_numbers(largest - minimal), dict[int, int](), list[int]()
+    for m, row in zip(range(largest + 1), surjections(minimal), strict=False):
+        onto_minimal.append(row[minimal])
+        critical[m] = sum(row[1:minimal]) if m in widths else 0
+    return [
+        Counts(m, sum(comb(m, u) * onto_minimal[m - u] * bells[u] for u in range(m - minimal + 1)), critical[m])
+        for m in widths
+    ]

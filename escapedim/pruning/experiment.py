@@ -88,7 +88,11 @@ class _Describe:
             surviving_by_replicate=counts if len(set(counts)) > 1 else None,
             total=total,
             layers=layers,
-            arms={name: self._arm([member["arms"][name] for member in members]) for name in members[0]["arms"]},
+            arms={
+                name: self._arm([member["arms"][name] for member in members])
+                for name in ("dense", *self.units[0].plan.arms)
+                if name in members[0]["arms"]
+            },
             invariants=Invariants(
                 **{name: all(member["invariants"][name] for member in members) for name in members[0]["invariants"]}
             ),

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from escapedim.errors import BadInput
+from escapedim.records.regular import read_regular
 
 METADATA_KEY = "escapedim"
 REMEDY = "delete it and repeat the command to train that part again, or start anew with --force"
@@ -81,7 +82,7 @@ def read(path: Path, expected_sha256: str) -> tuple[Arrays, dict[str, Any]]:
         Missing, not readable, changed since it was written, or not a checkpoint of escapedim.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         raise BadInput(f"the checkpoint {path} is missing; {_without_delete()}.") from None
     except OSError as error:

@@ -26,12 +26,15 @@ from pydantic import ValidationError
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import atomic
 from escapedim.records.holder import Holder
+from escapedim.records.regular import open_regular, read_regular
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
+MOST_BYTES = 1 << 16  # ours; a claim has a few hundred
 
 _ATTEMPTS = 100
-_NAME = re.compile(r"claim-([0-9]{4,18})\.json")
+_NAME = re.compile(r"claim-([0-9]{4,9})\.json")  # whoever claims once a second gets there in thirty years
+_LAST = 10**9 - 1
 
 
 class ClaimLost(EscapedimError):
@@ -63,6 +66,8 @@ class Claim:
             top = _highest(folder)
             if top:
                 _require_free(_path(folder, top))
+            if top == _LAST:
+                raise BadInput(f"{_path(folder, top)} is the last claim that there can be; remove it.")
             claim = cls(_path(folder, top + 1), holder)
             if atomic.create(claim.path, holder.encode()) and claim._is_highest():
                 claim._remove_lower()
@@ -202,7 +207,7 @@ def _beat(path: Path, stop: threading.Event) -> None:
 
 def _read(path: Path) -> Holder | None:
     try:
-        return Holder.model_validate_json(path.read_bytes())
+        return Holder.model_validate_json(read_regular(path, MOST_BYTES))
     except (OSError, ValidationError):
         return None
 
@@ -230,7 +235,7 @@ def _path(folder: Path, number: int) -> Path:
 
 def _last_heartbeat(path: Path) -> float | None:
     # Opening makes NFS ask the server; a bare stat may answer from a cache as old as a stale claim.
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open_regular(path) as file:
         return os.fstat(file.fileno()).st_mtime
     try:
         return path.stat().st_mtime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from escapedim import __version__
 from escapedim.errors import BadInput
 from escapedim.records import checkpoint, summary
 from escapedim.records.checkpoint import Arrays
-from escapedim.records.strict_json import canonical, printable
+from escapedim.records.strict_json import canonical
 from escapedim.records.summary import Kind, Summary
+from escapedim.text import excerpt
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class FinishedRun:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             if self.summary.digest is not None:
                 raise
-            found = printable(f"{type(error).__name__}: {error}")
+            found = excerpt(f"{type(error).__name__}: {error}")
             raise BadInput(
                 f"{self.path} was edited after it was written (expected its digest, found none), and its checkpoints "
                 f"are not as escapedim writes them ({found}); repeat the command that wrote it with --force."
@@ -99,7 +101,7 @@ class FinishedRun:
     def _folder(self) -> Path:
         """The run folder: beside the summary, or around it where the original was named."""
         beside = self.path.parent / str(self.summary.provenance.run_folder)
-        return beside if beside.exists() else self.path.parent
+        return beside if os.path.exists(beside) else self.path.parent  # False too for what can be no path
 
 
 def damage(path: Path) -> str:

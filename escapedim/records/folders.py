@@ -18,7 +18,8 @@ from typing import Self
 
 from escapedim.errors import BadInput
 from escapedim.records import atomic
-from escapedim.records.summary import Kind, schema_of
+from escapedim.records.regular import open_regular
+from escapedim.records.summary import Kind, Label, label_of
 
 RUNS = "escapedim-runs"
 PROBE = "probe"
@@ -31,6 +32,7 @@ class RunPaths:
     out: Path
     folder: Path
     kind: Kind
+    id: str
 
     @classmethod
     def locate(cls, out: Path, kind: Kind, id: str, force: bool) -> Self:
@@ -45,7 +47,7 @@ class RunPaths:
         number = max(_numbers(base, stem), default=0)
         if force or number == 0:
             number += 1
-        return cls(out=out, folder=base / (stem if number == 1 else f"{stem}-{number}"), kind=kind)
+        return cls(out=out, folder=base / (stem if number == 1 else f"{stem}-{number}"), kind=kind, id=id)
 
     @property
     def relative_folder(self) -> str:
@@ -65,6 +67,26 @@ class RunPaths:
     def checkpoint(self, key: str) -> Path:
         """Return the path of the checkpoint `key`."""
         return self.checkpoints / f"{key}.safetensors"
+
+    def replaced(self, there: Label | None) -> str:
+        """Say that the summary at `out`, of another run folder, gives way to that of this one; or nothing.
+
+        Raises
+        ------
+        BadInput
+            It is of another run whose folder is not here, so that it would be lost.
+        """
+        if there is None or there.folder == self.relative_folder:
+            return ""
+        if there.folder and os.path.exists(self.out.parent / there.folder):
+            stays = f"{self.out} has been the summary of {there.folder}, where the original stays"
+            return f"{stays}; now it is that of {self.relative_folder}."
+        if there.run != f"{self.kind}-{self.id}":
+            raise BadInput(
+                f"--out {self.out} is the only copy of the summary of another run, {there.run}; move it away, or choose "
+                "another --out."
+            )
+        return ""
 
     def prepare(self) -> None:
         """Create the folders, try out that files can be written there and beside `out`, and clear up after the killed.
@@ -103,15 +125,18 @@ def prepare_folder(folder: Path) -> None:
         _try_out(folder)
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path) -> Label | None:
     """Refuse to overwrite anything but a summary, and what is in a run folder: originals and checkpoints are there.
+
+    Return which run the summary there is of, or None where there is none.
 
     Raises
     ------
     BadInput
         `out` is in a run folder, a folder, a device, or a file that is not a complete summary of escapedim.
     """
-    if RUNS in out.absolute().parent.parts:
+    # A link is followed: writing goes through it.
+    if RUNS in Path(os.path.realpath(out)).parent.parts:
         raise BadInput(f"--out {out} is inside a run folder; choose another --out.")
     try:
         mode = out.stat().st_mode
@@ -121,11 +146,11 @@ def check_out(out: Path) -> None:
             raise BadInput(f"--out {out} is not a regular file; choose another --out.")
         raw = _bytes_of_json(out)
     except (FileNotFoundError, NotADirectoryError):
-        return  # `prepare` reports a file in the place of a folder
+        return None  # `prepare` reports a file in the place of a folder
     except OSError as error:
         raise BadInput(f"cannot read --out {out}: {error.strerror}; choose another --out.") from None
     try:
-        schema_of(raw, str(out))
+        return label_of(raw, str(out))
     except BadInput:
         raise BadInput(
             f"--out {out} exists and is not a complete escapedim summary; choose another --out or remove it."
@@ -134,7 +159,7 @@ def check_out(out: Path) -> None:
 
 def _bytes_of_json(path: Path) -> bytes:
     # A data set named by mistake may be larger than the memory; its first bytes tell.
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(4096)
         return start + file.read() if start.lstrip().startswith(b"{") else b""
 

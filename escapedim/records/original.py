@@ -22,10 +22,9 @@ DAMAGED = ".damaged"
 
 @dataclass(frozen=True)
 class Originals:
-    """Where a run of this identity has its summaries."""
+    """Where a run has its summaries."""
 
     paths: RunPaths
-    identity: str
 
     def read(self) -> tuple[Summary, str]:
         """Return the summary to go on from, and a sentence about what was wrong with the original, or nothing.
@@ -74,7 +73,7 @@ class Originals:
         return None
 
     def _is_mine(self, found: Summary) -> bool:
-        return (found.kind, found.id) == (self.paths.kind, self.identity)
+        return (found.kind, found.id) == (self.paths.kind, self.paths.id)
 
 
 class _Unusable(Exception):

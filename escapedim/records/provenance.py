@@ -90,7 +90,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
+            ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],  # which would run a program
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=GIT_TIMEOUT_S,

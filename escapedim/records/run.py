@@ -11,6 +11,7 @@ where it would take more than `WRITING_SHARE` of it; a kill costs the units of t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,9 @@ from escapedim.records.checkpoint import DamagedCheckpoint
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
 from escapedim.records.original import Originals, set_aside
+from escapedim.records.regular import read_regular
 from escapedim.records.results import Result
+from escapedim.records.strict_json import canonical
 from escapedim.records.summary import Cost, Kind, Provenance, Status, Summary
 
 Arrays = dict[str, np.ndarray]
@@ -40,9 +43,9 @@ WRITING_SHARE = 0.1  # of the time that rewriting the summary after finished uni
 class Run:
     """The one writer of a run folder; made by `open`, left by `close`."""
 
-    def __init__(self, paths: RunPaths, identity: str, claim: Claim) -> None:
+    def __init__(self, paths: RunPaths, claim: Claim) -> None:
         self.paths = paths
-        self._id, self._claim, self._began = identity, claim, time.monotonic()
+        self._id, self._claim, self._began = paths.id, claim, time.monotonic()
         self._hashes: dict[str, str] = {}
         self._metrics: dict[str, Metrics] = {}
         self._wall_s = 0.0
@@ -67,13 +70,15 @@ class Run:
             `out` is something else, a folder cannot be written, a living process holds the run, another version wrote
             it, or its files are damaged.
         """
-        check_out(out)
+        there = check_out(out)
         paths = RunPaths.locate(out, kind, identity, force)
+        replaced = paths.replaced(there)
         paths.prepare()
-        run = cls(paths, identity, Claim.acquire(paths.folder))
+        run = cls(paths, Claim.acquire(paths.folder))
         try:
             atomic.remove_leftovers(paths.folder)
             run._read()
+            run.notes += [replaced] if replaced else []
         except BaseException:
             run._claim.release()
             raise
@@ -121,7 +126,7 @@ class Run:
         self._hashes[name] = checkpoint.sha256(data)
         self._unit_s[key] = self._unit_s.get(key, 0.0) + seconds
         if metrics is not None:
-            self._metrics[key] = metrics
+            self._metrics[key] = json.loads(canonical(metrics))  # as they are read again: their order too
         for old in set(replaced) - {name}:
             del self._hashes[old]
             self._obsolete.add(old)
@@ -195,7 +200,7 @@ class Run:
         """Take over what an earlier start has left, and delete checkpoints that its summary does not know."""
         files = sorted(self.paths.checkpoints.glob("*.safetensors"))
         if self.paths.summary.exists() or any(map(self._wrote, files)):
-            found, said = Originals(self.paths, self._id).read()
+            found, said = Originals(self.paths).read()
             self.notes += [said] if said else []
             self._wall_s, self._peak_mb = found.cost.wall_s, found.cost.peak_rss_mb or 0.0
             self._unit_s = dict(found.cost.unit_s)
@@ -231,7 +236,7 @@ class Run:
     def _wrote(self, path: Path) -> bool:
         """Say whether this run wrote a file; others in its folder are none of its business."""
         try:
-            return checkpoint.decode(path.read_bytes(), str(path))[1].get("run") == self._id
+            return checkpoint.decode(read_regular(path), str(path))[1].get("run") == self._id
         except (BadInput, OSError):
             return False
 

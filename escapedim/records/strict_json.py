@@ -70,8 +70,3 @@ def _check_depth(document: Any) -> None:
         level = [value for part in inner for value in part if isinstance(value, _NESTED)]
     if level:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def printable(text: str) -> str:
-    """Return the text in one line of at most 120 characters, for a message."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)[:120]

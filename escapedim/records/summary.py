@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -16,8 +17,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.parts import Model
+from escapedim.records.regular import read_regular
 from escapedim.records.results import RESULTS, Result
-from escapedim.records.strict_json import canonical, parse_object, pretty, printable
+from escapedim.records.strict_json import canonical, parse_object, pretty
+from escapedim.text import excerpt
 
 SCHEMA: Final = "escapedim.summary/1"
 REPEAT: Final = "write it again by repeating its command"
@@ -109,9 +112,7 @@ def read(path: Path) -> Summary:
         One sentence: not readable, not JSON, no summary, a newer schema, edited, or invalid.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise BadInput(f"{path} is not a regular file; expected a summary such as lottery.json.")
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json.") from None
     return decode(raw, str(path))
@@ -131,15 +132,26 @@ def decode(raw: bytes, name: str) -> Summary:
     return _validated(document, name)
 
 
-def schema_of(raw: bytes, name: str) -> str:
-    """Return the schema of a summary's bytes, whatever its version; the rest is not checked.
+@dataclass(frozen=True)
+class Label:
+    """Which run a summary is of, by its own words: KIND-ID, and its run folder or ""."""
+
+    run: str
+    folder: str
+
+
+def label_of(raw: bytes, name: str) -> Label:
+    """Return which run a summary of whatever version is of; the rest is not checked.
 
     Raises
     ------
     BadInput
         One sentence: not JSON, or no summary.
     """
-    return str(_document(raw, name)["schema"])
+    document = _document(raw, name)
+    origin = document.get("provenance")
+    folder = origin.get("run_folder") if isinstance(origin, dict) else None
+    return Label(f"{document.get('kind')}-{document.get('id')}", str(folder or ""))
 
 
 def _document(raw: bytes, name: str) -> dict[str, Any]:
@@ -164,7 +176,7 @@ def _validated(document: dict[str, Any], name: str) -> Summary:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in [*prefix, *first["loc"]]) or "the summary"
         reason = first["msg"].removeprefix("Value error, ")
-        fault = f"{name} is not a valid summary: {printable(place)}: {printable(reason)}"
+        fault = f"{name} is not a valid summary: {excerpt(place)}: {excerpt(reason)}"
         raise BadSummary(fault, REPEAT) from None
 
 
@@ -172,7 +184,7 @@ def _json_object(raw: bytes, name: str) -> dict[str, Any]:
     try:
         return parse_object(raw)
     except ValueError as error:
-        reason = printable(str(error))
+        reason = excerpt(str(error))
         raise BadSummary(f"{name} is not a complete JSON file ({reason})", "expected an escapedim summary") from None
 
 
@@ -198,7 +210,7 @@ def taken_as_written(files: Sequence[Path]) -> Iterator[None]:
     except EscapedimError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        found = printable(f"{type(error).__name__}: {error}".partition("\n")[0])
+        found = excerpt(f"{type(error).__name__}: {error}".partition("\n")[0])
         raise BadInput(
             f"{', '.join(map(str, files))}: the parts of a summary do not fit together ({found}); repeat the command "
             "that wrote it, and if that does not help report this with what 'escapedim doctor' prints."

@@ -18,6 +18,8 @@ from escapedim.records.results import RESULTS
 from escapedim.records.summary import SCHEMA, Cost, Provenance, Summary
 
 M = TypeVar("M", bound=Model)
+LONGEST_NAME = 60
+"""Bytes of a source's name, at most: a file is named after a comparison, a source in it, and what it shows."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def of_files(summaries: Iterable[tuple[Path, Summary]]) -> list[Material]:
     plain: list[Source] = []
     compared: list[Material] = []
     for path, summary in summaries:
-        name = unique(path.stem, taken)
+        name = unique(path.stem, taken, LONGEST_NAME)
         result: Model = summary.result
         if isinstance(result, CompareResult):
             compared.append(_checked(path, result, name))
@@ -93,13 +95,17 @@ def of_comparison(result: CompareResult, name: str = "compare") -> Material:
         A source is not what its kind says.
     """
     taken: set[str] = set()
-    sources = tuple(Source(unique(Path(one.name).stem, taken), _summary(one)) for one in result.sources)
+    sources = tuple(Source(unique(Path(one.name).stem, taken, LONGEST_NAME), _summary(one)) for one in result.sources)
     return Material(sources, name, tuple(result.rows), result.laws, result)
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """Return a name for files that is not in `taken`, and put it there; letters of no file name become "-"."""
+def unique(name: str, taken: set[str], longest: int = 3 * LONGEST_NAME) -> str:
+    """Return a name for files that is not in `taken`, and put it there; letters of no file name become "-".
+
+    It has about `longest` bytes at most, since file systems take names of 255.
+    """
     clean = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "summary"
+    clean = clean.encode()[:longest].decode(errors="ignore")
     found, number = clean, 1
     while found in taken:
         number += 1

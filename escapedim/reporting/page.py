@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from escapedim.reporting.numbers import TIE
+from escapedim.text import visible
 
 LONGEST_PROSE = 100
 """Longer lines of text are hard to read, however wide the terminal (ours)."""
@@ -71,12 +72,12 @@ def write(console: Console, blocks: Sequence[Block]) -> None:
         if index:
             console.print()
         for line in part.lines:
-            console.print(Text(printable(line, console.encoding), part.style), soft_wrap=True)
+            console.print(Text(encodable(line, console.encoding), part.style), soft_wrap=True)
 
 
-def printable(line: str, encoding: str) -> str:
-    """Return the line without control characters, in characters that the encoding has."""
-    clean = "".join(char if char.isprintable() else " " for char in line).rstrip()
+def encodable(line: str, encoding: str) -> str:
+    """Return the line as `visible` shows it, in characters that the encoding has."""
+    clean = visible(line).rstrip()
     try:
         clean.encode(encoding)
     except UnicodeEncodeError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from tqdm import tqdm
 
 from escapedim.reporting.numbers import count, counted, duration
+from escapedim.text import visible
 
 if TYPE_CHECKING:
     _Tqdm = tqdm[None]
@@ -61,7 +62,7 @@ class LogLines(Progress):
 
     def say(self, text: str) -> None:
         """Write a line at once."""
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{visible(text)}\n")
         self._stream.flush()
 
     def _line(self, elapsed_s: float) -> str:
@@ -104,7 +105,7 @@ class Bar(Progress):
 
     def say(self, text: str) -> None:
         """Write a line above the bar."""
-        self._bar.write(text, file=self._stream)
+        self._bar.write(visible(text), file=self._stream)
 
     def close(self) -> None:
         """Remove the bar."""

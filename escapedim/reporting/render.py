@@ -10,6 +10,7 @@ from rich.console import Console
 
 from escapedim.records.summary import Summary
 from escapedim.reporting import compare, lottery, rewind, train, widen
+from escapedim.text import whole_number
 
 FILE_WIDTH = 100
 """Characters of a line in a file or a pipe, unless COLUMNS says otherwise."""
@@ -48,5 +49,4 @@ def make_console(file: TextIO, width: int | None = None) -> Console:
 
 
 def _columns() -> int:
-    text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isdecimal() else 0
+    return whole_number(os.environ.get("COLUMNS", "")) or 0

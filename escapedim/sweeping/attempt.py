@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from escapedim.children import python_module
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import summary
 from escapedim.records.atomic import remove_dead, write_atomic
@@ -27,13 +27,14 @@ from escapedim.records.claim import Claim, ClaimLost
 from escapedim.records.finished import damage
 from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
+from escapedim.records.regular import open_appending, read_regular
 from escapedim.records.summary import Summary
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
-STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
+STOPPED = (129, 130, 143, -signal.SIGHUP, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
 """Exit codes of a command that was told to stop, perhaps by somebody else; the negative ones before it could save."""
 Stopping = Callable[[], bool]
 
@@ -73,7 +74,10 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
         mended = _set_damaged_aside(run, out)
         write_atomic(folder / CONFIG, yaml.safe_dump(dict(run.settings), sort_keys=True).encode())
         if run.command == "compare":
-            write_atomic(folder / SOURCES, "".join(f"{one.summary(out)}\n" for one in run.sources).encode())
+            write_atomic(
+                folder / SOURCES,
+                "".join(f"{one.summary(out)}\n" for one in run.sources).encode(errors="surrogateescape"),
+            )
         began = time.monotonic()
         code = _process(arguments(run, out, jobs, device), folder / LOG, stopping)
         if code in STOPPED or (stopping() and code != 0):
@@ -88,7 +92,7 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
             _mark(claim, folder / FAILED, {"code": code, **times})
             read = run.sources if run.command == "rewind" else ()  # compare reads summaries only
             return Ended(run, "failed", " ".join([fault, *_unmark_damaged(read, out)]))
-        digest = hashlib.sha256(run.summary(out).read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_regular(run.summary(out))).hexdigest()
         _mark(claim, folder / DONE, {"code": 0, **times, "summary": digest, "id": found.id})
         return Ended(run, "complete", mended)
 
@@ -115,7 +119,7 @@ def _set_damaged_aside(run: Run, out: Path) -> str:
 def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:
     """Return the command line of a run."""
     folder = run.folder(out)
-    command = [sys.executable, "-m", "escapedim", run.command]
+    command = python_module("escapedim", run.command)
     if run.command == "compare":  # of thousands of runs, too many for a command line
         return [*command, f"@{folder / SOURCES}", *_flags(run.settings), "--out", str(run.summary(out))]
     given = [str(source.summary(out)) for source in run.sources]
@@ -137,8 +141,8 @@ def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
 
     As SIGUSR1: a batch system may have sent SIGTERM to the process itself, and a second one would end it unsaved.
     """
-    with log.open("ab") as file:
-        file.write(f"{BEGUN}{now()}: {' '.join(command[2:])}\n".encode())
+    with open_appending(log) as file:
+        file.write(f"{BEGUN}{now()}: {' '.join(command[3:])}\n".encode())
         file.flush()
         process = subprocess.Popen(
             command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,

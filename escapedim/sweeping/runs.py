@@ -7,16 +7,19 @@ is the same folder: `OUT/runs/COMMAND-HASH/`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from escapedim.comparison.compatibility import KEYS
+from escapedim.errors import BadInput
 from escapedim.records.strict_json import canonical
 from escapedim.sweeping.plan import Plan, Stage
 
+MOST_RUNS = 100_000  # of a plan, and
+MOST_COMPARED = 1_000_000  # summaries in all its comparisons: more are a slip of the pen
 ON_DISK = ("idx", "npz")
 """Tasks whose data lie on disk."""
 SUMMARIES = {
@@ -67,32 +70,46 @@ def as_written(command: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
-    """Return all runs of a plan, stage after stage; the same run twice is one."""
-    found: list[Run] = []
+    """Return all runs of a plan, stage after stage; the same run twice is one.
+
+    Raises
+    ------
+    BadInput
+        More than `MOST_RUNS`, or comparisons of more than `MOST_COMPARED` summaries in all.
+    """
+    runs: dict[str, Run] = {}
     for number, stage in enumerate(plan.stages):
-        made = _of_stage(number, stage, found, recipe)
-        found += {run.name: run for run in made}.values()
-    return list({run.name: run for run in found}.values())
+        too_many = BadInput(f"{plan.name}: more than {MOST_RUNS:,} runs (in stage {number}); make its grid smaller.")
+        if stage.size > MOST_RUNS:
+            raise too_many
+        for count, run in enumerate(_of_stage(number, stage, list(runs.values()), recipe), 1):
+            runs.setdefault(run.name, run)
+            if max(count, len(runs)) > MOST_RUNS:
+                raise too_many
+    return list(runs.values())
 
 
-def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe) -> list[Run]:
+def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe) -> Iterator[Run]:
+    """Yield the runs of a stage, one after another: the runs before it may multiply them beyond what a memory holds."""
     if stage.command == "rewind":
         pruned = [run for run in earlier if run.command == "prune"]
-        return [Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings()]
-    if stage.command == "compare":
+        yield from (Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings())
+    elif stage.command == "compare":
         compared = [run for run in earlier if run.command in ("prune", "rewind", "widen")]
-        return [
-            Run(number, "compare", settings, group)
-            for settings in stage.settings()
-            for group in _groups(compared, recipe, settings.get("allow", ()))
-        ]
-    digests: dict[str, str | None] = {}
-    made = []
-    for settings in stage.settings():
-        task = str(settings.get("task", ""))
-        digests[task] = digests[task] if task in digests else _digest(task)
-        made.append(Run(number, stage.command, settings, data=digests[task]))
-    return made
+        if stage.size * len(compared) > MOST_COMPARED:
+            raise BadInput(
+                f"stage {number} compares {len(compared):,} summaries in {stage.size:,} ways, expected at most "
+                f"{MOST_COMPARED:,} summaries in all; make its grid smaller."
+            )
+        for settings in stage.settings():
+            for group in _groups(compared, recipe, settings.get("allow", ())):
+                yield Run(number, "compare", settings, group)
+    else:
+        digests: dict[str, str | None] = {}
+        for settings in stage.settings():
+            task = str(settings.get("task", ""))
+            digests[task] = digests[task] if task in digests else _digest(task)
+            yield Run(number, stage.command, settings, data=digests[task])
 
 
 def _digest(task: str) -> str | None:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from escapedim.children import python_module
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 
@@ -111,8 +112,8 @@ def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str
 
 
 def _sweep(place: Place, *more: str) -> str:
-    words = [place.python, "-m", "escapedim", "sweep", str(place.plan), "--out", str(place.out), *more]
-    return shlex.join(words)
+    more = ("sweep", str(place.plan), "--out", str(place.out), *more)
+    return shlex.join(python_module("escapedim", *more, python=place.python))
 
 
 def _ranges(numbers: Sequence[int]) -> str:
@@ -128,7 +129,7 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 def time_limit_s(text: str) -> int | None:
     """Return the seconds of a time limit as sbatch takes it: `90` (minutes), `90:00`, `1:30:00`, `1-6`, `1-6:00:00`."""
-    if not (found := re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)):
+    if not (found := re.fullmatch(r"(?:([0-9]{1,9})-)?([0-9]{1,9})(?::([0-9]{1,9}))?(?::([0-9]{1,9}))?", text)):
         return None
     days, *parts = found.groups()
     given = [int(part) for part in parts if part is not None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from escapedim.errors import BadInput
 from escapedim.records import summary
 from escapedim.records.claim import holder_of
 from escapedim.records.folders import RUNS
+from escapedim.records.regular import open_regular, read_regular
 from escapedim.sweeping.runs import SUMMARIES, Run
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
@@ -27,7 +29,7 @@ LOST = "its summary is gone or damaged: it is made again"
 State = Literal["complete", "running", "failed", "missing"]
 BEGUN = "\n# "
 """What a command's part of a log begins with, before the time and the command line."""
-_LOG_LINES, _LOG_BYTES = 3, 4096
+_LOG_LINES, _LOG_BYTES, _MARK_BYTES = 3, 4096, 1 << 16
 _SENTENCE, _FRAME = "escapedim: ", " \t╭╮╰╯│─"
 
 
@@ -51,8 +53,9 @@ def standing(run: Run, out: Path) -> Standing:
     if held is not None:
         return Standing(run, "running", f"{held[0]}, heartbeat {held[1]:.0f} s ago")
     if (folder / FAILED).exists():
-        code = (_read(folder / FAILED) or {}).get("code", "unknown")
-        return Standing(run, "failed", f"exit code {code}: {tail(folder / LOG)}")
+        code = (_read(folder / FAILED) or {}).get("code")
+        told = code if isinstance(code, int) and abs(code) < 1000 else "unknown"
+        return Standing(run, "failed", f"exit code {told}: {tail(folder / LOG)}")
     return Standing(run, "missing", "" if done is None else LOST)
 
 
@@ -64,7 +67,7 @@ def mark_of(folder: Path) -> dict[str, Any] | None:
 def is_whole(path: Path, run: Run, done: Mapping[str, Any]) -> bool:
     """Say whether a summary is the one that was marked as done, or at least a complete one of the same run."""
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except OSError:
         return False
     if done.get("summary") == hashlib.sha256(raw).hexdigest():
@@ -89,8 +92,8 @@ def standings(runs: Iterable[Run], out: Path) -> list[Standing]:
 
 def tail(log: Path) -> str:
     """Return what the last command of a log says at its end: its sentence, or the last lines as one."""
-    with suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _LOG_BYTES))
+    with suppress(OSError), open_regular(log) as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
         text = file.read().decode(errors="replace")
         _, begun, own = text.rpartition(BEGUN)
         lines = [line.strip(_FRAME) for line in (own.partition("\n")[2] if begun else text).splitlines()]
@@ -102,11 +105,14 @@ def tail(log: Path) -> str:
 
 def _seconds(done: Mapping[str, Any]) -> float | None:
     value = done.get("wall_s")
-    return value if isinstance(value, float | int) and math.isfinite(value) else None
+    with suppress(OverflowError):
+        return float(value) if isinstance(value, float | int) and math.isfinite(value) else None
+    return None
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError):
-        found = json.loads(path.read_bytes())
+    """Return a mark; one that is damaged counts as none."""
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads(read_regular(path, _MARK_BYTES))
         return found if isinstance(found, dict) else None
     return None

@@ -4,8 +4,8 @@ A file is a big-endian header (magic number: two zero bytes, the type 8 for unsi
 dimensions; then one 32-bit size a dimension) and the values (Y. LeCun, C. Cortes and C. Burges). Nothing
 is downloaded. Pixels are scaled to 0..1, as in the published LeNet experiments.
 
-A header may lie. The body is read in pieces until its announced size or the file's end, so that a claim
-of 2^32 images takes no memory.
+A header may lie, and a small gzip file may unpack to any size. So headers are read first: what they say must fit
+together, into their files and into memory before a value is read.
 """
 
 from __future__ import annotations
@@ -15,16 +15,21 @@ import math
 import os
 import struct
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
+from escapedim.errors import BadInput
 from escapedim.tasks.base import Array, Split, Task, digest
 from escapedim.tasks.preparation import (
     ACCURATE,
     check_enough,
     check_labels,
+    check_memory,
     hold_out,
     lenet_architecture,
     lenet_recipe,
@@ -34,6 +39,23 @@ from escapedim.tasks.preparation import (
 SPLIT = "escapedim idx validation 1"
 _UNSIGNED_BYTES = 0x08
 _CHUNK_BYTES = 1 << 20
+MOST_PACKED = 1032
+"""Bytes that one of gzip's can stand for, at most (zlib's technical details: deflate of a constant)."""
+COPIES = 3
+"""Bytes of memory for one of the values: as read, as held out, and as hashed (measured)."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a file says: sizes of `(images, rows, columns)` or `(labels,)`."""
+
+    path: Path
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of values, each a byte."""
+        return math.prod(self.shape)
 
 
 def load(folder: str) -> Task:
@@ -42,12 +64,14 @@ def load(folder: str) -> Task:
     Raises
     ------
     BadInput
-        The folder or a file is missing, damaged, empty, or does not fit the others.
+        The folder or a file is missing, damaged, empty, too large, or does not fit the others.
     """
     root = _existing(folder)
-    images, labels = _read_part(root, "train")
-    test_images, test_labels = _read_part(root, "t10k")
-    _check(root, images, labels, test_images, test_labels)
+    headers = _headers(root, "train") + _headers(root, "t10k")
+    _check_sizes(root, headers)
+    check_memory(COPIES * sum(header.size for header in headers), root)
+    images, labels, test_images, test_labels = map(read_values, headers)
+    check_labels(labels, test_labels, root)
     train, validation = hold_out(_flat(images, labels), SPLIT)
     return Task(
         name="idx",
@@ -65,24 +89,49 @@ def load(folder: str) -> Task:
     )
 
 
-def read_idx(path: Path, dimensions: int) -> Array:
-    """Read one IDX file of unsigned bytes, plain or (by its ending `.gz`) gzipped.
+def read_header(path: Path, dimensions: int) -> Header:
+    """Read the header of an IDX file of unsigned bytes, plain or (by its ending `.gz`) gzipped.
 
     Raises
     ------
     BadInput
-        The file cannot be read, is no IDX file of that many dimensions, is empty, or has another size than
-        its header says.
+        The file cannot be read, is no IDX file of that many dimensions, is empty, or too small for what it announces.
     """
+    with _explained(path), _open(path) as stream:
+        header = Header(path, _read_shape(stream, path, dimensions))
+    if header.size == 0:
+        sizes = " x ".join(map(str, header.shape))
+        raise unusable(path, "at least one value", f"an empty set ({sizes})", "put a complete file there")
+    packed, length = path.suffix == ".gz", path.stat().st_size
+    held = length * MOST_PACKED if packed else length - _length(dimensions)
+    if header.size > held:
+        raise _wrong_size(header, f"{'at most ' if packed else ''}{held:,}")
+    return header
+
+
+def read_values(header: Header) -> Array:
+    """Read the values of a file whose header is known.
+
+    Raises
+    ------
+    BadInput
+        The file cannot be read, or has another size than its header says.
+    """
+    with _explained(header.path), _open(header.path) as stream:
+        stream.read(_length(len(header.shape)))
+        body = _read_at_most(stream, header.size + 1)
+    if len(body) != header.size:
+        raise _wrong_size(header, "more" if len(body) > header.size else f"{len(body):,}")
+    return np.frombuffer(body, dtype=np.uint8).reshape(header.shape)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        with _open(path) as stream:
-            shape = _read_shape(stream, path, dimensions)
-            body = _read_at_most(stream, math.prod(shape) + 1)
+        yield
     except (OSError, EOFError, zlib.error) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise unusable(path, "a readable file", f"'{found}'", "copy the file again") from error
-    _check_size(path, shape, len(body))
-    return np.frombuffer(body, dtype=np.uint8).reshape(shape)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -90,13 +139,13 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read_shape(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
-    header = bytes(_read_at_most(stream, 4 + 4 * dimensions))
+    header = bytes(_read_at_most(stream, _length(dimensions)))
     magic = bytes([0, 0, _UNSIGNED_BYTES, dimensions])
     if header[:4] != magic:
         found = f"0x{header[:4].hex()}" if header else "an empty file"
         raise unusable(path, f"magic number 0x{magic.hex()}", found, "put the IDX file of that name there")
-    if len(header) < 4 + 4 * dimensions:
-        expected = f"a header of {4 + 4 * dimensions} bytes"
+    if len(header) < _length(dimensions):
+        expected = f"a header of {_length(dimensions)} bytes"
         raise unusable(path, expected, f"{len(header)} bytes", "copy the file again")
     return struct.unpack(f">{dimensions}I", header[4:])
 
@@ -108,19 +157,14 @@ def _read_at_most(stream: BinaryIO, count: int) -> bytearray:
     return body
 
 
-def _check_size(path: Path, shape: tuple[int, ...], size: int) -> None:
-    announced = math.prod(shape)
-    if announced == 0:
-        sizes = " x ".join(map(str, shape))
-        raise unusable(path, "at least one value", f"an empty set ({sizes})", "put a complete file there")
-    if size != announced:
-        found = "more" if size > announced else f"{size:,}"
-        raise unusable(
-            path,
-            f"{announced:,} bytes of values, as its header says",
-            found,
-            "copy the file again, it is damaged",
-        )
+def _length(dimensions: int) -> int:
+    """Return the bytes of a header."""
+    return 4 + 4 * dimensions
+
+
+def _wrong_size(header: Header, found: str) -> BadInput:
+    expected = f"{header.size:,} bytes of values, as its header says"
+    return unusable(header.path, expected, found, "copy the file again, it is damaged")
 
 
 def _existing(folder: str) -> Path:
@@ -140,23 +184,22 @@ def _find(root: Path, name: str) -> Path:
     raise unusable(root, f"a file {name} or {name}.gz", "neither", "put it there (nothing is downloaded)")
 
 
-def _read_part(root: Path, part: str) -> tuple[Array, Array]:
-    images_path, labels_path = (
-        _find(root, f"{part}-images-idx3-ubyte"),
-        _find(root, f"{part}-labels-idx1-ubyte"),
-    )
-    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
-    if len(images) != len(labels):
+def _headers(root: Path, part: str) -> list[Header]:
+    """Return what the files of images and labels of a part announce."""
+    images = read_header(_find(root, f"{part}-images-idx3-ubyte"), 3)
+    labels = read_header(_find(root, f"{part}-labels-idx1-ubyte"), 1)
+    if images.shape[0] != labels.shape[0]:
         raise unusable(
-            labels_path,
-            f"{len(images)} labels, one for each image of {images_path.name}",
-            str(len(labels)),
+            labels.path,
+            f"{images.shape[0]} labels, one for each image of {images.path.name}",
+            str(labels.shape[0]),
             "use files of the same data set",
         )
-    return images, labels
+    return [images, labels]
 
 
-def _check(root: Path, images: Array, labels: Array, test_images: Array, test_labels: Array) -> None:
+def _check_sizes(root: Path, headers: Sequence[Header]) -> None:
+    images, _, test_images, _ = headers
     if images.shape[1:] != test_images.shape[1:]:
         (rows, columns), (test_rows, test_columns) = images.shape[1:], test_images.shape[1:]
         raise unusable(
@@ -165,8 +208,7 @@ def _check(root: Path, images: Array, labels: Array, test_images: Array, test_la
             f"{test_rows} x {test_columns}",
             "use files of the same data set",
         )
-    check_enough(len(images), root)
-    check_labels(labels, test_labels, root)
+    check_enough(images.shape[0], root)
 
 
 def _flat(images: Array, labels: Array) -> Split:

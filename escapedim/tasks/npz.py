@@ -11,20 +11,25 @@ recipe cannot know their unit either. Pickled objects are never loaded.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from escapedim.errors import BadInput
+from escapedim.records.regular import open_regular
 from escapedim.tasks.base import Array, Criterion, Split, Task, digest
 from escapedim.tasks.preparation import (
     ACCURATE,
     check_enough,
     check_labels,
+    check_memory,
     hold_out,
     lenet_architecture,
     lenet_recipe,
@@ -34,6 +39,9 @@ from escapedim.tasks.preparation import (
 
 SPLIT = "escapedim npz validation 1"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
+WORKING_BYTES = 20
+"""Bytes of memory for each number besides the array itself: copies in float64, which come and go (measured)."""
+SMALLEST_SPREAD = 1e-150
 RELATIVE_LOSS = 0.01
 """Success of regression, as a share of the variance of the targets (ours)."""
 
@@ -44,15 +52,22 @@ def load(file: str) -> Task:
     Raises
     ------
     BadInput
-        The file is missing or damaged, or its arrays are missing, unusable or do not fit each other.
+        The file is missing or damaged, or its arrays are missing, unusable, too large or do not fit each other.
     """
     path = _existing(file)
     arrays = _read(path)
-    x_train, x_test = _inputs(path, arrays)
-    labelled = _has_labels(path, arrays)
-    y_train, y_test = _labels(path, arrays) if labelled else _values(path, arrays)
+    x_train, x_test = _rows(path, "x_train", arrays), _rows(path, "x_test", arrays)
+    labelled = arrays["y_train"].dtype.kind != "f"
+    targets = _labels if labelled else _rows
+    y_train, y_test = (targets(path, name, arrays) for name in ("y_train", "y_test"))
+    if labelled:
+        check_labels(y_train, y_test, path)
+        y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
     train, validation = hold_out(Split(x_train, y_train), SPLIT)
     shift, scale = standardisation(train.x)
+    if not scale.any():
+        least = f"by more than {np.finfo(np.float32).tiny:.0e}"
+        raise unusable(path, f"inputs x_train that vary {least}", "constant ones", "use another unit or other inputs")
     return Task(
         name="npz",
         source="the user's arrays",
@@ -80,13 +95,17 @@ def _existing(file: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Array]:
-    # On damaged bytes np.load raises whatever its parsers raise (zip, zlib, literals, tokens, memory for a
-    # size that a header invents): to the user all of it is one finding.
+    # On damaged bytes numpy raises whatever its parsers raise (zip, zlib, literals, tokens): to the user all of it is
+    # one finding.
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_regular(path) as stream:
             warnings.simplefilter("ignore")
-            return _load_arrays(path)
-    except BadInput:
+            if not zipfile.is_zipfile(stream):
+                found = "no complete zip archive"
+                raise unusable(path, "a file made by numpy.savez", found, "save the arrays with numpy.savez")
+            with zipfile.ZipFile(stream) as archive:
+                return _load_arrays(path, archive)
+    except (BadInput, MemoryError):
         raise
     except Exception as error:
         found = f"damaged or unreadable content ('{_first_line(error)}')"
@@ -97,22 +116,20 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-def _load_arrays(path: Path) -> dict[str, Array]:
-    with path.open("rb") as stream:
-        if not zipfile.is_zipfile(stream):
-            found = "no complete zip archive"
-            raise unusable(path, "a file made by numpy.savez", found, "save the arrays with numpy.savez")
-        stream.seek(0)
-        with np.load(stream, allow_pickle=False) as archive:
-            _check_present(path, archive.files)
-            return {name: _load_array(path, name, archive) for name in NAMES}
-
-
-def _check_present(path: Path, present: list[str]) -> None:
+def _load_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, Array]:
+    """Read the arrays, after what their headers say: a small file may unpack to any size."""
+    members = {member.removesuffix(".npy"): member for member in archive.namelist()}
     for name in NAMES:
-        if name not in present:
-            found = f"no {name} but {_listed(present) or 'an empty archive'}"
+        if name not in members:
+            found = f"no {name} but {_listed(list(members)) or 'an empty archive'}"
             raise unusable(path, f"the arrays {', '.join(NAMES)}", found, "save the four under these names")
+    headers = {name: _header(path, name, archive.getinfo(members[name]), archive) for name in NAMES}
+    _check_headers(path, headers)
+    arrays = {}
+    for name in NAMES:
+        with archive.open(members[name]) as member:
+            arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+    return arrays
 
 
 def _listed(names: list[str]) -> str:
@@ -120,43 +137,79 @@ def _listed(names: list[str]) -> str:
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
 
 
-def _load_array(path: Path, name: str, archive: np.lib.npyio.NpzFile) -> Array:
-    try:
-        array = archive[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise _no_numbers(path, name, "pickled objects, which are never loaded") from error
-    if not isinstance(array, np.ndarray):  # numpy hands over the bytes of a member that is no array
-        raise _no_numbers(path, name, "other data")
-    if array.dtype.kind not in "buif":
-        raise _no_numbers(path, name, f"type {array.dtype}")
-    if array.size == 0 or array.ndim == 0:
-        raise unusable(path, f"samples in {name}", f"shape {array.shape}", "save at least one")
-    return array
+@dataclass(frozen=True)
+class Header:
+    """What an array says of itself."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return math.prod(self.shape)
+
+    @property
+    def row(self) -> int:
+        """Number of entries of a sample."""
+        return self.size // self.shape[0]
+
+
+def _header(path: Path, name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFile) -> Header:
+    """Read the header of an array and check its type.
+
+    Raises
+    ------
+    BadInput
+        It is no array of real numbers, or an empty one.
+    """
+    with archive.open(info) as member:
+        if member.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+            raise _no_numbers(path, name, "other data")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+    if dtype.hasobject:
+        raise _no_numbers(path, name, "pickled objects, which are never loaded")
+    if dtype.kind not in "buif":
+        raise _no_numbers(path, name, f"type {dtype}")
+    header = Header(shape, dtype)
+    if header.size == 0 or not shape:
+        raise unusable(path, f"samples in {name}", f"shape {shape}", "save at least one")
+    if header.size * dtype.itemsize > info.file_size:
+        raise ValueError(f"{name} announces more than the file has")
+    return header
+
+
+def _check_headers(path: Path, headers: Mapping[str, Header]) -> None:
+    for part in ("train", "test"):
+        samples, targets = headers[f"x_{part}"].shape[0], headers[f"y_{part}"].shape[0]
+        if samples != targets:
+            expected = f"as many samples in y_{part} as in x_{part} ({samples})"
+            raise unusable(path, expected, str(targets), "save matching arrays")
+    check_enough(headers["x_train"].shape[0], path)
+    kinds = [headers[name].dtype.kind == "f" for name in ("y_train", "y_test")]
+    for kind in ("x", "y") if kinds[0] else ("x",):
+        train, test = headers[f"{kind}_train"], headers[f"{kind}_test"]
+        if test.row != train.row:
+            expected = f"{train.row} numbers a sample in {kind}_test"
+            raise unusable(path, expected, str(test.row), f"save it like {kind}_train")
+    if kinds[0] != kinds[1]:
+        found = f"{headers['y_train'].dtype} and {headers['y_test'].dtype}"
+        remedy = "save both as integers (labels) or both as floats (values)"
+        raise unusable(path, "y_train and y_test of one kind", found, remedy)
+    check_memory(sum(header.size * (header.dtype.itemsize + WORKING_BYTES) for header in headers.values()), path)
 
 
 def _no_numbers(path: Path, name: str, found: str) -> BadInput:
     return unusable(path, f"real numbers in {name}", found, "save it as a numeric array")
 
 
-def _inputs(path: Path, arrays: Mapping[str, Array]) -> tuple[Array, Array]:
-    for part in ("train", "test"):
-        samples, targets = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
-        if samples != targets:
-            expected = f"as many samples in y_{part} as in x_{part} ({samples})"
-            raise unusable(path, expected, str(targets), "save matching arrays")
-    check_enough(len(arrays["x_train"]), path)
-    return _rows(path, "x_train", arrays), _rows(path, "x_test", arrays, like="x_train")
-
-
-def _rows(path: Path, name: str, arrays: Mapping[str, Array], like: str = "") -> Array:
-    """Return an array as finite numbers `(samples, entries)`, with as many entries as the array `like`."""
+def _rows(path: Path, name: str, arrays: Mapping[str, Array]) -> Array:
+    """Return an array as finite numbers `(samples, entries)`."""
     array = arrays[name]
     _check_finite(path, name, array)
-    entries, expected = array.size // len(array), arrays[like or name].size // len(arrays[like or name])
-    if entries != expected:
-        raise unusable(path, f"{expected} numbers a sample in {name}", str(entries), f"save it like {like}")
     return _plain(array).reshape(len(array), -1)
 
 
@@ -175,41 +228,30 @@ def _plain(array: Array) -> Array:
     return np.ascontiguousarray(array, dtype=kept.get(code, kept.get(code[1:], np.float64)))
 
 
-def _has_labels(path: Path, arrays: Mapping[str, Array]) -> bool:
-    kinds = [arrays[name].dtype.kind != "f" for name in ("y_train", "y_test")]
-    if kinds[0] != kinds[1]:
-        found = f"{arrays['y_train'].dtype} and {arrays['y_test'].dtype}"
-        remedy = "save both as integers (labels) or both as floats (values)"
-        raise unusable(path, "y_train and y_test of one kind", found, remedy)
-    return kinds[0]
-
-
-def _labels(path: Path, arrays: Mapping[str, Array]) -> tuple[Array, Array]:
-    train, test = (_label_column(path, name, arrays[name]) for name in ("y_train", "y_test"))
-    known = np.unique(train)
-    if int(known[-1]) + 1 != len(known):  # as Python int: the largest uint64 has no successor
-        found = f"{len(known)} different labels up to {known[-1]}"
-        remedy = "number the classes from 0 without a gap"
-        raise unusable(path, "labels 0..C-1 in y_train, all in use", found, remedy)
-    check_labels(train, test, path)
-    return train.astype(np.int64), test.astype(np.int64)
-
-
-def _label_column(path: Path, name: str, array: Array) -> Array:
+def _labels(path: Path, name: str, arrays: Mapping[str, Array]) -> Array:
+    """Return class numbers `(samples,)`; those of training are 0 to C - 1, all in use."""
+    array = arrays[name]
     if array.size != len(array):
         remedy = "save class numbers, not one column a class"
         raise unusable(path, f"one label a sample in {name}", f"shape {array.shape}", remedy)
     if array.min() < 0:
         raise unusable(path, f"labels from 0 on in {name}", str(array.min()), "number the classes from 0")
-    return array.reshape(-1)
-
-
-def _values(path: Path, arrays: Mapping[str, Array]) -> tuple[Array, Array]:
-    return _rows(path, "y_train", arrays), _rows(path, "y_test", arrays, like="y_train")
+    labels = array.reshape(-1)
+    if name == "y_train":
+        known = np.unique(labels)
+        if int(known[-1]) + 1 != len(known):  # as Python int: the largest uint64 has no successor
+            found = f"{len(known)} different labels up to {known[-1]}"
+            remedy = "number the classes from 0 without a gap"
+            raise unusable(path, "labels 0..C-1 in y_train, all in use", found, remedy)
+    return labels
 
 
 def _small_loss(path: Path, targets: Array) -> Criterion:
     variance = float(targets.astype(np.float64).var(axis=0).mean())
-    if np.ptp(targets, axis=0).max() == 0 or variance == 0:
+    if np.ptp(targets, axis=0).max() == 0:
         raise unusable(path, "training targets that vary", "constant ones", "there is nothing to learn")
+    if variance < np.finfo(np.float64).tiny:
+        spread = float(np.ptp(targets, axis=0).max())
+        expected = f"training targets that vary by more than {SMALLEST_SPREAD:g}"
+        raise unusable(path, expected, f"{spread:g}", "use another unit")
     return Criterion("train_loss", "<=", RELATIVE_LOSS * variance)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from escapedim.errors import BadInput
+from escapedim.memory import own_mb
 from escapedim.tasks.base import Array, Criterion, Split, hashed_order
 
 FEWEST_SAMPLES = 10
@@ -23,6 +24,22 @@ ACCURATE = Criterion("train_accuracy", ">=", 0.95)
 def unusable(where: str | Path, expected: str, found: str, remedy: str) -> BadInput:
     """Build the one sentence that every unusable file or array ends in."""
     return BadInput(f"{where}: expected {expected}, found {found}; {remedy}.")
+
+
+def check_memory(needed_bytes: float, where: str | Path) -> None:
+    """Refuse data that would not fit into memory, before they are read: a small file may unpack to any size.
+
+    Raises
+    ------
+    BadInput
+        More than this process may still take.
+    """
+    needed_mb, free_mb = needed_bytes / 1e6, own_mb()
+    if free_mb is not None and needed_mb > free_mb:
+        raise BadInput(
+            f"{where}: reading these data takes about {needed_mb:,.0f} MB of memory, {free_mb:,.0f} MB are free; use "
+            "fewer samples, a higher limit (ulimit -v, sbatch --mem) or a machine with more memory."
+        )
 
 
 def lenet_recipe(steps: str, batch_size: int = 60) -> dict[str, object]:

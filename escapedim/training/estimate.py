@@ -6,12 +6,9 @@ several times slower or faster, so reports say "about".
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -90,39 +87,3 @@ def together(estimates: Sequence[Estimate]) -> Estimate:
         seconds=START_S + sum(part.seconds - START_S for part in estimates),
         memory_mb=max((part.memory_mb for part in estimates), default=0.0),
     )
-
-
-def available_mb() -> float | None:
-    """Memory that this process may still take, by the system, its control group and Slurm; None where unknown."""
-    limits = [_free_memory_mb(), _control_group_mb(), _slurm_mb()]
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _free_memory_mb() -> float | None:
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 1000
-    return None
-
-
-def _control_group_mb() -> float | None:
-    with suppress(OSError, ValueError):
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        in_use = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        return (limit - max(0, in_use - _reclaimable())) / 1e6
-    return None
-
-
-def _reclaimable() -> int:
-    """Bytes of files in the control group's cache that the system gives up when memory is short."""
-    with suppress(OSError, ValueError, IndexError):
-        for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
-            if line.startswith("inactive_file"):
-                return int(line.split()[1])
-    return 0
-
-
-def _slurm_mb() -> float | None:
-    text = os.environ.get("SLURM_MEM_PER_NODE", "")
-    return float(text) if text.isdecimal() and int(text) > 0 else None

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from escapedim import children
 from escapedim.errors import EscapedimError
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
@@ -32,7 +33,7 @@ from escapedim.training.units import Arrays, Context, Outcome, Unit
 
 SAVE_EVERY_S = 60.0  # a unit under way pauses and is saved this often: what a lost machine costs at most; ours
 COUNT_EVERY_S = 0.2  # how often a worker tells how far it is; ours
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # as torch says it
 LOST_WORKER = (
     "a worker process was killed (out of memory?); what was finished is saved: "
@@ -279,10 +280,11 @@ class _Link:
 
 def _start_fork_server() -> None:
     forkserver.set_forkserver_preload(["escapedim.training.server"])
-    with _blocked_signals():
-        resource_tracker.ensure_running()  # by itself, since it unblocks signals
-    with _blocked_signals(), _one_thread():
-        forkserver.ensure_running()
+    with children.environment(OMP_NUM_THREADS="1"):
+        with _blocked_signals():
+            resource_tracker.ensure_running()  # by itself, since it unblocks signals
+        with _blocked_signals():
+            forkserver.ensure_running()
 
 
 @contextlib.contextmanager
@@ -296,19 +298,6 @@ def _blocked_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
 
 
 def _serve(pipe: Connection, task: Task, dtype: str, shared: _Shared, slot: int) -> None:

@@ -36,9 +36,7 @@ def said(capfd: pytest.CaptureFixture[str]) -> Said:
     return lambda: capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 143)], ids=str
-)
+@pytest.mark.parametrize(("number", "code"), EXIT_CODES.items(), ids=str)
 def test_first_signal_is_remembered(number, code, said: Said):
     with Interrupts() as interrupts:
         assert not interrupts.came()
@@ -60,11 +58,25 @@ def test_second_signal_stops_at_once(first, second, code, said: Said):
     assert said() == f"escapedim: {STOPPED_AT_ONCE}\n"
 
 
-def test_a_notice_does_not_count_as_the_first():
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGHUP], ids=str)
+def test_a_notice_does_not_count_as_the_first_nor_as_the_second(number):
+    """A terminal that closes sends SIGHUP, and so does its shell."""
     with Interrupts() as interrupts:
-        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(number)
+        signal.raise_signal(number)
         signal.raise_signal(signal.SIGTERM)
-        assert interrupts.number == signal.SIGUSR1
+        signal.raise_signal(number)
+        assert interrupts.number == number
+
+
+def test_under_nohup_a_terminal_that_closes_is_not_obeyed():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals.take_over()
+    signal.raise_signal(signal.SIGHUP)
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGHUP)
+        assert not interrupts.came()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_handlers_are_given_back():

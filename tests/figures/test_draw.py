@@ -70,13 +70,13 @@ def test_everything_is_drawn_inside_its_figure():
     expected = ["overview", "density", "success", "escape", "isolation", "widen-complement", "rewind-complement"]
     assert [one.name for one in drawn] == [*expected, "barriers"]
     for one in drawn:
-        assert inside(one.figure), one.name
-        for axes in one.figure.axes:
+        assert inside(one.draw()), one.name
+        for axes in one.draw().axes:
             assert not axes.axison or (axes.get_xlabel() and axes.get_ylabel())
         assert one.caption.endswith(".")
     assert "Right" not in drawn[0].caption
-    width, height = drawn[0].figure.get_size_inches()
-    assert (width, len(drawn[0].figure.axes)) == (7.2, 6)
+    width, height = drawn[0].draw().get_size_inches()
+    assert (width, len(drawn[0].draw().axes)) == (7.2, 6)
     assert height < 10
 
 
@@ -85,11 +85,11 @@ def test_a_comparison_alone_draws_everything_that_it_had():
     drawn = {one.name: one for one in figures(found)}
     assert list(drawn) == ["overview", "density", "success", "effective", "endings", "escape", "isolation"]
     assert drawn["success"].source == "compare/widen"
-    labels = [text.get_text() for text in drawn["success"].figure.axes[0].get_legend().get_texts()]
+    labels = [text.get_text() for text in drawn["success"].draw().axes[0].get_legend().get_texts()]
     assert "exponential" in labels
-    text = drawn["overview"].figure.texts[-1].get_text()
+    text = drawn["overview"].draw().texts[-1].get_text()
     assert text.startswith("Seven of seven directional rows speak for escape dimensions.")
-    assert inside(drawn["overview"].figure)
+    assert inside(drawn["overview"].draw())
 
 
 def test_laws_of_merged_widths_have_a_figure_of_their_own():
@@ -105,7 +105,7 @@ def test_long_sentences_of_a_comparison_stay_on_the_page():
     document = comparison().model_dump(mode="json")
     for one in document["rows"]:
         one["sentence"] = "Wide networks WWW succeed more often than MMM tickets would say. " * 8
-    page = next(figures([of_comparison(type(comparison()).model_validate(document))])).figure
+    page = next(figures([of_comparison(type(comparison()).model_validate(document))])).draw()
     assert inside(page)
     assert page.get_size_inches()[1] <= 10.5
     text = page.texts[-1]

@@ -1,9 +1,12 @@
 import itertools
+import os
+import subprocess
+import sys
 
 import matplotlib
 import pytest
 
-from escapedim.figures import endings, style
+from escapedim.figures import endings, scales, style
 from escapedim.figures.style import LOOKS, look, new_figure, saved, styled
 from tests.figures.conftest import luminance
 
@@ -42,6 +45,57 @@ def simple():
 @pytest.mark.parametrize("form", style.FORMATS)
 def test_the_same_figure_gives_the_same_bytes(form):
     assert saved(simple(), form) == saved(simple(), form)
+
+
+@pytest.mark.parametrize("form", style.FORMATS)
+def test_a_figure_has_its_mark(form):
+    assert style.MARKS[form] in saved(simple(), form, "a caption")
+
+
+IMPORTED = """
+import os
+from escapedim.figures import style
+style.import_matplotlib()
+assert os.environ["MPLBACKEND"] == "module://not_there"
+import matplotlib
+assert matplotlib.rcParams["font.size"] != 77
+"""
+
+
+def test_neither_mplbackend_nor_a_file_in_the_current_folder_enters(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("font.size: 77\nbackend: module://evil\n")
+    environment = {**os.environ, "MPLBACKEND": "module://not_there"}
+    ended = subprocess.run([sys.executable, "-c", IMPORTED], cwd=tmp_path, env=environment, check=False)
+    assert ended.returncode == 0
+
+
+def test_dollars_are_dollars():
+    with styled():
+        figure = new_figure(2, 1.5)
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [0.0, 1.0], label="$x^2$")
+        style.title_above(axes, "costs $5 and $6_a$ {")
+        style.legend_above(axes)
+        style.laid_out(figure)
+    assert axes.get_title(loc="left") == "costs $5 and $6_a$ {"
+    assert not any(text.get_parse_math() for text in (axes.title, *axes.get_legend().get_texts()))
+    assert saved(figure, "svg")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [((1e-3, 1.0), {"10⁻³", "10⁰"}), ((2e-3, 2.5e-2), {"10⁻²"}), ((2e3, 2.5e4), {"10⁴"})],
+)
+def test_powers_are_plain_letters(values, labels):
+    with styled():
+        figure = new_figure(2, 1.5)
+        axes = figure.add_subplot()
+        axes.plot([0, 1], values)
+        scales.loss(axes, values, "loss")
+        style.laid_out(figure)
+    shown = {text.get_text() for text in axes.get_yticklabels() if text.get_text()}
+    assert labels <= shown
+    assert not any(letter in "".join(shown) for letter in "$\\{}^")
 
 
 def test_formats_are_what_they_say_and_hold_no_dates():

@@ -86,7 +86,7 @@ def test_read_missing(tmp_path):
 
 
 def test_read_folder(tmp_path):
-    with pytest.raises(BadInput, match=r"cannot read the checkpoint .*: Is a directory"):
+    with pytest.raises(BadInput, match=r"cannot read the checkpoint .*: not a regular file"):
         checkpoint.read(tmp_path, "0" * 64)
 
 

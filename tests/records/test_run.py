@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from escapedim.records.results import TrainResult
 from escapedim.records.run import Run
 from escapedim.records.summary import Provenance
 
-IDENTITY = "0123456789abcdef"
+IDENTITY, OTHER = "0123456789abcdef", "f" * 16
 PAUSED = {"step": np.array(40), "params": np.ones((1, 3), np.float32)}
 DONE = {"step20.params": np.zeros((1, 3), np.float32)}
 
@@ -49,7 +50,8 @@ def describe(metrics, checkpoints) -> TrainResult:
 
 def open_run(folder: Path, force: bool = False, identity: str = IDENTITY) -> Run:
     run = Run.open(folder / "train.json", "train", identity, force)
-    run.begin({"seed": 0}, Provenance(version=run_version(), started="2026-01-01T00:00:00+00:00"), describe)
+    started, place = "2026-01-01T00:00:00+00:00", run.paths.relative_folder
+    run.begin({"seed": 0}, Provenance(version=run_version(), started=started, run_folder=place), describe)
     return run
 
 
@@ -324,7 +326,7 @@ def test_a_damaged_state_of_a_paused_unit_is_replaced_by_the_one_before(tmp_path
     at_last.close()
 
 
-@pytest.mark.parametrize("damage", [edit, strip, take_over, Path.unlink])
+@pytest.mark.parametrize("damage", [edit, strip, Path.unlink])
 def test_a_copy_that_is_no_help_is_not_recommended(tmp_path, damage):
     run = open_run(tmp_path)
     run.save("a", DONE, {"net_steps": 1})
@@ -338,6 +340,52 @@ def test_a_copy_that_is_no_help_is_not_recommended(tmp_path, damage):
     assert fresh.keys() == []
     assert summary.read(run.paths.out).status == "running"
     fresh.close()
+
+
+def test_a_summary_of_another_run_gives_way_and_both_folders_are_named(tmp_path):
+    for identity in (IDENTITY, OTHER):
+        run = open_run(tmp_path, identity=identity)
+        run.close()
+    assert run.notes == [
+        f"{run.paths.out} has been the summary of escapedim-runs/train-{IDENTITY}, where the original stays; "
+        f"now it is that of escapedim-runs/train-{OTHER}."
+    ]
+    assert summary.read(tmp_path / f"escapedim-runs/train-{IDENTITY}/train.json").id == IDENTITY
+    run = open_run(tmp_path, identity=OTHER)
+    assert run.notes == []
+    run.close()
+
+
+def test_a_new_folder_of_the_same_run_is_named_too(tmp_path):
+    open_run(tmp_path).close()
+    run = open_run(tmp_path, force=True)
+    run.close()
+    (said,) = run.notes
+    assert said.endswith(f"now it is that of escapedim-runs/train-{IDENTITY}-2.")
+
+
+def test_the_only_copy_of_another_run_is_left_alone(tmp_path):
+    run = open_run(tmp_path)
+    run.close()
+    shutil.rmtree(run.paths.folder)
+    before = run.paths.out.read_bytes()
+    with pytest.raises(
+        BadInput, match=f"is the only copy of the summary of another run, train-{IDENTITY}; move it away"
+    ):
+        open_run(tmp_path, identity=OTHER)
+    assert run.paths.out.read_bytes() == before
+    again = open_run(tmp_path)  # the run itself may be made again
+    assert again.notes == []
+    again.close()
+
+
+def test_metrics_have_one_order_whether_they_were_just_made_or_read_again(tmp_path):
+    run = open_run(tmp_path)
+    run.save("a", DONE, {"net_steps": 1, "b": {"z": 1, "a": 2}})
+    run.close()
+    again = open_run(tmp_path)
+    assert json.dumps(run._metrics) == json.dumps(again._metrics)
+    again.close()
 
 
 def test_files_of_others_alone_are_no_run(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escapedim.records.strict_json import canonical, parse_object, pretty, printable
+from escapedim.records.strict_json import canonical, parse_object, pretty
 
 
 def test_one_text_for_one_value():
@@ -36,11 +36,6 @@ def test_refused(raw, words):
 def test_reads_what_json_writes():
     value = {"a": {"b": [1, 2.5, "c", None, True]}}
     assert parse_object(json.dumps(value).encode()) == value
-
-
-def test_messages_are_one_short_line():
-    assert printable("a\nb\x1b") == "a?b?"
-    assert len(printable("x" * 500)) == 120
 
 
 _JSON = st.recursive(

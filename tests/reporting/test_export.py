@@ -15,7 +15,7 @@ from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.export.export import Targets, export
 from escapedim.reporting.material import of_comparison, of_files
 from tests.reporting.compare_cases import comparison
-from tests.reporting.conftest import digits_rounds, lottery
+from tests.reporting.conftest import digits_rounds, envelope, lottery
 from tests.reporting.experiment_cases import default
 from tests.reporting.widen_cases import digits, rates, teacher, widen
 
@@ -147,6 +147,58 @@ def test_a_file_of_another_kind_is_not_replaced(tmp_path, option):
     target.write_text("")
     export([(Path("train.json"), rates({}))], Targets(**{option: target}), lambda _: None)
     assert target.read_text()
+
+
+FOREIGN = [
+    ("figures", "density.png", b"\x89PNG a photograph"), ("figures", "success.svg", b"<svg>a drawing</svg>"),
+    ("figures", "overview.pdf", b"%PDF- a paper"), ("figures", "captions.md", b"mine"),
+    ("csv", "lottery-rounds.csv", b"round,mine\n1,2\n"), ("csv", "widen-widths.csv", b"mine"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "name", "content"), FOREIGN)
+def test_a_file_in_a_folder_is_not_replaced_either_and_nothing_else_is_written(tmp_path, option, name, content):
+    summaries = [(Path("lottery.json"), lottery(digits_rounds())), (Path("widen.json"), teacher())]
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / name).write_bytes(content)
+    with pytest.raises(BadInput, match=f"--{option} .*{name} is a file that escapedim did not write; choose another"):
+        export(summaries, Targets(html=tmp_path / "r.html", **{option: tmp_path / "there"}), print)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [name]
+    assert (tmp_path / "there" / name).read_bytes() == content
+
+
+def test_files_of_other_results_are_replaced(tmp_path):
+    """Tables of one name whose later columns differ, and figures."""
+    targets = Targets(figures=tmp_path, csv=tmp_path)
+    for summary in (digits(), teacher(), widen([], found=default()), teacher()):
+        export([(Path("widen.json"), summary)], targets, lambda _: None)
+    assert (tmp_path / "widen-widths.csv").is_file()
+
+
+def test_a_link_is_judged_by_what_it_leads_to(tmp_path):
+    (tmp_path / "mine").write_text("x")
+    (tmp_path / "page").symlink_to(tmp_path / "mine")
+    with pytest.raises(BadInput, match="a file that escapedim did not write"):
+        export([(Path("x.json"), rates({4: 3}))], Targets(html=tmp_path / "page"), print)
+
+
+def test_names_of_three_hundred_letters_are_cut_and_told_apart(tmp_path):
+    found = comparison()
+    sources = [one.model_copy(update={"name": f"{'ü' * 300}{n}.json"}) for n, one in enumerate(found.sources)]
+    summary = envelope("compare", found.model_copy(update={"sources": sources}).model_dump(mode="json"))
+    export([(Path(f"{'x' * 200}.json"), summary)], Targets(figures=tmp_path, csv=tmp_path), lambda _: None)
+    names = [path.name for path in tmp_path.iterdir()]
+    assert sum(name.endswith("-rounds.csv") for name in names) == 1
+    assert max(len(name.encode()) for name in names) < 220
+
+
+def test_no_page_holds_what_a_terminal_obeys(tmp_path):
+    summary = rates({4: 3}, criterion="a\x1b[31m\x07b\x9b")
+    export([(Path("x.json"), summary)], Targets(html=tmp_path / "p", markdown=tmp_path / "m"), lambda _: None)
+    for name in ("p", "m"):
+        text = (tmp_path / name).read_text()
+        assert not any(letter in text for letter in "\x1b\x07\x9b")
+        assert "31m" in text
 
 
 def test_a_file_that_cannot_be_written_names_its_own_option(monkeypatch, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from escapedim.reporting.numbers import TIE
-from escapedim.reporting.page import block, printable, prose, write
+from escapedim.reporting.page import block, encodable, prose, write
 
 
 def test_sentences_are_broken_at_the_width_but_not_inside_a_number():
@@ -29,8 +29,8 @@ def test_blocks_are_set_apart_by_one_line_and_empty_ones_vanish():
     [("utf-8", "98 ± 1 × 2 ─ é"), ("latin-1", "98 +- 1 x 2 - é"), ("ascii", "98 +- 1 x 2 - ?")],
 )
 def test_a_log_in_a_narrow_encoding_stays_readable(encoding, expected):
-    assert printable("98 ± 1 × 2 ─ é", encoding) == expected
+    assert encodable("98 ± 1 × 2 ─ é", encoding) == expected
 
 
 def test_control_characters_of_a_path_do_not_reach_the_terminal():
-    assert printable("runs/\x1b[31mred\n", "utf-8") == "runs/ [31mred"
+    assert encodable("runs/\x1b[31mred\n", "utf-8") == "runs/?[31mred"

@@ -77,6 +77,22 @@ def test_tasks_are_requeued_when_their_time_is_up_and_stay_cancelled_when_they_a
     assert found["runs"][1]["result"] == result_of(here)
 
 
+def test_a_task_runs_no_module_of_the_folder_and_obeys_no_abbreviation_or_variable(cluster, tmp_path):
+    """In a folder with a hostile module of every name of the standard library; `arr=5-6` would run no run at all."""
+    plan = {"name": "many", "command": "train", "base": BASE, "seeds": 2}
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    for name in {*sys.stdlib_module_names, "torch", "numpy", "yaml", "pydantic"}:
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'witness')!r}, 'a').write(__name__)\n1 / 0\n")
+    command = [str(Path(sys.executable).with_name("escapedim")), "sweep", "plan.yaml", "--submit"]
+    misleading = {**cluster.environment, "SBATCH_ARRAY_INX": "5-6", "SBATCH_TIMELIMIT": "0:01", "PYTHONPATH": ""}
+    refused = subprocess.run([*command, "--sbatch", "arr=5-6"], cwd=tmp_path, env=misleading, capture_output=True)
+    assert (refused.returncode, cluster.jobs()) == (2, [])
+    subprocess.run(command, cwd=tmp_path, env=misleading, capture_output=True, check=True)
+    wait(lambda: (tmp_path / "sweep-many" / "collected.json").exists(), 90, "the job that collects")
+    assert len(collected(tmp_path)["runs"]) == 2
+    assert not (tmp_path / "witness").exists()
+
+
 @pytest.mark.long
 def test_the_scripts_to_edit_work_as_they_are(cluster, tmp_path):
     plan = {"name": "many", "command": "train", "base": BASE, "seeds": 12}

@@ -108,7 +108,6 @@ def test_all_errors_are_told_at_once_with_their_places(tmp_path):
             "name: expected a word of letters, digits, '.', '_' and '-', up to 61, found",
         ),
         ("name: ../a\ncommand: train", "name: expected a word of letters, digits, '.', '_' and '-', up to 61"),
-        ("name: a\ncommand: train\nseeds: 2000000", "a plan of 2,000,000 runs"),
     ],
 )
 def test_other_plans_are_refused(tmp_path, text, words):
@@ -121,7 +120,7 @@ def test_files_that_are_no_plans_are_refused(tmp_path):
         read(tmp_path / "none.yaml")
     with pytest.raises(BadInput, match="not a regular file"):
         read(tmp_path)
-    with pytest.raises(BadInput, match="more than"):
+    with pytest.raises(BadInput, match="larger than 1,048,576 bytes"):
         read(write(tmp_path, "#" * 2_000_000))
 
 

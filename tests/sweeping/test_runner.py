@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from concurrent.futures import wait
 from pathlib import Path
@@ -31,14 +32,14 @@ def started(monkeypatch, tmp_path):
     fails: set[int] = set()
 
     def process(command, log, stopping) -> int:
-        begun.append(command[3])
+        begun.append(command[4])
         out = Path(command[command.index("--out") + 1])
         seed = json.loads(json.dumps(attempting.yaml.safe_load((out.parent / "config.yaml").read_text()))).get("seed")
         log.write_bytes(b"first\nit went wrong\n")
         if seed in fails:
             return 1
         made = {"prune": cases.lottery(), "rewind": cases.rewind(), "widen": cases.widen()}.get(
-            command[3], cases.widen()
+            command[4], cases.widen()
         )
         out.write_bytes(summary.encode(made))
         return 0
@@ -221,7 +222,7 @@ def test_command_lines_name_sources_settings_and_place(tmp_path):
             }
         )
     )
-    prune, rewind, compare = (arguments(run, tmp_path, 3, None)[3:] for run in every)
+    prune, rewind, compare = (arguments(run, tmp_path, 3, None)[4:] for run in every)
     assert prune[0] == "prune"
     assert prune[-2:] == ["--jobs", "3"]
     assert rewind[1] == str(every[0].summary(tmp_path))
@@ -322,9 +323,52 @@ def test_marks_that_are_damaged_are_no_faults(started, tmp_path):
         start = text.index('"wall_s": ') + len('"wall_s": ')
         mark.write_text(text[:start] + value + text[text.index(",", start) :])
         assert (standing(run, tmp_path).state, standing(run, tmp_path).wall_s) == ("complete", None)
+        mark.write_text(text[:start] + "9" * 400 + text[text.index(",", start) :])
+        assert (standing(run, tmp_path).state, standing(run, tmp_path).wall_s) == ("complete", None)
     (third.folder(tmp_path) / DONE).unlink()
-    (third.folder(tmp_path) / FAILED).write_text("{")
-    assert standing(third, tmp_path).state == "failed"
+    for damaged in ("{", "[" * 100_000, '{"code": ' + "9" * 4000 + "}", '{"code": ' + "[" * 500 + "]" * 500 + "}"):
+        (third.folder(tmp_path) / FAILED).write_text(damaged)
+        assert standing(third, tmp_path).state == "failed"
+        assert standing(third, tmp_path).detail.startswith("exit code unknown: ")
+
+
+@pytest.mark.parametrize("damage", ["deep", "long", "pipe", "folder"])
+def test_a_run_whose_mark_is_damaged_counts_as_not_done_and_the_others_go_on(started, tmp_path, damage):
+    begun, _ = started
+    go(tmp_path, stage=0)
+    mark = runs()[0].folder(tmp_path) / DONE
+    mark.unlink()
+    if damage in ("pipe", "folder"):
+        (os.mkfifo if damage == "pipe" else os.mkdir)(mark)
+    else:
+        mark.write_text('{"a": ' + ("[" * 50_000 if damage == "deep" else f'"{"x" * 100_000}"}}'))
+    assert standing(runs()[0], tmp_path).state == "missing"
+    del begun[:]
+    ended = go(tmp_path)
+    assert begun[0] == "prune"
+    assert [one.state for one in ended].count("complete") == (3 if damage == "folder" else 6)
+    assert standing(runs()[0], tmp_path).state == ("failed" if damage == "folder" else "complete")
+
+
+def test_pipes_in_the_place_of_files_are_not_waited_for(started, tmp_path, monkeypatch):
+    run = runs()[0]
+    run.folder(tmp_path).mkdir(parents=True)
+    os.mkfifo(run.folder(tmp_path) / "log.txt")
+    assert tail(run.folder(tmp_path) / "log.txt") == "no log"
+    monkeypatch.undo()  # the command itself is started
+    ended = attempt(run, tmp_path, 1, None, lambda: False)
+    assert (ended.state, "log.txt" in ended.detail) == ("failed", True)
+
+
+def test_a_claim_that_is_a_pipe_is_waited_for_no_longer_than_one_without_a_heartbeat(started, tmp_path):
+    run = runs()[0]
+    run.folder(tmp_path).mkdir(parents=True)
+    pipe = run.folder(tmp_path) / "claim-0001.json"
+    os.mkfifo(pipe)
+    assert attempt(run, tmp_path, 1, None, lambda: False).state == "held"
+    os.utime(pipe, (0, 0))
+    assert attempt(run, tmp_path, 1, None, lambda: False).state == "complete"
+    assert not pipe.exists()
 
 
 LOG = """

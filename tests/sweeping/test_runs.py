@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from escapedim.errors import BadInput
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import ON_DISK, expand
 from escapedim.tasks.registry import FROM_PATH
@@ -45,6 +48,32 @@ def test_compare_puts_one_task_and_recipe_together():
         tasks = {(one.sources[0] if one.command == "rewind" else one).settings["task"] for one in run.sources}
         assert len(tasks) == 1
         assert [one.command for one in run.sources] == ["prune", "prune", "rewind", "rewind", "widen"]
+
+
+TOO_MANY = {
+    "seeds": ({"seeds": 2_000_000}, "a: more than 100,000 runs (in stage 0); make its grid smaller."),
+    "huge": ({"seeds": 10**4000, "grid": {"lr": list(range(1000))}}, "a: more than 100,000 runs"),
+    "stages add up": ({"seeds": 60_000, "then": [{"command": "widen", "seeds": 60_000}]}, "(in stage 1)"),
+    "rewinds multiply": (
+        {"seeds": 40_000, "then": [{"command": "rewind", "grid": {"draws": list(range(1, 1001))}}]}, "(in stage 1)"),
+    "comparisons multiply": (
+        {"seeds": 2000, "then": [{"command": "compare", "grid": {"seed": list(range(1000))}}]},
+        "stage 1 compares 2,000 summaries in 1,000 ways, expected at most 1,000,000 summaries in all"),
+    "groups multiply": (
+        {"grid": {"lr": [n / 1e4 for n in range(1, 601)]},
+         "then": [{"command": "compare", "grid": {"seed": list(range(1000))}}]}, "a: more than 100,000 runs (in stage"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOO_MANY)
+def test_more_runs_than_anybody_means_are_refused_before_they_are_made(case):
+    plan, words = TOO_MANY[case]
+    with pytest.raises(BadInput, match=re.escape(words)):
+        runs(**plan)
+
+
+def test_a_hundred_thousand_runs_are_no_slip():
+    assert len(runs(seeds=50_000, then=[{"command": "rewind"}])) == 100_000
 
 
 def test_a_run_changes_with_its_source():

@@ -11,9 +11,8 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.tasks import relu_teacher
-from escapedim.training import estimate as module
 from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import available_mb, estimate, parameter_count, step_multiply_adds, together
+from escapedim.training.estimate import estimate, parameter_count, step_multiply_adds, together
 from escapedim.training.experiment import make_model
 from escapedim.training.gradients import MLPGradient, ReluTeacherGradient
 
@@ -63,47 +62,6 @@ def test_runs_one_after_another_take_the_sum_of_the_times_and_the_largest_memory
 
 def test_a_gpu_is_worked_on_by_one_process():
     assert of(device="cuda", jobs=8) == of(device="cuda", jobs=1)
-
-
-def test_slurms_limit_counts_where_it_is_the_smallest(monkeypatch):
-    monkeypatch.setenv("SLURM_MEM_PER_NODE", "3")
-    assert available_mb() == 3.0
-    monkeypatch.setenv("SLURM_MEM_PER_NODE", "0")
-    without = available_mb()
-    assert without is None or without > 3.0
-
-
-def test_memory_is_unknown_where_the_system_does_not_say(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "Path", lambda text: tmp_path / "missing")
-    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
-    assert available_mb() is None
-
-
-MEMINFO, LIMIT, IN_USE, DETAILS = (
-    "/proc/meminfo",
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory.current",
-    "/sys/fs/cgroup/memory.stat",
-)
-
-
-@pytest.mark.parametrize(
-    ("files", "megabytes"),
-    [
-        ({MEMINFO: "MemTotal:  9000 kB\nMemAvailable:   5000 kB\n"}, 5.0),
-        ({LIMIT: "7000000\n", IN_USE: "4000000\n"}, 3.0),
-        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "anon 1\ninactive_file 1500000\n"}, 4.5),
-        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "inactive_file 9000000\n"}, 7.0),
-        ({LIMIT: "7000000\n", IN_USE: "4000000\n", DETAILS: "inactive_file\n"}, 3.0),
-        ({LIMIT: "max\n", IN_USE: "4000000\n"}, None),
-    ],
-)
-def test_free_memory_is_what_the_system_and_the_control_group_leave(monkeypatch, tmp_path, files, megabytes):
-    for name, content in files.items():
-        (tmp_path / name.replace("/", "_")).write_text(content)
-    monkeypatch.setattr(module, "Path", lambda text: tmp_path / text.replace("/", "_"))
-    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
-    assert available_mb() == megabytes
 
 
 def products_of(gradient, flat: torch.Tensor, *samples: torch.Tensor) -> float:

@@ -12,7 +12,7 @@ from escapedim.comparison.commands import again, command
 from escapedim.comparison.rows.parts import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
-from escapedim.landscape.counting import MAX_WIDTH, counts
+from escapedim.landscape.counting import MAX_WIDTH, Counts, counts
 from escapedim.records.comparison import Measured, Row
 
 _MOST = 1e300
@@ -26,7 +26,8 @@ def row(study: Study) -> Row:
         return not_measured("counts", False, "ratio", "no width was scaled", command(study, "widen", {}))
     if minimal is None:
         return _unknown_minimal(study)
-    measured = [_measured(minimal, width) for width in widths if minimal <= width <= MAX_WIDTH]
+    within = [width for width in widths if minimal <= width <= MAX_WIDTH]
+    measured = [_measured(found) for found in counts(minimal, within)] if within else []
     known = [one for one in measured if one.estimate is not None]
     if not known:
         needs = f"no width lies between the minimal width {minimal} and {MAX_WIDTH:,}"
@@ -65,11 +66,10 @@ def _wider(study: Study, width: int) -> str:
 
 def _teachers(task: str) -> int | None:
     """Return the number of units of a task's teacher, where its name says so."""
-    found = re.fullmatch(r"relu-teacher(?::(?:.*,)?k=(\d+).*)?", task)
+    found = re.fullmatch(r"relu-teacher(?::(?:.*,)?k=([0-9]{1,9})\b.*)?", task)
     return None if found is None else int(found[1] or 6)
 
 
-def _measured(minimal: int, width: int) -> Measured:
-    ratio = counts(minimal, width).ratio
-    value = float(ratio) if ratio < _MOST else None
-    return Measured(what=f"width {width}", x=width, estimate=value, interval=None, observations=0)
+def _measured(found: Counts) -> Measured:
+    value = float(found.ratio) if found.ratio < _MOST else None
+    return Measured(what=f"width {found.width}", x=found.width, estimate=value, interval=None, observations=0)

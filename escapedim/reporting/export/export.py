@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.errors import BadInput
+from escapedim.figures.draw import Drawn, figures, skipped
+from escapedim.figures.style import FORMATS, MARKS, import_matplotlib, saved
 from escapedim.records.atomic import write_atomic
+from escapedim.records.ours import require_ours
 from escapedim.records.summary import Summary
 from escapedim.reporting import numbers
 from escapedim.reporting.export import csv_files, html, markdown
 from escapedim.reporting.export.document import Picture, chapters
-from escapedim.reporting.material import Material, of_files
+from escapedim.reporting.material import of_files
 
 CAPTIONS = "captions.md"
-_LOOKED_AT = 4096  # Bytes at the start of a file in which its mark stands.
 
 
 @dataclass(frozen=True)
@@ -36,54 +39,55 @@ class Targets:
 def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Callable[[str], None]) -> None:
     """Write what is asked for, and say what was written and what could not be drawn.
 
+    A file is replaced only where escapedim wrote it. That is looked at for all files before the first is written.
+
     Raises
     ------
     BadInput
         A target is something else: a file that escapedim did not write, a folder where a file belongs or the reverse.
     """
-    _check(targets)
     materials = of_files(summaries)
-    pictures = _drawn(materials, targets, say) if targets.figures or targets.html else []
+    drawn = list(figures(materials)) if targets.figures or targets.html else []
+    tables = csv_files.files(materials) if targets.csv is not None else {}
+    _check(targets, [one.name for one in drawn], tables)
+    if drawn:
+        import_matplotlib()
+    pictures = [_picture(one, targets, say) for one in drawn]
+    if targets.figures is not None and pictures:
+        _write(targets.figures / CAPTIONS, markdown.captions(pictures), "--figures", say)
+    for one in skipped(materials) if targets.figures or targets.html else ():
+        say(f"skipped {one.figure}: {one.reason}")
     if targets.html is not None:
         _write(targets.html, html.page(chapters(materials, pictures)), "--html", say)
     if targets.markdown is not None:
         links = _links(pictures, targets) if targets.figures else {}
         _write(targets.markdown, markdown.page(chapters(materials, pictures), links), "--markdown", say)
     if targets.csv is not None:
-        tables = csv_files.files(materials)
         for name, data in tables.items():
             write_atomic(targets.csv / name, data, "--csv")
         say(f"wrote {numbers.counted(len(tables), 'table')} in {targets.csv}")
 
 
-def _check(targets: Targets) -> None:
-    files = [("--html", targets.html, html.MARK), ("--markdown", targets.markdown, markdown.MARK)]
-    captions = None if targets.figures is None else targets.figures / CAPTIONS
-    for option, path, mark in (*files, ("--figures", captions, markdown.MARK)):
+def _check(targets: Targets, figure_names: Sequence[str], tables: Mapping[str, bytes]) -> None:
+    pages = [("--html", targets.html, html.MARK), ("--markdown", targets.markdown, markdown.MARK)]
+    for option, path, mark in pages:
         if path is not None:
-            _check_file(option, path, mark)
+            require_ours(path, mark.encode(), option)
     if targets.html and targets.markdown and _same(targets.html, targets.markdown):
         raise BadInput(f"--html and --markdown are both {targets.html}; name two files.")
     for option, folder in (("--figures", targets.figures), ("--csv", targets.csv)):
         if folder is not None:
             _make_folder(option, folder)
-    for option, path, _ in files:
+    for option, path, _ in pages:
         if path is not None:
             _make_folder(option, path.parent)
-
-
-def _check_file(option: str, path: Path, mark: str) -> None:
-    if path.is_dir():
-        raise BadInput(f"{option} {path} is a folder; name a file in it.")
-    if not path.exists():
-        return
-    try:
-        with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
-    except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}; name another file with {option}.") from None
-    if start and mark.encode() not in start:
-        raise BadInput(f"{option} {path} is a file that escapedim did not write; name another one, or remove it.")
+    if targets.figures is not None:
+        require_ours(targets.figures / CAPTIONS, markdown.MARK.encode(), "--figures")
+        for name, form in itertools.product(figure_names, FORMATS):
+            require_ours(targets.figures / f"{name}.{form}", MARKS[form], "--figures")
+    if targets.csv is not None:
+        for name, data in tables.items():
+            require_ours(targets.csv / name, csv_files.mark(data), "--csv", at_start=True)
 
 
 def _make_folder(option: str, folder: Path) -> None:
@@ -98,24 +102,15 @@ def _same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _drawn(materials: Sequence[Material], targets: Targets, say: Callable[[str], None]) -> list[Picture]:
-    from escapedim.figures.draw import figures, skipped
-    from escapedim.figures.style import FORMATS, saved
-
-    pictures = []
+def _picture(drawn: Drawn, targets: Targets, say: Callable[[str], None]) -> Picture:
     forms = FORMATS if targets.figures is not None else ("svg",)
-    for drawn in figures(materials):
-        files = {form: saved(drawn.figure, form, drawn.caption) for form in forms}
-        pictures.append(Picture(drawn.name, drawn.title, drawn.caption, drawn.source, files))
-        if targets.figures is not None:
-            for form, data in files.items():
-                write_atomic(targets.figures / f"{drawn.name}.{form}", data, "--figures")
-            say(f"wrote {targets.figures / drawn.name}.{{{','.join(forms)}}}")
-    if targets.figures is not None and pictures:
-        _write(targets.figures / CAPTIONS, markdown.captions(pictures), "--figures", say)
-    for one in skipped(materials):
-        say(f"skipped {one.figure}: {one.reason}")
-    return pictures
+    figure = drawn.draw()
+    files = {form: saved(figure, form, drawn.caption) for form in forms}
+    if targets.figures is not None:
+        for form, data in files.items():
+            write_atomic(targets.figures / f"{drawn.name}.{form}", data, "--figures")
+        say(f"wrote {targets.figures / drawn.name}.{{{','.join(forms)}}}")
+    return Picture(drawn.name, drawn.title, drawn.caption, drawn.source, files)
 
 
 def _links(pictures: Sequence[Picture], targets: Targets) -> dict[str, str]:

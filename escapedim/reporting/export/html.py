@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
+from html import escape as html_escaped
 
 from escapedim.reporting.export.document import Chapter, Picture, too_long
 from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table
+from escapedim.text import visible
 
 MARK = '<meta name="generator" content="escapedim">'
 """The line by which a file is known to be one of ours."""
@@ -47,16 +48,16 @@ def page(chapters: Sequence[Chapter]) -> str:
 def _contents(chapters: Sequence[Chapter]) -> str:
     if len(chapters) < 2:
         return ""
-    links = " · ".join(f'<a href="#c{number}">{escape(one.title)}</a>' for number, one in enumerate(chapters))
+    links = " · ".join(f'<a href="#c{number}">{escaped(one.title)}</a>' for number, one in enumerate(chapters))
     return f"<nav>{links}</nav>"
 
 
 def _chapter(chapter: Chapter, number: int) -> str:
-    told = "\n".join(f"<p><b>{escape(name)}.</b> {escape(sentence)}</p>" for name, sentence in chapter.told)
+    told = "\n".join(f"<p><b>{escaped(name)}.</b> {escaped(sentence)}</p>" for name, sentence in chapter.told)
     pictures = "\n".join(_picture(picture) for picture in chapter.pictures)
     tables = "\n".join(_table(table) for table in chapter.tables)
     return (
-        f'<section id="c{number}">\n<h2>{escape(chapter.title)}</h2>\n<p class="about">{escape(chapter.about)}</p>\n'
+        f'<section id="c{number}">\n<h2>{escaped(chapter.title)}</h2>\n<p class="about">{escaped(chapter.about)}</p>\n'
         f"{told}\n{pictures}\n{tables}\n</section>"
     )
 
@@ -64,17 +65,17 @@ def _chapter(chapter: Chapter, number: int) -> str:
 def _picture(picture: Picture) -> str:
     # As an image, so that the identifiers inside several SVG do not meet.
     data = base64.b64encode(picture.files["svg"]).decode()
-    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(picture.title)}">'
-    return f'<figure id="{escape(picture.name)}">{image}<figcaption>{escape(picture.caption)}</figcaption></figure>'
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escaped(picture.title)}">'
+    return f'<figure id="{escaped(picture.name)}">{image}<figcaption>{escaped(picture.caption)}</figcaption></figure>'
 
 
 def _table(table: Table) -> str:
-    caption = f"<b>{escape(table.name.replace('_', ' ').capitalize())}.</b> {escape(table.caption)}"
+    caption = f"<b>{escaped(table.name.replace('_', ' ').capitalize())}.</b> {escaped(table.caption)}"
     if rest := too_long(table):
-        return f'<p class="caption">{caption} {escape(rest)}</p>'
+        return f'<p class="caption">{caption} {escaped(rest)}</p>'
     found = brief(table)
     right = [numeric(found, k) for k in range(len(found.columns))]
-    head = "".join(f"<th{_class(one)}>{escape(name)}</th>" for name, one in zip(found.columns, right, strict=True))
+    head = "".join(f"<th{_class(one)}>{escaped(name)}</th>" for name, one in zip(found.columns, right, strict=True))
     rows = "\n".join(
         "<tr>" + "".join(_cell(str(cell), one) for cell, one in zip(row, right, strict=True)) + "</tr>"
         for row in found.rows
@@ -87,8 +88,13 @@ def _table(table: Table) -> str:
 
 def _cell(text: str, right: bool) -> str:
     long = ' class="long"' if len(text) > _LONG else ""
-    return f"<td{long or _class(right)}>{escape(text)}</td>"
+    return f"<td{long or _class(right)}>{escaped(text)}</td>"
 
 
 def _class(right: bool) -> str:
     return ' class="number"' if right else ""
+
+
+def escaped(text: str) -> str:
+    """Return text that a page shows as it is, without characters that a terminal would obey."""
+    return html_escaped(visible(text))

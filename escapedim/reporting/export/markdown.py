@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from escapedim.reporting.export.document import Chapter, Picture, too_long
 from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table
+from escapedim.text import visible
 
 MARK = "<!-- escapedim report -->"
 """The first line, by which a file is known to be one of ours."""
@@ -34,7 +35,7 @@ def captions(pictures: Sequence[Picture]) -> str:
 
 def escaped(value: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(value.split()))
+    return _SPECIAL.sub(r"\\\1", visible(" ".join(value.split())))
 
 
 def _picture(picture: Picture, link: str) -> str:

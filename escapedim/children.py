@@ -1,0 +1,45 @@
+"""Python processes that escapedim starts: none of them imports what lies in the current folder.
+
+Python puts that folder first on the path of `python -c` and `python -m`, so that a `random.py` of the user's would be
+taken for the standard library's. `-P` and PYTHONSAFEPATH keep it away (Python 3.11).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from escapedim.errors import BadInput
+
+SAFE_PATH = "PYTHONSAFEPATH"
+
+
+def python_module(module: str, *arguments: str, python: str | None = None) -> list[str]:
+    """Return the command line that runs a module in a process of its own, by this Python unless another is named."""
+    return [python or sys.executable, "-P", "-m", module, *arguments]
+
+
+@contextlib.contextmanager
+def environment(**values: str) -> Iterator[None]:
+    """Context in which processes start with these variables, for those whose command line is not ours.
+
+    Raises
+    ------
+    BadInput
+        Python itself was told to ignore such variables, and so will they.
+    """
+    if sys.flags.ignore_environment and not sys.flags.safe_path:
+        raise BadInput("python -E lets workers import modules of the current folder; add -P, or use --jobs 1.")
+    values = {SAFE_PATH: "1", **values}
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,60 @@
+"""How much memory there is: by the system, the control group, Slurm, and the limits of this process."""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+from escapedim.text import whole_number
+
+
+def available_mb() -> float | None:
+    """Memory that this process may still take, by the system, its control group and Slurm; None where unknown."""
+    limits = [_free_memory_mb(), _control_group_mb(), _slurm_mb()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def own_mb() -> float | None:
+    """Memory that this process alone may still take, which a limit of the shell (`ulimit -v`) may set too."""
+    limits = [available_mb(), _address_space_mb()]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _free_memory_mb() -> float | None:
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) / 1000
+    return None
+
+
+def _control_group_mb() -> float | None:
+    with suppress(OSError, ValueError):
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        in_use = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        return (limit - max(0, in_use - _reclaimable())) / 1e6
+    return None
+
+
+def _reclaimable() -> int:
+    """Bytes of files in the control group's cache that the system gives up when memory is short."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines():
+            if line.startswith("inactive_file"):
+                return int(line.split()[1])
+    return 0
+
+
+def _slurm_mb() -> float | None:
+    return whole_number(os.environ.get("SLURM_MEM_PER_NODE", "")) or None
+
+
+def _address_space_mb() -> float | None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    with suppress(OSError, ValueError, IndexError):
+        return (soft - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()) / 1e6
+    return soft / 1e6

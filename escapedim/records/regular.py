@@ -1,0 +1,56 @@
+"""Reading files: whatever may lie in their place. A pipe would make the process wait for ever, a device never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is something else: a folder, a pipe, a socket, a device.
+    """
+    try:
+        _check(path, os.stat(path).st_mode)  # before it is opened: to open a device may have effects
+        # Something else may be in its place by now; without O_NONBLOCK a pipe would wait for somebody who writes.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError:  # a NUL byte in the path
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+    try:
+        _check(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most: int | None = None) -> bytes:
+    """Return the bytes of a regular file of at most `most` bytes; errors as in `open_regular`, and EFBIG."""
+    with open_regular(path) as file:
+        data = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
+    return data
+
+
+def open_appending(path: Path) -> BinaryIO:
+    """Open a regular file for writing at its end, or make one; errors as in `open_regular`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    try:
+        _check(path, os.fstat(descriptor).st_mode)
+        return os.fdopen(descriptor, "ab")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))

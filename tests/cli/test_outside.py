@@ -1,0 +1,309 @@
+"""Hostile names, numbers, files and folders given to the commands: one sentence, exit code 2, and nothing is lost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from escapedim.cli import streams
+from tests.cli.conftest import TINY, Cli, Ended
+from tests.cli.test_bad_input import assert_refused, write_idx
+
+PRUNE = ("prune", *TINY, "--rounds", "1", "--quiet")
+DIGITS = "9" * 5000
+
+
+def obeys(text: str) -> bool:
+    return any(letter in text for letter in "\x1b\x07\x9b\u202e")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("sweep", "plan.yaml", "--shard", f"{DIGITS}/{DIGITS}"), "--shard: expected I/N"),
+        (("sweep", "plan.yaml", "--slurm", "--time", DIGITS), "--time: expected minutes"),
+        (("count", "--minimal", "1000", "--widths", "1000:1010"), "--widths: expected widths from --minimal 1000 to"),
+        (("count", "--widths", f"4:{DIGITS}"), "widths are written"),
+        (("prune", "-o", f"seed={DIGITS}"), "is not valid YAML"),
+        (("prune", "-o", f"lr={'1' * 1_000_000}x"), "lr: expected"),
+        (("prune", "--optimizer", f"sgd:momentum={'1' * 100_000}x"), "expected a number for 'momentum'"),
+    ],
+    ids=["shard", "time", "count", "widths", "seed", "lr", "momentum"],
+)
+def test_numbers_of_any_length(cli: Cli, tmp_path, arguments, words):
+    (tmp_path / "plan.yaml").write_text("name: a\ncommand: train\n")
+    ended = cli(*arguments)
+    assert_refused(ended, words)
+    assert len(ended.err) < 10_000
+
+
+@pytest.mark.parametrize("value", [DIGITS, "99999999"])
+def test_variables_of_any_length(tmp_path, value):
+    names = ("COLUMNS", "LINES", *(("SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE") if value == DIGITS else ()))
+    for arguments in (("train", "--dry-run"), ("--help",)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "escapedim", *arguments], env={**os.environ, **dict.fromkeys(names, value)},
+            capture_output=True, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert len(ended.stdout) < 100_000
+
+
+@pytest.mark.parametrize(("given", "kept"), [("80", "80"), ("5000", "1000"), ("0", None), (DIGITS, None), ("", None)])
+def test_only_a_plausible_size_of_the_terminal_is_left(monkeypatch, given, kept):
+    monkeypatch.setenv("COLUMNS", given)
+    streams._check_size()
+    assert os.environ.get("COLUMNS") == kept
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "on each line, it names none; correct it"),
+        (b"\n \n", "it names none"),
+        (b"a.json\nb\0.json\n", "it holds a NUL byte"),
+        (b"x" * 5000, "File name too long"),
+        (b"\x1b[31m.json\n", "cannot read ?[31m.json: No such file"),
+    ],
+    ids=["empty", "blank", "NUL", "long", "bytes"],
+)
+def test_lists_of_summaries(cli: Cli, tmp_path, content, words):
+    (tmp_path / "list").write_bytes(content)
+    ended = cli("compare", "@list")
+    assert_refused(ended, words)
+    assert not obeys(ended.err)
+
+
+def test_files_that_would_never_end(cli: Cli, tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr("escapedim.cli.comparing.MOST_BYTES", 1000)
+    (tmp_path / "long").write_text("a.json\n" * 1000)
+    (tmp_path / "plan.yaml").write_text("name: a\ncommand: train\n")
+    for arguments, words in (
+        (("compare", "@pipe"), "not a regular file; correct it"),
+        (("compare", "@/dev/zero"), "not a regular file"),
+        (("compare", "@long"), "larger than 1,000 bytes"),
+        (("compare", "pipe"), "not a regular file"),
+        (("report", "pipe"), "not a regular file"),
+        (("rewind", "pipe"), "not a regular file"),
+        (("prune", "--config", "pipe"), "not a regular file"),
+        (("sweep", "pipe"), "not a regular file"),
+        (("sweep", "plan.yaml", "--out", "pipe"), "Not a directory; choose another --out"),
+        (("train", "--out", "pipe"), "not a regular file"),
+        (("train", "--task", "npz:pipe"), "no such file"),
+        (("widen", "--from", "/dev/zero"), "not a regular file"),
+    ):
+        assert_refused(cli(*arguments), words)
+
+
+def test_a_checkpoint_that_is_a_pipe(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    path = next(tmp_path.glob("escapedim-runs/*/checkpoints/round-001-*"))
+    path.unlink()
+    os.mkfifo(path)
+    assert_refused(cli(*PRUNE), "not a regular file; delete it and repeat the command")
+    assert_refused(cli("rewind", "lottery.json"), "not a regular file")
+    path.unlink()
+    assert cli(*PRUNE).code == 0
+
+
+def test_the_last_claim_that_there_can_be_is_no_claim_for_ever(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    (folder,) = (tmp_path / "escapedim-runs").iterdir()
+    (folder / "claim-999999999999999999.json").write_text("{}")
+    assert cli(*PRUNE).code == 0
+    last = folder / "claim-999999999.json"
+    last.write_text("{}")
+    os.utime(last, (0, 0))
+    assert_refused(cli(*PRUNE), "claim-999999999.json is the last claim that there can be; remove it")
+    last.unlink()
+    assert cli(*PRUNE).code == 0
+
+
+@pytest.mark.parametrize("folder", ["x" * 5000, "a\0b", "\ud800", "../" * 2000])
+def test_a_run_folder_that_can_be_no_path(cli: Cli, tmp_path, folder):
+    assert cli(*PRUNE).code == 0
+    document = json.loads((tmp_path / "lottery.json").read_text())
+    del document["digest"]
+    document["provenance"]["run_folder"] = folder
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "lottery.json").write_text(json.dumps(document))
+    assert_refused(cli("rewind", "moved/lottery.json"), "is missing")
+    assert_refused(cli("prune", *TINY, "--rounds", "2", "--lr", "1", "--out", "moved/lottery.json"), "the only copy")
+
+
+def test_a_link_into_a_run_folder_is_no_way_in(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    (original,) = tmp_path.glob("escapedim-runs/*/lottery.json")
+    before = original.read_bytes()
+    (tmp_path / "folder").symlink_to(original.parent)
+    (tmp_path / "file.json").symlink_to(original)
+    for out in ("folder/lottery.json", "file.json", "folder/other.json"):
+        for command in (("prune", *TINY, "--rounds", "2"), ("compare", "lottery.json")):
+            assert_refused(cli(*command, "--out", out), "is inside a run folder; choose another --out")
+    assert original.read_bytes() == before
+
+
+def test_another_run_that_takes_the_place_of_a_summary_says_so(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    ended = cli(*PRUNE, "--lr", "0.01")
+    first, second = sorted((tmp_path / "escapedim-runs").iterdir(), key=lambda path: path.stat().st_mtime)
+    assert ended.err == (
+        f"escapedim: lottery.json has been the summary of escapedim-runs/{first.name}, where the original stays; "
+        f"now it is that of escapedim-runs/{second.name}.\n"
+    )
+    assert cli(*PRUNE, "--lr", "0.01").err == ""
+
+
+HOSTILE = "a\x1b[31m\x07b\x9b"
+
+
+def test_nothing_from_a_file_acts_on_the_terminal(cli: Cli, tmp_path):
+    def plan(text: str) -> Ended:
+        (tmp_path / "plan.yaml").write_text(text)
+        return cli("sweep", "plan.yaml")
+
+    quoted = json.dumps(HOSTILE)
+    told = [
+        plan(f"name: a\ncommand: train\n{quoted}: 1\n"),
+        plan(f"name: a\ncommand: train\nbase: {{{quoted}: 1}}\n"),
+        plan(f"name: a\ncommand: train\nbase: {{task: {json.dumps(f'npz:{HOSTILE}')}}}\n"),
+        plan(f"name: a\ncommand: train\nbase: {{lr: {quoted}}}\n"),
+        cli("prune", "-o", f"{HOSTILE}=1"),
+        cli("report", f"{HOSTILE}.json"),
+        cli("train", "--preset", HOSTILE),
+    ]
+    assert cli(*PRUNE).code == 0
+    document = json.loads((tmp_path / "lottery.json").read_text())
+    del document["digest"]
+    document["result"]["checkpoints"] = {f"checkpoints/{HOSTILE}.safetensors": "0" * 64}
+    (tmp_path / "lottery.json").write_text(json.dumps(document))
+    told.append(cli("rewind", "lottery.json"))
+    document["config"]["task"] = HOSTILE
+    document["result"]["success_criterion"] = HOSTILE
+    (tmp_path / "lottery.json").write_text(json.dumps(document))
+    shown = cli("report", "lottery.json", "--html", "a.html", "--markdown", "a.md")
+    assert shown.code == 0
+    for ended in told:
+        assert ended.code == 2
+        assert "[31m" in ended.err
+    for ended in (*told, shown):
+        assert not obeys(ended.out + ended.err)
+    assert not any(obeys((tmp_path / name).read_text()) for name in ("a.html", "a.md"))
+
+
+def test_names_with_dollar_signs_are_drawn(cli: Cli, tmp_path):
+    write_idx(tmp_path / "a$b$_{c")
+    assert cli("prune", "--task", "idx:a$b$_{c", *TINY, "--rounds", "2", "--batch-size", "10", "--quiet").code == 0
+    (tmp_path / "lottery.json").rename(tmp_path / "$x^{$.json")
+    ended = cli("report", "$x^{$.json", "--figures", "figures", "--html", "a.html")
+    assert ended.code == 0, ended.err
+    assert (tmp_path / "figures" / "density.png").is_file()
+
+
+def packed(images: tuple[int, ...], labels: int, body: int) -> dict[str, bytes]:
+    """Files whose headers announce so many images and labels; those of images hold zeros, well packed."""
+    pixels = struct.pack(">HBB3I", 0, 8, 3, *images)
+    numbers = struct.pack(">HBBI", 0, 8, 1, labels)
+    return {
+        "train-images-idx3-ubyte.gz": gzip.compress(pixels + bytes(body), 1, mtime=0),
+        "train-labels-idx1-ubyte.gz": gzip.compress(numbers + bytes(labels), 1, mtime=0),
+        "t10k-images-idx3-ubyte.gz": gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2, *images[1:]), 1, mtime=0),
+        "t10k-labels-idx1-ubyte.gz": gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2) + bytes([0, 1]), 1, mtime=0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        ((60_000, 28, 28), 59_999, "expected 60000 labels, one for each image of"),
+        (
+            (60_000, 40, 40),
+            60_000,
+            "reading these data takes about 288 MB of memory, 50 MB are free; use fewer samples",
+        ),
+    ],
+    ids=["labels", "memory"],
+)
+def test_packed_images_are_not_unpacked_before_all_that_can_be_told(
+    cli: Cli, tmp_path, monkeypatch, images, labels, words
+):
+    monkeypatch.setattr("escapedim.tasks.preparation.own_mb", lambda: 50.0)
+    monkeypatch.setattr("escapedim.tasks.idx.read_values", None)
+    (tmp_path / "data").mkdir()
+    for name, data in packed(images, labels, body=10**8).items():
+        (tmp_path / "data" / name).write_bytes(data)
+    test = tmp_path / "data" / "t10k-images-idx3-ubyte.gz"
+    test.write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2, *images[1:]) + bytes(2 * images[1] * images[2])))
+    assert_refused(cli("train", "--task", "idx:data", "--dry-run"), words)
+
+
+def test_packed_arrays_are_not_unpacked_beyond_the_limit_of_the_shell(tmp_path):
+    """With the remedy that helps: it is no damaged file."""
+    x = np.zeros((2_000_000, 50), np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", x_train=x, y_train=np.arange(len(x)) % 2, x_test=x[:9], y_test=np.zeros(9))
+    assert (tmp_path / "a.npz").stat().st_size < 10**6
+    limit = 2_000_000_000
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    command = [sys.executable, "-m", "escapedim", "train", "--task", "npz:a.npz", "--dry-run"]
+    ended = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "expected y_train and y_test of one kind" in ended.stderr
+    np.savez_compressed(
+        tmp_path / "a.npz", x_train=x, y_train=np.arange(len(x)) % 2, x_test=x[:9], y_test=[0, 1] * 4 + [0]
+    )
+    ended = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "reading these data takes about 2,1" in ended.stderr
+    assert "a higher limit (ulimit -v, sbatch --mem) or a machine with more memory" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (np.linspace(0, 1e-200, 40), "training targets that vary by more than 1e-150, found 1e-200; use another unit"),
+        (np.full(40, 0.1), "training targets that vary, found constant ones; there is nothing to learn"),
+    ],
+    ids=["tiny", "constant"],
+)
+def test_targets_of_a_tiny_unit_are_not_constant(cli: Cli, tmp_path, targets, words):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=targets, x_test=x, y_test=targets)
+    assert_refused(cli("train", "--task", "npz:a.npz", "--dry-run"), words)
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGHUP,), (signal.SIGHUP, signal.SIGHUP)], ids=["once", "twice"])
+def test_a_terminal_that_closes_loses_nothing(tmp_path, signals):
+    command = [sys.executable, "-m", "escapedim", "train", "--hidden", "8", "--steps", "1000000it", "--jobs", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("escapedim-runs/*/train.json")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)
+        for number in signals:
+            process.send_signal(number)
+        assert process.wait(60) == 129
+        assert "everything is saved" in process.stderr.read()
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "interrupted"
+    assert list(tmp_path.glob("escapedim-runs/*/checkpoints/*paused*"))
+
+
+def test_a_list_of_summaries_may_come_from_another_system(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    (tmp_path / "list").write_bytes(b"lottery.json\r\n")
+    assert cli("compare", "@list", "--quiet").code == 0
+    assert Path("compare.json").is_file()
