@@ -96,8 +96,8 @@ def take_params(spec: Spec, allowed: Mapping[str, Parameter]) -> dict[str, Value
 def _unknown(spec: Spec, key: str, allowed: Mapping[str, Parameter]) -> BadInput:
     found = f"found {key}={excerpt(_text(spec.params[key]))}"
     if not allowed:
-        return BadInput(f"'{excerpt(str(spec))}': expected no parameters, {found}; write '{spec.name}' alone.")
-    return BadInput(f"'{excerpt(str(spec))}': expected a parameter of '{spec.name}', {found}; {nearest(key, allowed)}")
+        return BadInput(f"{_quoted(spec)}: expected no parameters, {found}; write '{spec.name}' alone.")
+    return BadInput(f"{_quoted(spec)}: expected a parameter of '{spec.name}', {found}; {nearest(key, allowed)}")
 
 
 def _take(spec: Spec, key: str, expected: Parameter) -> Value:
@@ -105,7 +105,7 @@ def _take(spec: Spec, key: str, expected: Parameter) -> Value:
     if key in spec.params:
         return _as_kind(spec, key, kind)
     if isinstance(expected, type):
-        raise BadInput(f"'{excerpt(str(spec))}': expected {_KINDS[kind]} for '{key}', found nothing; add {key}=VALUE.")
+        raise BadInput(f"{_quoted(spec)}: expected {_KINDS[kind]} for '{key}', found nothing; add {key}=VALUE.")
     return expected
 
 
@@ -115,7 +115,7 @@ def _as_kind(spec: Spec, key: str, kind: type) -> Value:
         return float(value)
     if type(value) is not kind:  # isinstance would take True for an integer
         raise BadInput(
-            f"'{excerpt(str(spec))}': expected {_KINDS[kind]} for '{key}', found {excerpt(_text(value))}; correct {key}=VALUE."
+            f"{_quoted(spec)}: expected {_KINDS[kind]} for '{key}', found {excerpt(_text(value))}; correct {key}=VALUE."
         )
     return value
 
@@ -135,6 +135,10 @@ def _value(text: str) -> Value:
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return _WORDS.get(text, text)
+
+
+def _quoted(spec: Spec) -> str:
+    return f"'{excerpt(str(spec))}'"
 
 
 def _text(value: Value) -> str:

@@ -53,7 +53,7 @@ from rich.console import Console
 import escapedim
 from escapedim.cli.settings import usable_cores
 from escapedim.errors import BadInput, EscapedimError
-from escapedim.records.atomic import write_atomic
+from escapedim.records.atomic import write_through
 from escapedim.records.provenance import commit_of, now
 from escapedim.reporting.page import Block, write
 from escapedim.reporting.render import make_console
@@ -178,7 +178,7 @@ def main(
             raise BadInput(f"--json {json_file}: expected a file in a folder that is there.")
         report = benchmark(_listed(rows), scale, _counts(members), console)
         if against is None or json_file.resolve() != against.resolve():  # what was measured before stays
-            write_atomic(json_file, json.dumps(report, indent=1).encode())
+            write_through(json_file, json.dumps(report, indent=1).encode())
     except EscapedimError as error:
         typer.echo(f"benchmark: {error}", err=True)
         raise typer.Exit(error.exit_code) from None

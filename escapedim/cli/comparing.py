@@ -16,7 +16,7 @@ from escapedim.comparison.compare import Named, Settings, compare, compare_id
 from escapedim.comparison.gates import Gate, parse_gate
 from escapedim.errors import BadInput
 from escapedim.records import provenance, summary
-from escapedim.records.atomic import write_atomic
+from escapedim.records.atomic import write_through
 from escapedim.records.comparison import CompareResult
 from escapedim.records.folders import check_out
 from escapedim.records.regular import read_regular
@@ -60,7 +60,7 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
     )
     raw = summary.encode(found)
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(out, raw)
+    write_through(out, raw)
     with standard_output(f"the summary is saved in {out}"):
         if json:
             sys.stdout.write(raw.decode())
@@ -104,12 +104,12 @@ def _listed(path: Path) -> list[Path]:
 
 
 def _check_files(files: Sequence[Path], out: Path) -> None:
-    seen: dict[Path, Path] = {}
+    seen: dict[str, Path] = {}
     for path in files:
-        other = seen.setdefault(path.resolve(), path)
+        other = seen.setdefault(os.path.realpath(path), path)
         if other is not path:
             raise BadInput(f"{path} is named twice; name each summary once.")
-    if out.resolve() in seen:
+    if os.path.realpath(out) in seen:
         raise BadInput(f"--out {out} is one of the summaries that are compared; choose another --out.")
 
 

@@ -23,23 +23,27 @@ NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, e
 
 
 def write_atomic(path: Path, data: bytes, option: str = "--out", require: Callable[[], None] | None = None) -> None:
-    """Replace the content of `path`, or create it; readers see all of the old bytes or all of the new ones.
+    """Replace what is at `path`, or create it; readers see all of the old bytes or all of the new ones.
 
-    A symbolic link is written through. `option` is what the user would change if the file cannot be written. `require`
-    raises what should keep the old content; it is asked when all but the change of names is done.
+    `option` is what the user would change if the file cannot be written. `require` raises what should keep the old
+    content; it is asked when all but the change of names is done.
 
     Raises
     ------
     EscapedimError
         The file cannot be written; the old content is still there, and nothing else.
     """
-    # Replacing a link itself would silently move the file to another disk.
-    target = Path(os.path.realpath(path))
-    with _explained(path, option), temporary(target, data) as complete:
+    with _explained(path, option), temporary(path, data) as complete:
         if require is not None:
             require()
-        os.replace(complete, target)
-        _sync_folder(target.parent)
+        os.replace(complete, path)
+        _sync_folder(path.parent)
+
+
+def write_through(path: Path, data: bytes, option: str = "--out", require: Callable[[], None] | None = None) -> None:
+    """Do the same at a path that a user has named: a symbolic link there stays one, and is written through."""
+    # Replacing the link itself would silently move the file to another disk.
+    write_atomic(Path(os.path.realpath(path)), data, option, require)
 
 
 def create(path: Path, data: bytes) -> bool:

@@ -83,8 +83,8 @@ class RunPaths:
             return f"{stays}; now it is that of {self.relative_folder}."
         if there.run != f"{self.kind}-{self.id}":
             raise BadInput(
-                f"--out {self.out} is the only copy of the summary of another run, {there.run}; move it away, or choose "
-                "another --out."
+                f"--out {self.out} is the only copy of the summary of another run, {there.run}; move it away, or "
+                "choose another --out."
             )
         return ""
 

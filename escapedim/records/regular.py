@@ -41,8 +41,9 @@ def read_regular(path: Path, most: int | None = None) -> bytes:
 
 
 def open_appending(path: Path) -> BinaryIO:
-    """Open a regular file for writing at its end, or make one; errors as in `open_regular`."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    """Open a regular file for writing at its end, or make one; errors as in `open_regular`, and for a link."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
     try:
         _check(path, os.fstat(descriptor).st_mode)
         return os.fdopen(descriptor, "ab")

@@ -147,8 +147,8 @@ class Run:
         self._claim.verify()
         made = self._summary(status)
         data = summary.encode(made)
-        for path in (self.paths.summary, self.paths.out):
-            self._put(path, data)
+        self._put(self.paths.summary, data)
+        self._put(self.paths.out, data, atomic.write_through)
         for old in self._obsolete - self._hashes.keys():
             self.paths.checkpoint(old).unlink(missing_ok=True)
         ended = time.monotonic()
@@ -170,9 +170,9 @@ class Run:
         """Return the network steps that were planned for the finished units: members that are done early save some."""
         return sum(int(metrics.get("planned_steps") or metrics["net_steps"]) for metrics in self._metrics.values())
 
-    def _put(self, path: Path, data: bytes) -> None:
+    def _put(self, path: Path, data: bytes, write: Callable[..., None] = atomic.write_atomic) -> None:
         # A writer may be stopped between any two of its steps: who took the folder over has cleared its file away.
-        atomic.write_atomic(path, data, require=self._claim.verify)
+        write(path, data, require=self._claim.verify)
 
     def _write_waiting(self) -> None:
         if self._waiting and time.monotonic() >= self._due:

@@ -21,9 +21,26 @@ def _deep(levels: int) -> Any:
 
 
 HUGE = (2**31, 2**53 + 1, 2**63 - 1, 2**63, 10**30, 10**400, -1, -(2**63))
-TEXTS = ("", " ", "nan", "1", "x" * 3000, "a\nb\x1b[31m", "[red]", "ü€𝄞", "\ud800", "../../x", "%s{}", "global minimum")
+TEXTS = (
+    "",
+    " ",
+    "nan",
+    "1",
+    "x" * 3000,
+    "9" * 5000,
+    "1" * 20_000 + "x",
+    "a\0b",
+    "$a$",
+    "a\nb\x1b[31m\x07\x9b",
+    "[red]",
+    "ü€𝄞",
+    "\ud800",
+    "../../x",
+    "%s{}",
+    "global minimum",
+)
 ODD: st.SearchStrategy[Any] = st.one_of(
-    st.sampled_from([None, True, False, [], {}, [[]], [None], {"": None}, _deep(20), _deep(400)]),
+    st.sampled_from([None, True, False, [], {}, [[]], [None], {"": None}, _deep(20), _deep(400), {"\x1b]0;x\x07": 1}]),
     st.integers(-3, 12),
     st.sampled_from(HUGE),
     st.sampled_from([0.0, -0.0, 0.5, -0.5, 1e-320, 1e300, -1e300, math.nan, math.inf, -math.inf]),

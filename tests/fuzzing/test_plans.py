@@ -60,6 +60,7 @@ ODD_YAML = (
     "{[1, 2]: 3}", "{1: 2}", "{null: 1}",
     "{2026-01-01: 1}", "&a [*a]", "&a {a: *a}", "{<<: {seeds: 3}}", "{<<: [1]}", ".nan", "-.inf", "1e999", "9" * 5000,
     "0x1F", "1_000", "1:30", "~", "no", "=", "? {a: 1}\n: 2", "'\\ud800'", '"\\ud800"', "\x00", "\ufeff1",
+    "1" * 20_000 + "x", "1" * 500_000, "1." * 9000, "'\x1b[31m'", '"\\e[31m\\a"', '"a\\0b"', "[" * 60_000,
     "|\n  a\n  b", "- - - 1", "[" * 600, "{a: " * 400, bomb(3, 3), bomb(9, 9), bomb(40, 2),
 )  # fmt: skip
 
@@ -92,6 +93,41 @@ def test_mutated_plans(inputs, tmp_path, monkeypatch):
         assert not (tmp_path / "out").exists()
 
     campaign(inputs, yaml_files(PLANS), check)
+
+
+@st.composite
+def multiplied(draw: Draw) -> dict[str, Any]:
+    """A plan whose stages have any number of runs, in settings that are checked in no time."""
+    sizes = st.sampled_from([1, 2, 3, 40, 999, 100_001, 2**40])
+    counts = st.sampled_from([1, 2, 3, 40, 1001])
+    later = [
+        {"command": name, "base": {}, "grid": {key: list(range(1, draw(counts) + 1))}}
+        for name, key in draw(st.lists(st.sampled_from([("rewind", "draws"), ("compare", "seed")]), unique=True))
+    ]
+    return {"name": "a", "command": "prune", "base": {"task": "xor", "rounds": 1}, "seeds": draw(sizes), "then": later}
+
+
+@CAMPAIGNS
+def test_plans_whose_stages_multiply(inputs, tmp_path):
+    path = tmp_path / "plan.yaml"
+
+    def check(plan: dict[str, Any]) -> None:
+        path.write_text(yaml.safe_dump(plan))
+        ended = command("sweep", path, "--status", "--json", "--out", tmp_path / "out")
+        assert_done_or_refused(ended)
+        pruned = compared = total = plan["seeds"]
+        refused = pruned > 100_000
+        for stage in plan["then"]:
+            (values,) = stage["grid"].values()
+            if stage["command"] == "rewind":
+                total, compared = total + len(values) * pruned, compared + len(values) * pruned
+            else:
+                total, refused = total + len(values), refused or len(values) * compared > 1_000_000
+        refused |= total > 100_000
+        assert (ended.code == 2) == refused
+        assert refused or json.loads(ended.out)["counts"] == {"missing": total}
+
+    campaign(max(20, inputs // 100), multiplied(), check)
 
 
 @CAMPAIGNS

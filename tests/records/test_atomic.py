@@ -56,8 +56,11 @@ def test_writes_through_a_link(tmp_path):
     (tmp_path / "disk").mkdir()
     link = tmp_path / "lottery.json"
     link.symlink_to(tmp_path / "disk" / "real.json")
-    atomic.write_atomic(link, b"x")
+    atomic.write_through(link, b"x")
     assert link.is_symlink()
+    assert (tmp_path / "disk" / "real.json").read_bytes() == b"x"
+    atomic.write_atomic(link, b"y")  # of our own files none is a link
+    assert not link.is_symlink()
     assert (tmp_path / "disk" / "real.json").read_bytes() == b"x"
 
 

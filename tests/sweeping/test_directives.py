@@ -1,4 +1,9 @@
+from contextlib import suppress
+from getopt import GetoptError, getopt
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from escapedim.errors import BadInput
 from escapedim.sweeping.directives import _MORE, _OTHER_JOBS, _SET, check_directive
@@ -53,3 +58,21 @@ def test_no_abbreviation_of_what_is_refused_passes():
 def test_every_option_is_itself():
     assert all(name == name.strip().lower() for name in KNOWN)
     assert not _MORE & (_OTHER_JOBS | _SET.keys())
+
+
+def meant_by_getopt(name: str) -> str:
+    """What an abbreviation stands for, as the C library's getopt_long resolves it; nothing where it refuses."""
+    with suppress(GetoptError):
+        ((found, _),) = getopt([f"--{name}"], "", KNOWN)[0]
+        return found.removeprefix("--")
+    return ""
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(KNOWN), st.integers(1, 30))
+def test_what_passes_is_for_sbatch_none_of_what_the_sweep_sets(name, length):
+    try:
+        check_directive(name[:length])
+    except BadInput:
+        return
+    assert meant_by_getopt(name[:length]) in _MORE

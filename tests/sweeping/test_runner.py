@@ -347,7 +347,7 @@ def test_a_run_whose_mark_is_damaged_counts_as_not_done_and_the_others_go_on(sta
     ended = go(tmp_path)
     assert begun[0] == "prune"
     assert [one.state for one in ended].count("complete") == (3 if damage == "folder" else 6)
-    assert standing(runs()[0], tmp_path).state == ("failed" if damage == "folder" else "complete")
+    assert standing(runs()[0], tmp_path).state == ("missing" if damage == "folder" else "complete")
 
 
 def test_pipes_in_the_place_of_files_are_not_waited_for(started, tmp_path, monkeypatch):

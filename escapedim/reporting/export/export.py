@@ -11,7 +11,7 @@ from pathlib import Path
 from escapedim.errors import BadInput
 from escapedim.figures.draw import Drawn, figures, skipped
 from escapedim.figures.style import FORMATS, MARKS, import_matplotlib, saved
-from escapedim.records.atomic import write_atomic
+from escapedim.records.atomic import write_through
 from escapedim.records.ours import require_ours
 from escapedim.records.summary import Summary
 from escapedim.reporting import numbers
@@ -64,7 +64,7 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
         _write(targets.markdown, markdown.page(chapters(materials, pictures), links), "--markdown", say)
     if targets.csv is not None:
         for name, data in tables.items():
-            write_atomic(targets.csv / name, data, "--csv")
+            write_through(targets.csv / name, data, "--csv")
         say(f"wrote {numbers.counted(len(tables), 'table')} in {targets.csv}")
 
 
@@ -108,7 +108,7 @@ def _picture(drawn: Drawn, targets: Targets, say: Callable[[str], None]) -> Pict
     files = {form: saved(figure, form, drawn.caption) for form in forms}
     if targets.figures is not None:
         for form, data in files.items():
-            write_atomic(targets.figures / f"{drawn.name}.{form}", data, "--figures")
+            write_through(targets.figures / f"{drawn.name}.{form}", data, "--figures")
         say(f"wrote {targets.figures / drawn.name}.{{{','.join(forms)}}}")
     return Picture(drawn.name, drawn.title, drawn.caption, drawn.source, files)
 
@@ -116,11 +116,13 @@ def _picture(drawn: Drawn, targets: Targets, say: Callable[[str], None]) -> Pict
 def _links(pictures: Sequence[Picture], targets: Targets) -> dict[str, str]:
     assert targets.figures is not None
     assert targets.markdown is not None
-    folder = Path(os.path.relpath(targets.figures.resolve(), targets.markdown.resolve().parent))
+    folder = Path(
+        os.path.relpath(os.path.realpath(targets.figures), os.path.dirname(os.path.realpath(targets.markdown)))
+    )
     return {picture.name: (folder / f"{picture.name}.png").as_posix() for picture in pictures}
 
 
 def _write(path: Path, text: str, option: str, say: Callable[[str], None]) -> None:
     # A path of a summary's configuration may hold bytes that are no text.
-    write_atomic(path, text.encode(errors="backslashreplace"), option)
+    write_through(path, text.encode(errors="backslashreplace"), option)
     say(f"wrote {path}")
