@@ -22,8 +22,8 @@ def python_module(module: str, *arguments: str, python: str | None = None) -> li
 
 
 @contextlib.contextmanager
-def environment(**values: str) -> Iterator[None]:
-    """Context in which processes start with these variables, for those whose command line is not ours.
+def child_environment(**values: str) -> Iterator[None]:
+    """Set these variables and PYTHONSAFEPATH while processes start whose command line multiprocessing writes.
 
     Raises
     ------

@@ -13,10 +13,12 @@ from typing import Any
 
 import yaml
 
-from escapedim.records.regular import read_regular
+from escapedim.regular_files import read_regular
 
 INTEGER, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 _MERGE = "tag:yaml.org,2002:merge"
+FLOAT_FORM = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
+"""A decimal number. Digits are read in one way only: with two the time on a long text of them would be its square."""
 _OTHERWISE = (INTEGER, FLOAT, "tag:yaml.org,2002:timestamp")
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 20, 100_000, 64
 
@@ -46,9 +48,8 @@ class _DecimalLoader(yaml.SafeLoader):
 
 _DecimalLoader.add_implicit_resolver(INTEGER, re.compile(r"[-+]?[0-9]+$"), list("-+0123456789"))
 _DecimalLoader.add_implicit_resolver(
-    # Digits are taken in one way only: with two the pattern takes the square of the time on a long text of them.
     FLOAT,
-    re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$"),
+    re.compile(f"{FLOAT_FORM}$"),
     list("-+.0123456789"),
 )
 _DecimalLoader.add_constructor(INTEGER, _DecimalLoader.construct_decimal)

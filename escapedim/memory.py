@@ -16,8 +16,12 @@ def available_mb() -> float | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def own_mb() -> float | None:
-    """Memory that this process alone may still take, which a limit of the shell (`ulimit -v`) may set too."""
+def process_mb() -> float | None:
+    """Memory that this process alone may still take, which a limit of the shell (`ulimit -v`) may set too.
+
+    That is a limit of addresses, and each process has its own: it says what arrays this one can hold, and not whether
+    workers fit, for which torch reserves much more than it uses.
+    """
     limits = [available_mb(), _address_space_mb()]
     return min((limit for limit in limits if limit is not None), default=None)
 

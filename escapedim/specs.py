@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from escapedim import decimal_yaml
 from escapedim.errors import BadInput, nearest
 from escapedim.text import excerpt
 
@@ -22,7 +23,7 @@ Parameter = type[int] | type[float] | type[bool] | type[str] | Value
 _GRAMMAR = "NAME or NAME:key=value,..."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _INT = re.compile(r"[+-]?[0-9]{1,18}")
-_FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FLOAT = re.compile(decimal_yaml.FLOAT_FORM)
 _WORDS = {"true": True, "false": False}
 _KINDS = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
 

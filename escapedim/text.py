@@ -1,4 +1,4 @@
-"""Text from outside (files, names, the environment): printed so that it cannot act, and read as a number in bounds."""
+"""Makes text from outside (files, names, variables) safe: no terminal controls, no numbers of unbounded length."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from escapedim import memory as module
-from escapedim.memory import available_mb, own_mb
+from escapedim.memory import available_mb, process_mb
 
 
 def test_slurms_limit_counts_where_it_is_the_smallest(monkeypatch):
@@ -49,14 +49,22 @@ def test_free_memory_is_what_the_system_and_the_control_group_leave(monkeypatch,
     assert available_mb() == megabytes
 
 
-def test_a_limit_of_the_process_counts_for_it_alone(monkeypatch):
-    monkeypatch.setattr(module, "available_mb", lambda: 5000.0)
-    code = f"""
+LIMITED = f"""
 import resource
-from escapedim.memory import available_mb, own_mb
-before = available_mb()
+from escapedim.memory import available_mb, process_mb
 resource.setrlimit(resource.RLIMIT_AS, ({2**30}, {resource.RLIM_INFINITY}))
-assert 0 < own_mb() < 1074 and (available_mb() is None or available_mb() > 1074 or before < 1074)
+print(process_mb(), available_mb())
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert own_mb() <= 5000.0
+
+
+def test_a_limit_of_the_process_counts_for_it_alone():
+    said = subprocess.run([sys.executable, "-c", LIMITED], check=True, capture_output=True, text=True).stdout
+    own, all_together = said.split()
+    assert 0 < float(own) < 2**30 / 1e6
+    assert own != all_together
+
+
+def test_without_a_limit_of_its_own_a_process_may_take_what_there_is(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    monkeypatch.setattr(module, "available_mb", lambda: 3.0)
+    assert process_mb() == 3.0

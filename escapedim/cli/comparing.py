@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from escapedim.cli.streams import standard_output, tell
+from escapedim.cli.streams import note, standard_output
 from escapedim.comparison.compare import Named, Settings, compare, compare_id
 from escapedim.comparison.gates import Gate, parse_gate
 from escapedim.errors import BadInput
@@ -19,11 +19,11 @@ from escapedim.records import provenance, summary
 from escapedim.records.atomic import write_through
 from escapedim.records.comparison import CompareResult
 from escapedim.records.folders import check_out
-from escapedim.records.regular import read_regular
-from escapedim.records.summary import Cost, Summary
+from escapedim.records.summary import Cost, Label, Summary
+from escapedim.regular_files import read_regular
 from escapedim.reporting.render import make_console, render
 
-MOST_BYTES = 1 << 26
+MOST_LIST_BYTES = 1 << 26
 """Of a list of summaries: a hundred thousand runs have a quarter of it."""
 GATE = 3
 """Exit code where a gate tripped (design)."""
@@ -42,23 +42,26 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
     gates = [parse_gate(text) for text in fail_if]
     files = [file for path in files for file in _listed(path)]
     _check_files(files, out)
-    check_out(out)
     began = time.monotonic()
-    origin = provenance.collect(sys.argv, None, None, None, {"root": settings.seed}, None)
     named = [(str(path), summary.read(path)) for path in files]
+    identity = compare_id(named, settings)
+    replaced = check_out(out, Label(f"compare-{identity}", ""))
+    origin = provenance.collect(sys.argv, None, None, None, {"root": settings.seed}, None)
     with summary.taken_as_written(files):
         result = _compared(named, settings)
     found = Summary(
         schema=summary.SCHEMA,
         kind="compare",
         status="complete",
-        id=compare_id(named, settings),
+        id=identity,
         config={**vars(settings), "allow": list(settings.allow), "runs": _runs(named)},
         provenance=origin.model_copy(update={"finished": provenance.now()}),
         cost=Cost(wall_s=time.monotonic() - began, peak_rss_mb=provenance.peak_rss_mb()),
         result=result,
     )
     raw = summary.encode(found)
+    if replaced:
+        note(replaced)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_through(out, raw)
     with standard_output(f"the summary is saved in {out}"):
@@ -91,15 +94,17 @@ def _too_large(fault: str) -> BadInput:
 def _listed(path: Path) -> list[Path]:
     if not str(path).startswith("@") or path.exists():
         return [path]
+    expected = f"{path}: expected @ and a file with the path of a summary on each line"
     try:
-        names = os.fsdecode(read_regular(Path(str(path)[1:]), MOST_BYTES)).replace("\r\n", "\n").split("\n")
-        files = [Path(name) for name in names if name.strip()]
-        fault = "" if files else "it names none"
-        fault = "it holds a NUL byte" if any("\0" in name for name in names) else fault
+        text = os.fsdecode(read_regular(Path(str(path)[1:]), MOST_LIST_BYTES))
     except OSError as error:
-        fault = str(error.strerror)
-    if fault:
-        raise BadInput(f"{path}: expected @ and a file with the path of a summary on each line, {fault}; correct it.")
+        raise BadInput(f"{expected}, found '{error.strerror}'; correct it.") from None
+    if "\0" in text:
+        raise BadInput(f"{expected}, found a NUL byte; correct it.")
+    # Not by `splitlines`, which breaks lines at letters that the name of a file may hold.
+    files = [Path(name) for name in text.replace("\r\n", "\n").split("\n") if name.strip()]
+    if not files:
+        raise BadInput(f"{expected}, found none; correct it.")
     return files
 
 
@@ -121,8 +126,8 @@ def _judge(gates: Sequence[Gate], found: CompareResult) -> int:
     code = 0
     for gate in gates:
         if gate.trips(found.rows):
-            tell(f"escapedim: --fail-if {gate.text!r} is true.")
+            note(f"--fail-if {gate.text!r} is true.")
             code = GATE
         elif not gate.estimated(found.rows):
-            tell(f"escapedim: --fail-if {gate.text!r} cannot be told: {gate.key} has no estimate.")
+            note(f"--fail-if {gate.text!r} cannot be told: {gate.key} has no estimate.")
     return code

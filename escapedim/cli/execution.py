@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from escapedim.cli.settings import Given, Settings, resolve
 from escapedim.cli.signals import Interrupts
-from escapedim.cli.streams import standard_output, tell
+from escapedim.cli.streams import note, standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.memory import available_mb
 from escapedim.records import provenance
@@ -73,14 +73,15 @@ def execute(command: Command[C], given: Given, output: Output) -> None:
     if output.dry_run:
         from escapedim.cli.dry_run import describe_plan
 
-        there = check_out(output.out)
         paths = RunPaths.locate(output.out, command.kind, identity, output.force)
-        paths.replaced(there)
+        replaced = check_out(output.out, paths.label)
         paths.check()
         command.experiment(settings.config, settings.task, ())  # which refuses what does not fit together
         plan = command.plan(settings.config, settings.task)
         with standard_output():
             describe_plan(settings, identity, paths, estimate, plan, as_json=output.json)
+        if replaced:
+            note(replaced)
         return
     with Interrupts() as interrupts, closing(Run.open(output.out, command.kind, identity, output.force)) as run:
         summary = _train(command, settings, run, interrupts, output)
@@ -95,8 +96,8 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     )
     origin = origin.model_copy(update={"data": settings.task.identity.get("data")})
     run.begin(config.model_dump(mode="json"), origin, experiment.describe)
-    for note in run.notes:
-        tell(f"escapedim: {note}")
+    for sentence in run.notes:
+        note(sentence)
     progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")

@@ -469,7 +469,7 @@ def _check_apart(source: Path, out: Path) -> None:
 
 
 TRACEBACK = "ESCAPEDIM_TRACEBACK"
-LONGEST_SENTENCE = 8000
+LONGEST_SENTENCE = 8000  # ours: about a screen and a half
 
 
 def run(command_line: Callable[[], Any]) -> int:
@@ -507,9 +507,8 @@ def run(command_line: Callable[[], Any]) -> int:
 
 def _tell(sentence: str) -> None:
     """Write an error in one line; one that quotes half a file is cut in the middle, and keeps its remedy."""
-    words = " ".join(sentence.split())
-    half = LONGEST_SENTENCE // 2
-    streams.tell(f"escapedim: {words if len(words) <= 2 * half else f'{words[:half]} ... {words[-half:]}'}")
+    words, half = " ".join(sentence.split()), LONGEST_SENTENCE // 2
+    streams.note(words if len(words) <= LONGEST_SENTENCE else f"{words[:half]} ... {words[-half:]}")
 
 
 def main() -> None:

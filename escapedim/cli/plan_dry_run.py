@@ -67,9 +67,9 @@ def dry_run(given: Given, runs: Sequence[Run], as_json: bool) -> None:
         states = counted_states(Counter(one.state for one in found), len(found))
         show(f"{given.plan.name}: {states}; in {given.folder}.")
         _table(found, each)
-        sys.stdout.write("\n" + "\n".join(prose(_sentence(due, total, jobs), make_console(sys.stdout).width)) + "\n")
+        show("\n" + "\n".join(prose(_sentence(due, total, jobs), make_console(sys.stdout).width)))
         if given.shards:
-            sys.stdout.write("Shards, those of a stage side by side and stages one after another:\n\n")
+            show("Shards, those of a stage side by side and stages one after another:\n")
             _shard_table([(one, costs.together(one.due, jobs)) for one in shards])
         else:
             show(f"Command line: {shards[0].command}")

@@ -32,7 +32,7 @@ def status(plan: Plan, runs: Sequence[Run], folder: Path, as_json: bool) -> None
             ]
             sys.stdout.write(json.dumps({"plan": plan.name, "counts": counts, "runs": entries}) + "\n")
             return
-        sys.stdout.write(f"{plan.name}: {counted_states(counts, len(found))}.\n")
+        show(f"{plan.name}: {counted_states(counts, len(found))}.")
         rest = [one for one in found if one.state != "complete"]
         ranked = sorted(rest, key=lambda one: ("failed", "running", "missing").index(one.state))
         first_rows(["run", "stage", "state", ""], [[one.run.name, str(one.run.stage), one.state, one.detail]
@@ -55,7 +55,7 @@ def first_rows(header: Row, rows: Sequence[Row], left: int, copied: bool = False
         width = make_console(sys.stdout).width
         show("\n".join(_with_text(header, rows[:_MOST_SHOWN], left, width, copied)))
     if len(rows) > _MOST_SHOWN:
-        sys.stdout.write(f"and {len(rows) - _MOST_SHOWN:,} more (--json has all)\n")
+        show(f"and {len(rows) - _MOST_SHOWN:,} more (--json has all)")
 
 
 def _with_text(header: Row, rows: Sequence[Row], left: int, width: int, copied: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ import os
 import signal
 from types import FrameType, TracebackType
 
-EXIT_CODES = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 143}
+from escapedim.stop_signals import EXIT_CODES, NOTICES
 
 STOPPED = "stopped by a signal."
 STOPPED_AT_ONCE = "stopped at once; the last saved state is good: the same command continues."
@@ -68,7 +68,7 @@ class Interrupts:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if number not in (signal.SIGUSR1, signal.SIGHUP):
+        if number not in NOTICES:
             if self._asked:
                 _end(number, STOPPED_AT_ONCE)
             self._asked = True

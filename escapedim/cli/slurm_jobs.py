@@ -13,25 +13,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from escapedim.cli.streams import show, tell
+from escapedim.cli.streams import note, show
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
 from escapedim.records.folders import prepare_folder
-from escapedim.records.ours import require_ours
-from escapedim.records.regular import read_regular
-from escapedim.records.strict_json import parse_object
-from escapedim.sweeping.directives import ENVIRONMENT, check_directive
+from escapedim.records.strict_json import read_object
+from escapedim.regular_files import read_regular
+from escapedim.sweeping.directives import check_directive
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
+from escapedim.sweeping.slurm import (
+    MARK,
+    Array,
+    Cluster,
+    Place,
+    array_script,
+    arrays,
+    collect_script,
+    options_of,
+    time_limit_s,
+)  # fmt: skip
 from escapedim.sweeping.state import standings
 from escapedim.text import excerpt
 
 SUBMITTED = "submitted.json"
 _TIMEOUT_S = 30
-_MOST_BYTES = 1 << 20
-_MARK = b"-m escapedim sweep"
-"""What is in every script that was submitted."""
+MOST_SUBMITTED_BYTES = 1 << 20  # ours
 
 
 @dataclass(frozen=True)
@@ -100,14 +107,13 @@ def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clus
     copy = folder / f"plan-{hashlib.sha256(text).hexdigest()[:16]}.yaml"
     made = scripts(plan, runs, copy, out, _fitted(cluster))
     for script in made:
-        require_ours(folder / script.name, _MARK, "--out")
+        MARK.require(folder / script.name, "--out")
     write_atomic(copy, text)
     jobs: list[tuple[Script, str]] = []
     for script in made:
         write_atomic(folder / script.name, script.text.encode())
-        options = [f"--partition={cluster.partition}"] if cluster.partition else []  # goes before SBATCH_PARTITION
         after = _before(script, jobs, cluster)
-        options += [f"--dependency=afterany:{':'.join(after)}"] if after else []
+        options = [*options_of(script.text), *([f"--dependency=afterany:{':'.join(after)}"] if after else [])]
         jobs.append((script, _sbatch(folder / script.name, options, [job for _, job in jobs])))
         show(f"{jobs[-1][1]}  {script.name}")
     write_atomic(folder / SUBMITTED, json.dumps({"jobs": [job for _, job in jobs]}).encode())
@@ -116,7 +122,7 @@ def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clus
 def _check_idle(submitted: Path) -> None:
     """Refuse to submit what is queued already: its runs would be done once, but twice as many tasks wait for nodes."""
     try:
-        jobs = [str(job) for job in parse_object(read_regular(submitted, _MOST_BYTES))["jobs"]]
+        jobs = [str(job) for job in read_object(submitted, MOST_SUBMITTED_BYTES)["jobs"]]
     except (OSError, ValueError, KeyError, TypeError):
         return
     ended = _call("squeue", "--noheader", "--format=%F", f"--jobs={','.join(jobs)}") if jobs else None
@@ -192,8 +198,8 @@ def _fitted(cluster: Cluster) -> Cluster:
     if int(found.get("MaxArraySize", 0)) > 0:
         most = int(found.get("MaxJobCount", cluster.most_jobs))
         return replace(cluster, largest=int(found["MaxArraySize"]), most_jobs=most)
-    tell(
-        f"escapedim: scontrol does not say this cluster's MaxArraySize; arrays have at most {cluster.largest:,} tasks, "
+    note(
+        f"scontrol does not say this cluster's MaxArraySize; arrays have at most {cluster.largest:,} tasks, "
         "Slurm's default (--array-limit sets fewer)."
     )
     return cluster
@@ -203,7 +209,8 @@ def _call(*command: str) -> subprocess.CompletedProcess[str] | None:
     try:
         return subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False,
-            env={name: value for name, value in os.environ.items() if name not in ENVIRONMENT},
+            # The one option that cannot be undone on the command line: sbatch would wait for the job to end.
+            env={name: value for name, value in os.environ.items() if name != "SBATCH_WAIT"},
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None

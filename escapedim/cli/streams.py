@@ -30,7 +30,7 @@ def prepare() -> None:
     told by `standard_output`; a character that its encoding has not is escaped, since a path may be no text.
     """
     _replace_closed()
-    _check_size()
+    _bound_terminal_size()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     sys.stderr = _never_failing(sys.stderr.fileno(), sys.stderr.encoding)
@@ -64,6 +64,11 @@ def tell(text: str) -> None:
     """Write a line for people to standard error; text from outside that is in it cannot act on their terminal."""
     sys.stderr.write(f"{visible(text)}\n")
     sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Tell a sentence of escapedim's own, among what libraries and the shell write there."""
+    tell(f"escapedim: {text}")
 
 
 def show(text: str) -> None:
@@ -112,7 +117,7 @@ def _replace_closed() -> None:
             setattr(sys, f"__{name}__", stream)  # which keeps it open
 
 
-def _check_size() -> None:
+def _bound_terminal_size() -> None:
     """Leave only a plausible size of the terminal in the environment, where rich reads it too."""
     for name in ("COLUMNS", "LINES"):
         if name in os.environ:

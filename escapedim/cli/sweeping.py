@@ -14,7 +14,7 @@ from escapedim.cli.plan_dry_run import Given, dry_run
 from escapedim.cli.plan_states import counted_states, status
 from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
-from escapedim.cli.streams import standard_output, tell
+from escapedim.cli.streams import note, standard_output, tell
 from escapedim.errors import BadInput, EscapedimError, Interrupted
 from escapedim.records.folders import prepare_folder
 from escapedim.reporting.numbers import counted, duration
@@ -135,7 +135,7 @@ def _run(plan: Plan, runs: Sequence[Run], folder: Path, asked: Asked, path: Path
             f"stopped by a signal; everything is saved in {folder}: the same command continues.", interrupts.exit_code
         )
     found = standings(mine, folder)
-    tell(f"escapedim: {plan.name}: {counted_states(Counter(one.state for one in found), len(mine))}.")
+    note(f"{plan.name}: {counted_states(Counter(one.state for one in found), len(mine))}.")
     left = [one for one in found if one.state != "complete"]
     if len(mine) == len(runs) and not left:
         return _collect(plan, runs, folder)
@@ -161,7 +161,7 @@ def _explain(left: Sequence[Standing], ended: Mapping[str, Ended], folder: Path,
             text = f"what is missing needs {waits[state].name}, which is {state}"
             if state == "failed":
                 raise EscapedimError(f"{text}; see escapedim sweep {path} --status.")
-            tell(f"escapedim: {text}; repeat the command when it is complete.")
+            note(f"{text}; repeat the command when it is complete.")
             return
 
 
@@ -189,7 +189,7 @@ def _collect(plan: Plan, runs: Sequence[Run], folder: Path) -> int:
         raise BadInput(f"{folder} does not exist; run escapedim sweep first, or give its --out.")
     files = collect(plan, runs, folder)
     took = sum(one.wall_s or 0.0 for one in standings(runs, folder))
-    tell(f"escapedim: wrote {', '.join(map(str, files))} ({duration(took)} of runs).")
+    note(f"wrote {', '.join(map(str, files))} ({duration(took)} of runs).")
     with standard_output():
         console = make_console(sys.stdout)
         for number, file in enumerate(files[1:]):

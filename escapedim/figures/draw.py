@@ -19,7 +19,7 @@ OVERVIEW = "overview"
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PlannedFigure:
     """A figure: the name of its files, its title and caption, its source, and how it is drawn.
 
     The source is "compare/lottery" inside a comparison, and that of an overview the comparison's name or "".
@@ -46,14 +46,14 @@ def skipped(materials: Sequence[Material]) -> list[Skipped]:
     ]
 
 
-def figures(materials: Sequence[Material]) -> Iterator[Drawn]:
+def figures(materials: Sequence[Material]) -> Iterator[PlannedFigure]:
     """Yield all figures of the materials, overviews first; no two have one name."""
     plans = [(plan, material) for material in materials for plan in _planned(material)[0]]
     taken: set[str] = set()
     yield from _overviews(materials, taken)
     names = file_names([plan for plan, _ in plans], taken)
     for (plan, material), name in zip(plans, names, strict=True):
-        yield Drawn(name, plan.title, plan.caption, _source(plan, material), partial(figure_of, plan))
+        yield PlannedFigure(name, plan.title, plan.caption, _source(plan, material), partial(figure_of, plan))
 
 
 def figure_of(plan: Plan) -> Figure:
@@ -78,14 +78,14 @@ def _planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
     return plans, [*missing, *([Skipped(OVERVIEW, reason)] if reason else [])]
 
 
-def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[Drawn]:
+def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[PlannedFigure]:
     pages = [(material, _planned(material)[0]) for material in materials]
     pages = [(material, plans) for material, plans in pages if not overview.missing(plans, material)]
     for material, plans in pages:
         plan = Plan(OVERVIEW, material.name, "Summary", overview.caption(plans), ())
         prefixed = f"{material.name}-{OVERVIEW}" if material.name and len(pages) > 1 else OVERVIEW
         (name,) = file_names([Plan(prefixed, "", "", "", ())], taken)
-        yield Drawn(name, plan.title, plan.caption, material.name, partial(_page, plans, material))
+        yield PlannedFigure(name, plan.title, plan.caption, material.name, partial(_page, plans, material))
 
 
 def _page(plans: Sequence[Plan], material: Material) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from escapedim.figures import scales
-from escapedim.figures.style import BLACK, BLUE, VERMILLION, legend_above
+from escapedim.figures.style import BLACK, BLUE, VERMILLION, arrow, legend_above
 from escapedim.records.comparison import Measured, Row
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ def _measured(axes: Axes, measured: Sequence[Measured]) -> None:
             axes.vlines(one.x or 0, *one.interval, color=BLACK, linewidth=0.8, zorder=3)
     axes.plot([x for x, _ in kept], [estimate for _, estimate in kept], "o-", color=BLACK, label="measured", zorder=4)
     for end, marker, label in (
-        ("at_least", r"$\uparrow$", "at least (no failure)"),
-        ("at_most", r"$\downarrow$", "at most (no success)"),
+        ("at_least", arrow(1), "at least (no failure)"),
+        ("at_most", arrow(-1), "at most (no success)"),
     ):
         known = [(one.x, getattr(one, end)) for one in measured if one.x is not None and getattr(one, end) is not None]
         if known:
@@ -72,7 +72,8 @@ def _measured(axes: Axes, measured: Sequence[Measured]) -> None:
                 linestyle="none",
                 marker=marker,
                 markersize=8,
-                markeredgewidth=0.2,
+                markeredgewidth=0.9,
+                fillstyle="none",
                 color=BLACK,
                 label=label,
                 zorder=4,

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from escapedim.records.ours import Mark
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.path import Path as MarkerPath
 
 COLUMN = 3.5
 """Width of a single column in inches (common to journals of two columns)."""
@@ -111,10 +115,15 @@ SETTINGS: Mapping[str, Any] = {
     "savefig.dpi": DPI,
     "figure.dpi": 100,
     "axes.unicode_minus": True,
-    "text.parse_math": False,  # labels hold names that users gave, in which a dollar sign is a dollar sign
+    # Labels hold names that users gave, in which a dollar sign is a dollar sign. So markers are no mathtext either.
+    "text.parse_math": False,
 }
-MARKS = {"png": b"Software\0escapedim", "pdf": b"/Creator (escapedim)", "svg": b"<dc:title>escapedim</dc:title>"}
-"""What a figure of each format has in its metadata, by which it is known to be one of ours."""
+MARKS = {
+    "png": Mark("Software\0escapedim"),
+    "pdf": Mark("/Creator (escapedim)"),
+    "svg": Mark("<dc:title>escapedim</dc:title>"),
+}
+"""What a figure of each format has in its metadata."""
 _METADATA: Mapping[str, Mapping[str, Any]] = {
     "png": {"Software": "escapedim"},
     "pdf": {"Creator": "escapedim", "Producer": None, "CreationDate": None},
@@ -123,23 +132,29 @@ _METADATA: Mapping[str, Mapping[str, Any]] = {
 _CAPTION = {"png": "Description", "pdf": "Subject", "svg": "Description"}
 
 
-def import_matplotlib() -> None:
-    """Import matplotlib without MPLBACKEND, which may name what is not here, and without a matplotlibrc lying about.
+def _import_matplotlib() -> None:
+    """Import matplotlib so that neither MPLBACKEND nor a `matplotlibrc` in the current folder can stop a command.
 
-    Both are for programs that show windows; where matplotlib has been imported before, nothing happens.
+    The variable may name a backend that is not installed, and is obeyed where it is: in a notebook others draw, too.
+    While matplotlib is imported, the current folder of the whole process is another one.
     """
     backend = os.environ.pop("MPLBACKEND", None)
     try:
         with chdir(Path(__file__).parent):
-            import matplotlib  # noqa: F401
+            import matplotlib
     finally:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
+    with suppress(ValueError):
+        if backend:
+            matplotlib.rcParams["backend"] = backend
 
 
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw and save in these settings alone, whatever the user's own are."""
+    if "matplotlib" not in sys.modules:
+        _import_matplotlib()
     import matplotlib
 
     own = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "savefig.directory"}
@@ -162,6 +177,15 @@ def new_figure(width: float, height: float, pad: float = 0.05, below: float = 0.
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=pad, h_pad=pad, rect=rect))
     FigureCanvasAgg(figure)
     return figure
+
+
+def arrow(direction: int) -> MarkerPath:
+    """Return a marker that points up (1) or down (-1)."""
+    from matplotlib.path import Path as MarkerPath
+
+    points = [(0, -1), (0, 1), (-0.5, 0.4), (0, 1), (0.5, 0.4)]
+    codes = [MarkerPath.MOVETO, MarkerPath.LINETO, MarkerPath.MOVETO, MarkerPath.LINETO, MarkerPath.LINETO]
+    return MarkerPath([(x, direction * y) for x, y in points], codes)
 
 
 def wrapped(text: str, inches: float, size: float) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import comb
 
 from escapedim.errors import BadInput
@@ -31,12 +32,13 @@ class Counts:
         return Fraction(self.critical, self.global_minima)
 
 
-def surjections(most: int) -> Iterator[list[int]]:
-    """Yield G(0, m) to G(most, m) for m = 0, 1, 2 and so on without end.
+def surjection_rows(most: int) -> Iterator[list[int]]:
+    """Yield the row G(0, m), ..., G(most, m) for m = 0, 1, 2 and so on: a table of them would not fit into memory.
 
-    G(r, m) is the number of affine subspaces of width m that come from one critical point of width r, that of ways to
-    make m units out of r, each at least once: surjections of m onto r. The last of the m units is made of one of r,
-    which others are made of too or not: G(r, m) = r (G(r, m - 1) + G(r - 1, m - 1)).
+    G(r, m) counts the affine subspaces of width m that come from one critical point of width r: the ways to copy r
+    units into m so that each is used at least once (surjections of m onto r). The last of the m units is a copy of one
+    of r, and that one has other copies, G(r, m - 1), or it has none, G(r - 1, m - 1):
+    G(r, m) = r (G(r, m - 1) + G(r - 1, m - 1)).
     """
     row = [1] + [0] * most
     while True:
@@ -74,11 +76,11 @@ def counts(minimal: int, widths: Sequence[int]) -> list[Counts]:
     for width in widths:
         if not minimal <= width <= MAX_WIDTH:
             raise BadInput(f"--widths: expected widths from --minimal {minimal} to {MAX_WIDTH}, found {width}.")
-    largest = max(widths)
-    bells, critical, onto_minimal = bell_numbers(largest - minimal), dict[int, int](), list[int]()
-    for m, row in zip(range(largest + 1), surjections(minimal), strict=False):
+    largest = max(widths, default=minimal)
+    bells, critical, onto_minimal = bell_numbers(largest - minimal), list[int](), list[int]()
+    for row in islice(surjection_rows(minimal), largest + 1):
         onto_minimal.append(row[minimal])
-        critical[m] = sum(row[1:minimal]) if m in widths else 0
+        critical.append(sum(row[1:minimal]))
     return [
         Counts(m, sum(comb(m, u) * onto_minimal[m - u] * bells[u] for u in range(m - minimal + 1)), critical[m])
         for m in widths

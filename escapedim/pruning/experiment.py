@@ -88,6 +88,7 @@ class _Describe:
             surviving_by_replicate=counts if len(set(counts)) > 1 else None,
             total=total,
             layers=layers,
+            # In the order of the plan: metrics are sorted by name.
             arms={
                 name: self._arm([member["arms"][name] for member in members])
                 for name in ("dense", *self.units[0].plan.arms)

@@ -41,7 +41,7 @@ def write_atomic(path: Path, data: bytes, option: str = "--out", require: Callab
 
 
 def write_through(path: Path, data: bytes, option: str = "--out", require: Callable[[], None] | None = None) -> None:
-    """Do the same at a path that a user has named: a symbolic link there stays one, and is written through."""
+    """Do as `write_atomic` for a path that the user named: a symbolic link stays, and what it points to is replaced."""
     # Replacing the link itself would silently move the file to another disk.
     write_atomic(Path(os.path.realpath(path)), data, option, require)
 

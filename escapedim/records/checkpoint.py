@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from escapedim.errors import BadInput
-from escapedim.records.regular import read_regular
+from escapedim.regular_files import read_regular
 
 METADATA_KEY = "escapedim"
 REMEDY = "delete it and repeat the command to train that part again, or start anew with --force"

@@ -26,15 +26,15 @@ from pydantic import ValidationError
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import atomic
 from escapedim.records.holder import Holder
-from escapedim.records.regular import open_regular, read_regular
+from escapedim.regular_files import open_regular, read_regular
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
-MOST_BYTES = 1 << 16  # ours; a claim has a few hundred
+MOST_CLAIM_BYTES = 1 << 16  # ours; a claim has a few hundred
 
 _ATTEMPTS = 100
-_NAME = re.compile(r"claim-([0-9]{4,9})\.json")  # whoever claims once a second gets there in thirty years
-_LAST = 10**9 - 1
+_DIGITS = 9  # ours: enough for one claim a second over thirty years
+_NAME = re.compile(rf"claim-([0-9]{{4,{_DIGITS}}})\.json")
 
 
 class ClaimLost(EscapedimError):
@@ -66,7 +66,7 @@ class Claim:
             top = _highest(folder)
             if top:
                 _require_free(_path(folder, top))
-            if top == _LAST:
+            if top == 10**_DIGITS - 1:
                 raise BadInput(f"{_path(folder, top)} is the last claim that there can be; remove it.")
             claim = cls(_path(folder, top + 1), holder)
             if atomic.create(claim.path, holder.encode()) and claim._is_highest():
@@ -207,7 +207,7 @@ def _beat(path: Path, stop: threading.Event) -> None:
 
 def _read(path: Path) -> Holder | None:
     try:
-        return Holder.model_validate_json(read_regular(path, MOST_BYTES))
+        return Holder.model_validate_json(read_regular(path, MOST_CLAIM_BYTES))
     except (OSError, ValidationError):
         return None
 

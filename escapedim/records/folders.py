@@ -18,10 +18,11 @@ from typing import Self
 
 from escapedim.errors import BadInput
 from escapedim.records import atomic
-from escapedim.records.regular import open_regular
 from escapedim.records.summary import Kind, Label, label_of
+from escapedim.regular_files import open_regular
 
 RUNS = "escapedim-runs"
+_COMPARE = "compare-"  # comparisons have no run folder
 PROBE = "probe"
 
 
@@ -68,25 +69,10 @@ class RunPaths:
         """Return the path of the checkpoint `key`."""
         return self.checkpoints / f"{key}.safetensors"
 
-    def replaced(self, there: Label | None) -> str:
-        """Say that the summary at `out`, of another run folder, gives way to that of this one; or nothing.
-
-        Raises
-        ------
-        BadInput
-            It is of another run whose folder is not here, so that it would be lost.
-        """
-        if there is None or there.folder == self.relative_folder:
-            return ""
-        if there.folder and os.path.exists(self.out.parent / there.folder):
-            stays = f"{self.out} has been the summary of {there.folder}, where the original stays"
-            return f"{stays}; now it is that of {self.relative_folder}."
-        if there.run != f"{self.kind}-{self.id}":
-            raise BadInput(
-                f"--out {self.out} is the only copy of the summary of another run, {there.run}; move it away, or "
-                "choose another --out."
-            )
-        return ""
+    @property
+    def label(self) -> Label:
+        """What the summary of this run says of itself."""
+        return Label(f"{self.kind}-{self.id}", self.relative_folder)
 
     def prepare(self) -> None:
         """Create the folders, try out that files can be written there and beside `out`, and clear up after the killed.
@@ -125,16 +111,33 @@ def prepare_folder(folder: Path) -> None:
         _try_out(folder)
 
 
-def check_out(out: Path) -> Label | None:
-    """Refuse to overwrite anything but a summary, and what is in a run folder: originals and checkpoints are there.
-
-    Return which run the summary there is of, or None where there is none.
+def check_out(out: Path, new: Label) -> str:
+    """Refuse to overwrite what would be lost; say which summary the one of `new` replaces at `out`, or nothing.
 
     Raises
     ------
     BadInput
-        `out` is in a run folder, a folder, a device, or a file that is not a complete summary of escapedim.
+        `out` is in a run folder, where originals and checkpoints are; a folder, a device, or a file that is not a
+        complete summary of escapedim; or the only copy of another run's summary.
     """
+    old = _label_at(out)
+    if old is None or old == new:
+        return ""
+    if old.folder and os.path.exists(out.parent / old.folder):
+        return (
+            f"{out} has been the summary of {old.folder}, where the original stays; now it is that of "
+            f"{new.folder or new.run}."
+        )
+    if old.run == new.run:
+        return ""  # its run folder is gone, and is made again
+    if old.run.startswith(_COMPARE) and new.run.startswith(_COMPARE):
+        return f"{out} has been another comparison, {old.run}; now it is {new.run}."  # which its command makes again
+    raise BadInput(
+        f"--out {out} is the only copy of the summary of another run, {old.run}; move it away, or choose another --out."
+    )
+
+
+def _label_at(out: Path) -> Label | None:
     # A link is followed: writing goes through it.
     if RUNS in Path(os.path.realpath(out)).parent.parts:
         raise BadInput(f"--out {out} is inside a run folder; choose another --out.")

@@ -90,7 +90,14 @@ def _git(folder: Path, *arguments: str) -> str | None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         answer = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],  # which would run a program
+            [
+                "git",
+                "-c",
+                "core.fsmonitor=false",
+                "-C",
+                str(folder),
+                *arguments,
+            ],  # a repository's own settings may name a program to run
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=GIT_TIMEOUT_S,

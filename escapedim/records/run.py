@@ -26,10 +26,10 @@ from escapedim.records.checkpoint import DamagedCheckpoint
 from escapedim.records.claim import Claim
 from escapedim.records.folders import RunPaths, check_out
 from escapedim.records.original import Originals, set_aside
-from escapedim.records.regular import read_regular
 from escapedim.records.results import Result
 from escapedim.records.strict_json import canonical
 from escapedim.records.summary import Cost, Kind, Provenance, Status, Summary
+from escapedim.regular_files import read_regular
 
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
@@ -58,7 +58,7 @@ class Run:
         self._obsolete: set[str] = set()
         self._waiting, self._due = False, 0.0
         self.notes: list[str] = []
-        """What was found damaged, and what is done about it: sentences for the user."""
+        """Sentences for the user: what was found damaged, what is done about it, and which summary gives way."""
 
     @classmethod
     def open(cls, out: Path, kind: Kind, identity: str, force: bool) -> Self:
@@ -70,9 +70,8 @@ class Run:
             `out` is something else, a folder cannot be written, a living process holds the run, another version wrote
             it, or its files are damaged.
         """
-        there = check_out(out)
         paths = RunPaths.locate(out, kind, identity, force)
-        replaced = paths.replaced(there)
+        replaced = check_out(out, paths.label)
         paths.prepare()
         run = cls(paths, Claim.acquire(paths.folder))
         try:
@@ -126,7 +125,9 @@ class Run:
         self._hashes[name] = checkpoint.sha256(data)
         self._unit_s[key] = self._unit_s.get(key, 0.0) + seconds
         if metrics is not None:
-            self._metrics[key] = json.loads(canonical(metrics))  # as they are read again: their order too
+            # Canonical JSON sorts keys, and a continued run reads its metrics from there: without this round trip its
+            # results would be in another order than those of a run that was not interrupted.
+            self._metrics[key] = json.loads(canonical(metrics))
         for old in set(replaced) - {name}:
             del self._hashes[old]
             self._obsolete.add(old)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
+
+from escapedim.regular_files import read_regular
 
 MAX_DEPTH = 64
 _NESTED = (dict, list)
@@ -44,6 +47,11 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise ValueError(f"expected a JSON object, found {type(document).__name__}")
     _check_depth(document)
     return document
+
+
+def read_object(path: Path, most_bytes: int) -> dict[str, Any]:
+    """Return the object that a regular file of at most `most_bytes` holds; errors as in `parse_object`, and OSError."""
+    return parse_object(read_regular(path, most_bytes))
 
 
 def _refuse_constant(constant: str) -> Any:

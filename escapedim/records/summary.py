@@ -17,9 +17,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.parts import Model
-from escapedim.records.regular import read_regular
 from escapedim.records.results import RESULTS, Result
 from escapedim.records.strict_json import canonical, parse_object, pretty
+from escapedim.regular_files import read_regular
 from escapedim.text import excerpt
 
 SCHEMA: Final = "escapedim.summary/1"

@@ -27,14 +27,15 @@ from escapedim.records.claim import Claim, ClaimLost
 from escapedim.records.finished import damage
 from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
-from escapedim.records.regular import open_appending, read_regular
 from escapedim.records.summary import Summary
+from escapedim.regular_files import open_appending, read_regular
+from escapedim.stop_signals import EXIT_CODES
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
-STOPPED = (129, 130, 143, -signal.SIGHUP, -signal.SIGINT, -signal.SIGTERM, -signal.SIGUSR1)
+TOLD_TO_STOP = {*EXIT_CODES.values(), *(-number for number in EXIT_CODES)}
 """Exit codes of a command that was told to stop, perhaps by somebody else; the negative ones before it could save."""
 Stopping = Callable[[], bool]
 
@@ -80,7 +81,7 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
             )
         began = time.monotonic()
         code = _process(arguments(run, out, jobs, device), folder / LOG, stopping)
-        if code in STOPPED or (stopping() and code != 0):
+        if code in TOLD_TO_STOP or (stopping() and code != 0):
             return Ended(run, "stopped")
         claim.verify()
         held = command_holder(folder) if code != 0 else None
@@ -117,14 +118,13 @@ def _set_damaged_aside(run: Run, out: Path) -> str:
 
 
 def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:
-    """Return the command line of a run."""
+    """Return the arguments of the command that makes a run."""
     folder = run.folder(out)
-    command = python_module("escapedim", run.command)
     if run.command == "compare":  # of thousands of runs, too many for a command line
-        return [*command, f"@{folder / SOURCES}", *_flags(run.settings), "--out", str(run.summary(out))]
+        return ["compare", f"@{folder / SOURCES}", *_flags(run.settings), "--out", str(run.summary(out))]
     given = [str(source.summary(out)) for source in run.sources]
     where = ["--config", str(folder / CONFIG), "--out", str(run.summary(out)), "--jobs", str(jobs)]
-    return [*command, *given, *where, *(["--device", device] if device else [])]
+    return [run.command, *given, *where, *(["--device", device] if device else [])]
 
 
 def _flags(settings: Mapping[str, Any]) -> list[str]:
@@ -136,17 +136,18 @@ def _flags(settings: Mapping[str, Any]) -> list[str]:
     return flags
 
 
-def _process(command: Sequence[str], log: Path, stopping: Stopping) -> int:
-    """Run a process with its output appended to a log; a signal to stop is passed on, and its end waited for.
+def _process(given: Sequence[str], log: Path, stopping: Stopping) -> int:
+    """Run escapedim in a process with its output appended to a log; pass a signal to stop on, and wait for its end.
 
-    As SIGUSR1: a batch system may have sent SIGTERM to the process itself, and a second one would end it unsaved.
+    It is passed on as SIGUSR1: a batch system may have sent SIGTERM to the process itself, and a second one would end
+    it unsaved.
     """
     with open_appending(log) as file:
-        file.write(f"{BEGUN}{now()}: {' '.join(command[3:])}\n".encode())
+        file.write(f"{BEGUN}{now()}: escapedim {' '.join(given)}\n".encode())
         file.flush()
         process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, "COLUMNS": "80"},
+            python_module("escapedim", *given), stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            start_new_session=True, env={**os.environ, "COLUMNS": "80"},
         )  # fmt: skip
         told = False
         while process.poll() is None:

@@ -18,8 +18,10 @@ from escapedim.errors import BadInput
 from escapedim.records.strict_json import canonical
 from escapedim.sweeping.plan import Plan, Stage
 
-MOST_RUNS = 100_000  # of a plan, and
-MOST_COMPARED = 1_000_000  # summaries in all its comparisons: more are a slip of the pen
+MOST_RUNS = 100_000
+"""Runs of a plan: more are a slip of the pen (ours)."""
+MOST_COMPARED = 1_000_000
+"""Summaries that a stage of comparisons names in all, each as often as it is named (ours)."""
 ON_DISK = ("idx", "npz")
 """Tasks whose data lie on disk."""
 SUMMARIES = {
@@ -79,14 +81,18 @@ def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
     """
     runs: dict[str, Run] = {}
     for number, stage in enumerate(plan.stages):
-        too_many = BadInput(f"{plan.name}: more than {MOST_RUNS:,} runs (in stage {number}); make its grid smaller.")
         if stage.size > MOST_RUNS:
-            raise too_many
+            raise _too_many(plan, number)
         for count, run in enumerate(_of_stage(number, stage, list(runs.values()), recipe), 1):
             runs.setdefault(run.name, run)
+            # Repeats count: a stage of equal runs would take for ever otherwise.
             if max(count, len(runs)) > MOST_RUNS:
-                raise too_many
+                raise _too_many(plan, number)
     return list(runs.values())
+
+
+def _too_many(plan: Plan, number: int) -> BadInput:
+    return BadInput(f"{plan.name}: more than {MOST_RUNS:,} runs (in stage {number}); make its grid smaller.")
 
 
 def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe) -> Iterator[Run]:

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.children import python_module
+from escapedim.records.ours import Mark
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 
+_DIRECTIVE = "#SBATCH "
+MARK = Mark("written by escapedim sweep")
 MAX_ARRAY_SIZE, MAX_JOB_COUNT = 1001, 10_000  # Slurm's own defaults (slurm.conf(5))
 
 
@@ -94,9 +97,19 @@ def collect_script(plan: Plan, cluster: Cluster, place: Place) -> str:
     return f"{head}\n\ncd {shlex.quote(str(place.working))} || exit 1\nexec {_sweep(place, '--collect')}\n"
 
 
+def options_of(script: str) -> list[str]:
+    """Return the options of sbatch that a script asks for, for the command line.
+
+    There they go before variables such as SBATCH_TIMELIMIT, which go before what the script says.
+    """
+    lines = [line.removeprefix(_DIRECTIVE) for line in script.splitlines() if line.startswith(_DIRECTIVE)]
+    return [word for line in lines for word in shlex.split(line)]
+
+
 def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str) -> str:
     lines = [
         "#!/bin/bash",
+        f"# {MARK.text}",
         f"#SBATCH --job-name={name}",
         *([f"#SBATCH --array={array}"] if array else []),
         f"#SBATCH --time={cluster.time}",

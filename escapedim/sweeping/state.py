@@ -21,7 +21,7 @@ from escapedim.errors import BadInput
 from escapedim.records import summary
 from escapedim.records.claim import holder_of
 from escapedim.records.folders import RUNS
-from escapedim.records.regular import open_regular, read_regular
+from escapedim.regular_files import open_regular, read_regular
 from escapedim.sweeping.runs import SUMMARIES, Run
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
@@ -29,7 +29,8 @@ LOST = "its summary is gone or damaged: it is made again"
 State = Literal["complete", "running", "failed", "missing"]
 BEGUN = "\n# "
 """What a command's part of a log begins with, before the time and the command line."""
-_LOG_LINES, _LOG_BYTES, _MARK_BYTES = 3, 4096, 1 << 16
+_LOG_LINES, _LOG_BYTES = 3, 4096
+MOST_MARK_BYTES = 1 << 16  # ours
 _SENTENCE, _FRAME = "escapedim: ", " \t╭╮╰╯│─"
 
 
@@ -112,7 +113,8 @@ def _seconds(done: Mapping[str, Any]) -> float | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Return a mark; one that is damaged counts as none."""
+    # Not as strict as `strict_json`: a time that is no number is no reason to make a run again.
     with suppress(OSError, ValueError, RecursionError):
-        found = json.loads(read_regular(path, _MARK_BYTES))
+        found = json.loads(read_regular(path, MOST_MARK_BYTES))
         return found if isinstance(found, dict) else None
     return None

@@ -24,6 +24,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from escapedim.errors import BadInput
+from escapedim.regular_files import open_regular
 from escapedim.tasks.base import Array, Split, Task, digest
 from escapedim.tasks.preparation import (
     ACCURATE,
@@ -46,7 +47,7 @@ COPIES = 3
 
 
 @dataclass(frozen=True)
-class Header:
+class IdxHeader:
     """What the header of a file says: sizes of `(images, rows, columns)` or `(labels,)`."""
 
     path: Path
@@ -89,7 +90,7 @@ def load(folder: str) -> Task:
     )
 
 
-def read_header(path: Path, dimensions: int) -> Header:
+def read_header(path: Path, dimensions: int) -> IdxHeader:
     """Read the header of an IDX file of unsigned bytes, plain or (by its ending `.gz`) gzipped.
 
     Raises
@@ -98,18 +99,19 @@ def read_header(path: Path, dimensions: int) -> Header:
         The file cannot be read, is no IDX file of that many dimensions, is empty, or too small for what it announces.
     """
     with _explained(path), _open(path) as stream:
-        header = Header(path, _read_shape(stream, path, dimensions))
+        header = IdxHeader(path, _read_shape(stream, path, dimensions))
+        length = path.stat().st_size
     if header.size == 0:
         sizes = " x ".join(map(str, header.shape))
         raise unusable(path, "at least one value", f"an empty set ({sizes})", "put a complete file there")
-    packed, length = path.suffix == ".gz", path.stat().st_size
-    held = length * MOST_PACKED if packed else length - _length(dimensions)
+    packed = path.suffix == ".gz"
+    held = length * MOST_PACKED if packed else length - _header_bytes(dimensions)
     if header.size > held:
         raise _wrong_size(header, f"{'at most ' if packed else ''}{held:,}")
     return header
 
 
-def read_values(header: Header) -> Array:
+def read_values(header: IdxHeader) -> Array:
     """Read the values of a file whose header is known.
 
     Raises
@@ -118,7 +120,7 @@ def read_values(header: Header) -> Array:
         The file cannot be read, or has another size than its header says.
     """
     with _explained(header.path), _open(header.path) as stream:
-        stream.read(_length(len(header.shape)))
+        stream.read(_header_bytes(len(header.shape)))
         body = _read_at_most(stream, header.size + 1)
     if len(body) != header.size:
         raise _wrong_size(header, "more" if len(body) > header.size else f"{len(body):,}")
@@ -134,18 +136,20 @@ def _explained(path: Path) -> Iterator[None]:
         raise unusable(path, "a readable file", f"'{found}'", "copy the file again") from error
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    with open_regular(path) as plain:
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if path.suffix == ".gz" else plain
 
 
 def _read_shape(stream: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
-    header = bytes(_read_at_most(stream, _length(dimensions)))
+    header = bytes(_read_at_most(stream, _header_bytes(dimensions)))
     magic = bytes([0, 0, _UNSIGNED_BYTES, dimensions])
     if header[:4] != magic:
         found = f"0x{header[:4].hex()}" if header else "an empty file"
         raise unusable(path, f"magic number 0x{magic.hex()}", found, "put the IDX file of that name there")
-    if len(header) < _length(dimensions):
-        expected = f"a header of {_length(dimensions)} bytes"
+    if len(header) < _header_bytes(dimensions):
+        expected = f"a header of {_header_bytes(dimensions)} bytes"
         raise unusable(path, expected, f"{len(header)} bytes", "copy the file again")
     return struct.unpack(f">{dimensions}I", header[4:])
 
@@ -157,12 +161,12 @@ def _read_at_most(stream: BinaryIO, count: int) -> bytearray:
     return body
 
 
-def _length(dimensions: int) -> int:
+def _header_bytes(dimensions: int) -> int:
     """Return the bytes of a header."""
     return 4 + 4 * dimensions
 
 
-def _wrong_size(header: Header, found: str) -> BadInput:
+def _wrong_size(header: IdxHeader, found: str) -> BadInput:
     expected = f"{header.size:,} bytes of values, as its header says"
     return unusable(header.path, expected, found, "copy the file again, it is damaged")
 
@@ -184,7 +188,7 @@ def _find(root: Path, name: str) -> Path:
     raise unusable(root, f"a file {name} or {name}.gz", "neither", "put it there (nothing is downloaded)")
 
 
-def _headers(root: Path, part: str) -> list[Header]:
+def _headers(root: Path, part: str) -> list[IdxHeader]:
     """Return what the files of images and labels of a part announce."""
     images = read_header(_find(root, f"{part}-images-idx3-ubyte"), 3)
     labels = read_header(_find(root, f"{part}-labels-idx1-ubyte"), 1)
@@ -198,7 +202,7 @@ def _headers(root: Path, part: str) -> list[Header]:
     return [images, labels]
 
 
-def _check_sizes(root: Path, headers: Sequence[Header]) -> None:
+def _check_sizes(root: Path, headers: Sequence[IdxHeader]) -> None:
     images, _, test_images, _ = headers
     if images.shape[1:] != test_images.shape[1:]:
         (rows, columns), (test_rows, test_columns) = images.shape[1:], test_images.shape[1:]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from escapedim.errors import BadInput
-from escapedim.records.regular import open_regular
+from escapedim.regular_files import open_regular
 from escapedim.tasks.base import Array, Criterion, Split, Task, digest
 from escapedim.tasks.preparation import (
     ACCURATE,
@@ -41,7 +41,8 @@ SPLIT = "escapedim npz validation 1"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 WORKING_BYTES = 20
 """Bytes of memory for each number besides the array itself: copies in float64, which come and go (measured)."""
-SMALLEST_SPREAD = 1e-150
+SMALLEST_SPREAD = 1e-140
+"""Of the targets of regression (ours): the squares of much smaller ones are 0 in float64, and so is their variance."""
 RELATIVE_LOSS = 0.01
 """Success of regression, as a share of the variance of the targets (ours)."""
 
@@ -125,6 +126,7 @@ def _load_arrays(path: Path, archive: zipfile.ZipFile) -> dict[str, Array]:
             raise unusable(path, f"the arrays {', '.join(NAMES)}", found, "save the four under these names")
     headers = {name: _header(path, name, archive.getinfo(members[name]), archive) for name in NAMES}
     _check_headers(path, headers)
+    check_memory(sum(header.size * (header.dtype.itemsize + WORKING_BYTES) for header in headers.values()), path)
     arrays = {}
     for name in NAMES:
         with archive.open(members[name]) as member:
@@ -138,8 +140,8 @@ def _listed(names: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Header:
-    """What an array says of itself."""
+class ArrayHeader:
+    """What an array says of itself before its numbers."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -150,12 +152,12 @@ class Header:
         return math.prod(self.shape)
 
     @property
-    def row(self) -> int:
+    def entries_per_sample(self) -> int:
         """Number of entries of a sample."""
         return self.size // self.shape[0]
 
 
-def _header(path: Path, name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFile) -> Header:
+def _header(path: Path, name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFile) -> ArrayHeader:
     """Read the header of an array and check its type.
 
     Raises
@@ -166,7 +168,7 @@ def _header(path: Path, name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFi
     with archive.open(info) as member:
         if member.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
             raise _no_numbers(path, name, "other data")
-    with archive.open(info) as member:
+        member.seek(0)
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(member)
@@ -174,15 +176,15 @@ def _header(path: Path, name: str, info: zipfile.ZipInfo, archive: zipfile.ZipFi
         raise _no_numbers(path, name, "pickled objects, which are never loaded")
     if dtype.kind not in "buif":
         raise _no_numbers(path, name, f"type {dtype}")
-    header = Header(shape, dtype)
+    header = ArrayHeader(shape, dtype)
     if header.size == 0 or not shape:
         raise unusable(path, f"samples in {name}", f"shape {shape}", "save at least one")
     if header.size * dtype.itemsize > info.file_size:
-        raise ValueError(f"{name} announces more than the file has")
+        raise unusable(path, f"{header.size:,} numbers in {name}, as its header says", "fewer", "save it again")
     return header
 
 
-def _check_headers(path: Path, headers: Mapping[str, Header]) -> None:
+def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
     for part in ("train", "test"):
         samples, targets = headers[f"x_{part}"].shape[0], headers[f"y_{part}"].shape[0]
         if samples != targets:
@@ -192,14 +194,13 @@ def _check_headers(path: Path, headers: Mapping[str, Header]) -> None:
     kinds = [headers[name].dtype.kind == "f" for name in ("y_train", "y_test")]
     for kind in ("x", "y") if kinds[0] else ("x",):
         train, test = headers[f"{kind}_train"], headers[f"{kind}_test"]
-        if test.row != train.row:
-            expected = f"{train.row} numbers a sample in {kind}_test"
-            raise unusable(path, expected, str(test.row), f"save it like {kind}_train")
+        if test.entries_per_sample != train.entries_per_sample:
+            expected = f"{train.entries_per_sample} numbers a sample in {kind}_test"
+            raise unusable(path, expected, str(test.entries_per_sample), f"save it like {kind}_train")
     if kinds[0] != kinds[1]:
         found = f"{headers['y_train'].dtype} and {headers['y_test'].dtype}"
         remedy = "save both as integers (labels) or both as floats (values)"
         raise unusable(path, "y_train and y_test of one kind", found, remedy)
-    check_memory(sum(header.size * (header.dtype.itemsize + WORKING_BYTES) for header in headers.values()), path)
 
 
 def _no_numbers(path: Path, name: str, found: str) -> BadInput:
@@ -248,10 +249,10 @@ def _labels(path: Path, name: str, arrays: Mapping[str, Array]) -> Array:
 
 def _small_loss(path: Path, targets: Array) -> Criterion:
     variance = float(targets.astype(np.float64).var(axis=0).mean())
-    if np.ptp(targets, axis=0).max() == 0:
+    spread = float(np.ptp(targets, axis=0).max())
+    if spread == 0:
         raise unusable(path, "training targets that vary", "constant ones", "there is nothing to learn")
-    if variance < np.finfo(np.float64).tiny:
-        spread = float(np.ptp(targets, axis=0).max())
-        expected = f"training targets that vary by more than {SMALLEST_SPREAD:g}"
+    if spread < SMALLEST_SPREAD:
+        expected = f"training targets that vary by {SMALLEST_SPREAD:g} or more"
         raise unusable(path, expected, f"{spread:g}", "use another unit")
     return Criterion("train_loss", "<=", RELATIVE_LOSS * variance)

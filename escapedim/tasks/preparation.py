@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from escapedim.errors import BadInput
-from escapedim.memory import own_mb
+from escapedim.memory import process_mb
 from escapedim.tasks.base import Array, Criterion, Split, hashed_order
 
 FEWEST_SAMPLES = 10
@@ -34,7 +34,7 @@ def check_memory(needed_bytes: float, where: str | Path) -> None:
     BadInput
         More than this process may still take.
     """
-    needed_mb, free_mb = needed_bytes / 1e6, own_mb()
+    needed_mb, free_mb = needed_bytes / 1e6, process_mb()
     if free_mb is not None and needed_mb > free_mb:
         raise BadInput(
             f"{where}: reading these data takes about {needed_mb:,.0f} MB of memory, {free_mb:,.0f} MB are free; use "

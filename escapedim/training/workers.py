@@ -27,13 +27,14 @@ import torch
 
 from escapedim import children
 from escapedim.errors import EscapedimError
+from escapedim.stop_signals import EXIT_CODES
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
 from escapedim.training.units import Arrays, Context, Outcome, Unit
 
 SAVE_EVERY_S = 60.0  # a unit under way pauses and is saved this often: what a lost machine costs at most; ours
 COUNT_EVERY_S = 0.2  # how often a worker tells how far it is; ours
-SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = tuple(EXIT_CODES)
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # as torch says it
 LOST_WORKER = (
     "a worker process was killed (out of memory?); what was finished is saved: "
@@ -280,7 +281,7 @@ class _Link:
 
 def _start_fork_server() -> None:
     forkserver.set_forkserver_preload(["escapedim.training.server"])
-    with children.environment(OMP_NUM_THREADS="1"):
+    with children.child_environment(OMP_NUM_THREADS="1"):
         with _blocked_signals():
             resource_tracker.ensure_running()  # by itself, since it unblocks signals
         with _blocked_signals():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -181,6 +182,18 @@ def test_a_second_signal_stops_at_once_in_one_sentence(tmp_path, jobs, number, c
     assert len(err.splitlines()) == 1, err
     assert err.startswith("escapedim: stopped")
     wait_for(lambda: not session_of(process.pid))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_terminal_that_closes_loses_nothing_however_often_it_says_so(tmp_path, times):
+    process = start(tmp_path, *LONG, "--jobs", "1")
+    wait_for(lambda: (tmp_path / "train.json").exists())
+    for _ in range(times):
+        process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 129
+    assert "everything is saved" in err
+    assert json.loads((tmp_path / "train.json").read_text())["status"] == "interrupted"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)

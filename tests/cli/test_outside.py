@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import resource
-import signal
-import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from escapedim.cli import streams
@@ -63,16 +57,16 @@ def test_variables_of_any_length(tmp_path, value):
 @pytest.mark.parametrize(("given", "kept"), [("80", "80"), ("5000", "1000"), ("0", None), (DIGITS, None), ("", None)])
 def test_only_a_plausible_size_of_the_terminal_is_left(monkeypatch, given, kept):
     monkeypatch.setenv("COLUMNS", given)
-    streams._check_size()
+    streams._bound_terminal_size()
     assert os.environ.get("COLUMNS") == kept
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "on each line, it names none; correct it"),
-        (b"\n \n", "it names none"),
-        (b"a.json\nb\0.json\n", "it holds a NUL byte"),
+        (b"", "on each line, found none; correct it"),
+        (b"\n \n", "found none"),
+        (b"a.json\nb\0.json\n", "found a NUL byte"),
         (b"x" * 5000, "File name too long"),
         (b"\x1b[31m.json\n", "cannot read ?[31m.json: No such file"),
     ],
@@ -87,11 +81,11 @@ def test_lists_of_summaries(cli: Cli, tmp_path, content, words):
 
 def test_files_that_would_never_end(cli: Cli, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr("escapedim.cli.comparing.MOST_BYTES", 1000)
+    monkeypatch.setattr("escapedim.cli.comparing.MOST_LIST_BYTES", 1000)
     (tmp_path / "long").write_text("a.json\n" * 1000)
     (tmp_path / "plan.yaml").write_text("name: a\ncommand: train\n")
     for arguments, words in (
-        (("compare", "@pipe"), "not a regular file; correct it"),
+        (("compare", "@pipe"), "found 'not a regular file'; correct it"),
         (("compare", "@/dev/zero"), "not a regular file"),
         (("compare", "@long"), "larger than 1,000 bytes"),
         (("compare", "pipe"), "not a regular file"),
@@ -155,9 +149,27 @@ def test_a_link_into_a_run_folder_is_no_way_in(cli: Cli, tmp_path):
     assert original.read_bytes() == before
 
 
+def test_a_comparison_overwrites_the_only_copy_of_no_run(cli: Cli, tmp_path):
+    assert cli(*PRUNE).code == 0
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "lottery.json").write_bytes((tmp_path / "lottery.json").read_bytes())
+    assert_refused(
+        cli("compare", "lottery.json", "--out", "moved/lottery.json"), "the only copy of the summary of anoth"
+    )
+    assert cli("compare", "lottery.json", "--quiet").err == ""
+    assert cli("compare", "lottery.json", "--quiet").err == ""
+    said = cli("compare", "lottery.json", "--margin", "0.1", "--quiet").err
+    assert said.startswith("escapedim: compare.json has been another comparison, compare-")
+    assert_refused(
+        cli("train", *TINY, "--out", "compare.json"), "the only copy of the summary of another run, compare-"
+    )
+
+
 def test_another_run_that_takes_the_place_of_a_summary_says_so(cli: Cli, tmp_path):
     assert cli(*PRUNE).code == 0
+    planned = cli(*PRUNE, "--lr", "0.01", "--dry-run")
     ended = cli(*PRUNE, "--lr", "0.01")
+    assert planned.err == ended.err
     first, second = sorted((tmp_path / "escapedim-runs").iterdir(), key=lambda path: path.stat().st_mtime)
     assert ended.err == (
         f"escapedim: lottery.json has been the summary of escapedim-runs/{first.name}, where the original stays; "
@@ -210,96 +222,6 @@ def test_names_with_dollar_signs_are_drawn(cli: Cli, tmp_path):
     ended = cli("report", "$x^{$.json", "--figures", "figures", "--html", "a.html")
     assert ended.code == 0, ended.err
     assert (tmp_path / "figures" / "density.png").is_file()
-
-
-def packed(images: tuple[int, ...], labels: int, body: int) -> dict[str, bytes]:
-    """Files whose headers announce so many images and labels; those of images hold zeros, well packed."""
-    pixels = struct.pack(">HBB3I", 0, 8, 3, *images)
-    numbers = struct.pack(">HBBI", 0, 8, 1, labels)
-    return {
-        "train-images-idx3-ubyte.gz": gzip.compress(pixels + bytes(body), 1, mtime=0),
-        "train-labels-idx1-ubyte.gz": gzip.compress(numbers + bytes(labels), 1, mtime=0),
-        "t10k-images-idx3-ubyte.gz": gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2, *images[1:]), 1, mtime=0),
-        "t10k-labels-idx1-ubyte.gz": gzip.compress(struct.pack(">HBBI", 0, 8, 1, 2) + bytes([0, 1]), 1, mtime=0),
-    }
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "words"),
-    [
-        ((60_000, 28, 28), 59_999, "expected 60000 labels, one for each image of"),
-        (
-            (60_000, 40, 40),
-            60_000,
-            "reading these data takes about 288 MB of memory, 50 MB are free; use fewer samples",
-        ),
-    ],
-    ids=["labels", "memory"],
-)
-def test_packed_images_are_not_unpacked_before_all_that_can_be_told(
-    cli: Cli, tmp_path, monkeypatch, images, labels, words
-):
-    monkeypatch.setattr("escapedim.tasks.preparation.own_mb", lambda: 50.0)
-    monkeypatch.setattr("escapedim.tasks.idx.read_values", None)
-    (tmp_path / "data").mkdir()
-    for name, data in packed(images, labels, body=10**8).items():
-        (tmp_path / "data" / name).write_bytes(data)
-    test = tmp_path / "data" / "t10k-images-idx3-ubyte.gz"
-    test.write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2, *images[1:]) + bytes(2 * images[1] * images[2])))
-    assert_refused(cli("train", "--task", "idx:data", "--dry-run"), words)
-
-
-def test_packed_arrays_are_not_unpacked_beyond_the_limit_of_the_shell(tmp_path):
-    """With the remedy that helps: it is no damaged file."""
-    x = np.zeros((2_000_000, 50), np.uint8)
-    np.savez_compressed(tmp_path / "a.npz", x_train=x, y_train=np.arange(len(x)) % 2, x_test=x[:9], y_test=np.zeros(9))
-    assert (tmp_path / "a.npz").stat().st_size < 10**6
-    limit = 2_000_000_000
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-    command = [sys.executable, "-m", "escapedim", "train", "--task", "npz:a.npz", "--dry-run"]
-    ended = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "expected y_train and y_test of one kind" in ended.stderr
-    np.savez_compressed(
-        tmp_path / "a.npz", x_train=x, y_train=np.arange(len(x)) % 2, x_test=x[:9], y_test=[0, 1] * 4 + [0]
-    )
-    ended = subprocess.run(command, cwd=tmp_path, preexec_fn=limited, capture_output=True, text=True, check=False)
-    assert ended.returncode == 2
-    assert "reading these data takes about 2,1" in ended.stderr
-    assert "a higher limit (ulimit -v, sbatch --mem) or a machine with more memory" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("targets", "words"),
-    [
-        (np.linspace(0, 1e-200, 40), "training targets that vary by more than 1e-150, found 1e-200; use another unit"),
-        (np.full(40, 0.1), "training targets that vary, found constant ones; there is nothing to learn"),
-    ],
-    ids=["tiny", "constant"],
-)
-def test_targets_of_a_tiny_unit_are_not_constant(cli: Cli, tmp_path, targets, words):
-    x = np.random.default_rng(0).normal(size=(40, 3))
-    np.savez(tmp_path / "a.npz", x_train=x, y_train=targets, x_test=x, y_test=targets)
-    assert_refused(cli("train", "--task", "npz:a.npz", "--dry-run"), words)
-
-
-@pytest.mark.parametrize("signals", [(signal.SIGHUP,), (signal.SIGHUP, signal.SIGHUP)], ids=["once", "twice"])
-def test_a_terminal_that_closes_loses_nothing(tmp_path, signals):
-    command = [sys.executable, "-m", "escapedim", "train", "--hidden", "8", "--steps", "1000000it", "--jobs", "1"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        while not list(tmp_path.glob("escapedim-runs/*/train.json")):
-            assert process.poll() is None
-            time.sleep(0.05)
-        time.sleep(1)
-        for number in signals:
-            process.send_signal(number)
-        assert process.wait(60) == 129
-        assert "everything is saved" in process.stderr.read()
-    assert json.loads((tmp_path / "train.json").read_text())["status"] == "interrupted"
-    assert list(tmp_path.glob("escapedim-runs/*/checkpoints/*paused*"))
 
 
 def test_a_list_of_summaries_may_come_from_another_system(cli: Cli, tmp_path):

@@ -66,17 +66,18 @@ def test_everything_is_drawn_inside_its_figure():
         [entry.model_dump(mode="json") for entry in digits().result.widths], found=default(), config=DIGITS_CONFIG
     )
     found = material(lottery=lottery(digits_rounds()), widen=wide, rewind=rewind())
-    drawn = list(figures(found))
+    every = list(figures(found))
     expected = ["overview", "density", "success", "escape", "isolation", "widen-complement", "rewind-complement"]
-    assert [one.name for one in drawn] == [*expected, "barriers"]
-    for one in drawn:
-        assert inside(one.draw()), one.name
-        for axes in one.draw().axes:
+    assert [one.name for one in every] == [*expected, "barriers"]
+    drawn = [one.draw() for one in every]
+    for one, figure in zip(every, drawn, strict=True):
+        assert inside(figure), one.name
+        for axes in figure.axes:
             assert not axes.axison or (axes.get_xlabel() and axes.get_ylabel())
         assert one.caption.endswith(".")
-    assert "Right" not in drawn[0].caption
-    width, height = drawn[0].draw().get_size_inches()
-    assert (width, len(drawn[0].draw().axes)) == (7.2, 6)
+    assert "Right" not in every[0].caption
+    width, height = drawn[0].get_size_inches()
+    assert (width, len(drawn[0].axes)) == (7.2, 6)
     assert height < 10
 
 
@@ -87,9 +88,9 @@ def test_a_comparison_alone_draws_everything_that_it_had():
     assert drawn["success"].source == "compare/widen"
     labels = [text.get_text() for text in drawn["success"].draw().axes[0].get_legend().get_texts()]
     assert "exponential" in labels
-    text = drawn["overview"].draw().texts[-1].get_text()
-    assert text.startswith("Seven of seven directional rows speak for escape dimensions.")
-    assert inside(drawn["overview"].draw())
+    page = drawn["overview"].draw()
+    assert page.texts[-1].get_text().startswith("Seven of seven directional rows speak for escape dimensions.")
+    assert inside(page)
 
 
 def test_laws_of_merged_widths_have_a_figure_of_their_own():

@@ -49,24 +49,29 @@ def test_the_same_figure_gives_the_same_bytes(form):
 
 @pytest.mark.parametrize("form", style.FORMATS)
 def test_a_figure_has_its_mark(form):
-    assert style.MARKS[form] in saved(simple(), form, "a caption")
+    assert style.MARKS[form].text.encode() in saved(simple(), form, "a caption")
 
 
 IMPORTED = """
 import os
 from escapedim.figures import style
-style.import_matplotlib()
-assert os.environ["MPLBACKEND"] == "module://not_there"
+with style.styled():
+    pass
+assert os.environ["MPLBACKEND"] == "module://{there}"
 import matplotlib
 assert matplotlib.rcParams["font.size"] != 77
+assert (matplotlib.rcParams["backend"] == "module://json") == ("{there}" == "json")
 """
 
 
-def test_neither_mplbackend_nor_a_file_in_the_current_folder_enters(tmp_path):
+@pytest.mark.parametrize("there", ["not_there", "json"])
+def test_neither_mplbackend_nor_a_file_in_the_current_folder_stops_a_command(tmp_path, there):
     (tmp_path / "matplotlibrc").write_text("font.size: 77\nbackend: module://evil\n")
-    environment = {**os.environ, "MPLBACKEND": "module://not_there"}
-    ended = subprocess.run([sys.executable, "-c", IMPORTED], cwd=tmp_path, env=environment, check=False)
-    assert ended.returncode == 0
+    code = IMPORTED.replace("{there}", there)
+    environment = {**os.environ, "MPLBACKEND": f"module://{there}"}
+    assert (
+        subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, check=False).returncode == 0
+    )
 
 
 def test_dollars_are_dollars():
@@ -80,6 +85,13 @@ def test_dollars_are_dollars():
     assert axes.get_title(loc="left") == "costs $5 and $6_a$ {"
     assert not any(text.get_parse_math() for text in (axes.title, *axes.get_legend().get_texts()))
     assert saved(figure, "svg")
+
+
+def test_arrows_are_shapes_that_point_up_and_down():
+    up, down = style.arrow(1), style.arrow(-1)
+    assert (up.vertices[1] == [0, 1]).all()
+    assert (down.vertices == up.vertices * [1, -1]).all()
+    assert len(up.vertices) < 10  # and not letters that spell a formula
 
 
 @pytest.mark.parametrize(

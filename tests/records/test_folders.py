@@ -6,8 +6,11 @@ import pytest
 
 from escapedim.errors import BadInput
 from escapedim.records.folders import RunPaths, check_out
+from escapedim.records.summary import Label
 
 ID = "0123456789abcdef"
+
+NEW = Label("lottery-0123456789abcdef", "escapedim-runs/lottery-0123456789abcdef")
 
 
 def existing(tmp_path, *names):
@@ -95,7 +98,7 @@ def test_check_out_refuses_foreign_files(tmp_path, content):
     out = tmp_path / "out.json"
     out.write_bytes(content)
     with pytest.raises(BadInput) as caught:
-        check_out(out)
+        check_out(out, NEW)
     assert str(caught.value) == (
         f"--out {out} exists and is not a complete escapedim summary; choose another --out or remove it."
     )
@@ -103,32 +106,46 @@ def test_check_out_refuses_foreign_files(tmp_path, content):
 
 
 @pytest.mark.parametrize("schema", ["escapedim.summary/1", "escapedim.summary/2"])
-def test_check_out_accepts_summaries(tmp_path, schema):
-    out = tmp_path / "out.json"
-    text = "\n " + json.dumps({"schema": schema, "padding": "x" * 10_000})
-    out.write_text(text)
-    check_out(out)
-    assert out.read_text() == text
+def test_check_out_accepts_summaries_of_the_run_and_of_runs_whose_folder_is_here(tmp_path, schema):
+    out, folder = tmp_path / "out.json", "escapedim-runs/lottery-fedcba9876543210"
+    (tmp_path / folder).mkdir(parents=True)
+    document = {"schema": schema, "padding": "x" * 10_000, "kind": "lottery", "id": "0123456789abcdef"}
+    other = document | {"id": "fedcba9876543210", "provenance": {"run_folder": folder}}
+    for there, said in ((document, ""), (other, f"has been the summary of {folder}, where the original stays; now it")):
+        text = "\n " + json.dumps(there)
+        out.write_text(text)
+        assert said in check_out(out, NEW)
+        assert out.read_text() == text
 
 
 def test_check_out_accepts_what_does_not_exist(tmp_path):
-    check_out(tmp_path / "out.json")
-    check_out(tmp_path / "missing" / "out.json")
+    check_out(tmp_path / "out.json", NEW)
+    check_out(tmp_path / "missing" / "out.json", NEW)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_check_out_refuses_folders(tmp_path):
     with pytest.raises(BadInput, match=r"is a folder, expected a file; add a file name such as .*lottery\.json"):
-        check_out(tmp_path)
+        check_out(tmp_path, NEW)
 
 
 def test_check_out_refuses_what_is_no_file(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(BadInput, match="is not a regular file; choose another --out"):
-        check_out(tmp_path / "pipe")
+        check_out(tmp_path / "pipe", NEW)
+
+
+def test_a_link_into_a_run_folder_is_followed(tmp_path):
+    folder = tmp_path / "escapedim-runs" / "lottery-0123456789abcdef"
+    folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "x.json").symlink_to(folder / "lottery.json")
+    for out in (tmp_path / "link" / "new.json", tmp_path / "x.json"):
+        with pytest.raises(BadInput, match="is inside a run folder"):
+            check_out(out, NEW)
 
 
 @pytest.mark.parametrize("name", ["lottery.json", "another.json", "checkpoints/x.json"])
 def test_nothing_is_written_into_a_run_folder(tmp_path, name):
     with pytest.raises(BadInput, match="is inside a run folder; choose another --out"):
-        check_out(tmp_path / "escapedim-runs" / "lottery-0123456789abcdef" / name)
+        check_out(tmp_path / "escapedim-runs" / "lottery-0123456789abcdef" / name, NEW)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from escapedim.errors import BadInput, EscapedimError
-from escapedim.reporting.export import html, markdown
+from escapedim.figures.draw import figures
+from escapedim.reporting.export import csv_files, html, markdown
 from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.export.export import Targets, export
 from escapedim.reporting.material import of_comparison, of_files
@@ -100,7 +101,7 @@ def test_html_of_a_comparison_has_verdict_rows_and_sources():
 def test_markdown_has_tables_of_equal_rows():
     wide = widen([entry.model_dump(mode="json") for entry in digits().result.widths], found=default())
     text = markdown.page(chapters(material(widen=wide), []), {})
-    assert text.startswith(markdown.MARK)
+    assert text.startswith(markdown.MARK.text)
     blocks = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     assert len(blocks) >= 6
     for lines in blocks:
@@ -169,10 +170,12 @@ def test_a_file_in_a_folder_is_not_replaced_either_and_nothing_else_is_written(t
 
 def test_files_of_other_results_are_replaced(tmp_path):
     """Tables of one name whose later columns differ, and figures."""
-    targets = Targets(figures=tmp_path, csv=tmp_path)
     for summary in (digits(), teacher(), widen([], found=default()), teacher()):
-        export([(Path("widen.json"), summary)], targets, lambda _: None)
+        export([(Path("widen.json"), summary)], Targets(csv=tmp_path), lambda _: None)
     assert (tmp_path / "widen-widths.csv").is_file()
+    for count in (2, 3):
+        export([(Path("lottery.json"), lottery(digits_rounds(count)))], Targets(figures=tmp_path), lambda _: None)
+    assert (tmp_path / "density.png").is_file()
 
 
 def test_a_link_is_judged_by_what_it_leads_to(tmp_path):
@@ -182,13 +185,14 @@ def test_a_link_is_judged_by_what_it_leads_to(tmp_path):
         export([(Path("x.json"), rates({4: 3}))], Targets(html=tmp_path / "page"), print)
 
 
-def test_names_of_three_hundred_letters_are_cut_and_told_apart(tmp_path):
+def test_names_of_three_hundred_letters_are_cut_and_told_apart():
     found = comparison()
     sources = [one.model_copy(update={"name": f"{'ü' * 300}{n}.json"}) for n, one in enumerate(found.sources)]
     summary = envelope("compare", found.model_copy(update={"sources": sources}).model_dump(mode="json"))
-    export([(Path(f"{'x' * 200}.json"), summary)], Targets(figures=tmp_path, csv=tmp_path), lambda _: None)
-    names = [path.name for path in tmp_path.iterdir()]
+    materials = of_files([(Path(f"{'x' * 200}.json"), summary)])
+    names = [*csv_files.files(materials), *(f"{planned.name}.svg" for planned in figures(materials))]
     assert sum(name.endswith("-rounds.csv") for name in names) == 1
+    assert len(set(names)) == len(names)
     assert max(len(name.encode()) for name in names) < 220
 
 

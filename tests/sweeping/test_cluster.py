@@ -15,6 +15,7 @@ import yaml
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import expand
 from tests.cli.conftest import result_of
+from tests.hostile import fill
 
 from .cluster import NODES, Cluster, missing, wait
 
@@ -81,8 +82,7 @@ def test_a_task_runs_no_module_of_the_folder_and_obeys_no_abbreviation_or_variab
     """In a folder with a hostile module of every name of the standard library; `arr=5-6` would run no run at all."""
     plan = {"name": "many", "command": "train", "base": BASE, "seeds": 2}
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
-    for name in {*sys.stdlib_module_names, "torch", "numpy", "yaml", "pydantic"}:
-        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'witness')!r}, 'a').write(__name__)\n1 / 0\n")
+    fill(tmp_path, tmp_path / "witness")
     command = [str(Path(sys.executable).with_name("escapedim")), "sweep", "plan.yaml", "--submit"]
     misleading = {**cluster.environment, "SBATCH_ARRAY_INX": "5-6", "SBATCH_TIMELIMIT": "0:01", "PYTHONPATH": ""}
     refused = subprocess.run([*command, "--sbatch", "arr=5-6"], cwd=tmp_path, env=misleading, capture_output=True)

@@ -10,7 +10,8 @@ import pytest
 
 from escapedim.errors import BadInput
 from escapedim.records import summary
-from escapedim.sweeping.collecting import COLLECTED, COPIES, check_collected, collect
+from escapedim.sweeping.collecting import COLLECTED, check_collected, collect
+from escapedim.sweeping.copies import RECORD
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run, expand
 from tests.comparison import cases
@@ -59,7 +60,7 @@ def test_the_users_own_files_are_refused_before_anything_is_written(out, name, c
 
 def test_what_is_no_file_is_refused(out):
     os.mkfifo(out / "compare.json")
-    with pytest.raises(BadInput, match=r"compare\.json is not what this sweep wrote; move it away"):
+    with pytest.raises(BadInput, match=r"compare\.json is not what this sweep wrote, and its"):
         check_collected(expand(plan()), out)
 
 
@@ -82,7 +83,7 @@ def test_copies_of_an_earlier_plan_are_removed_and_files_of_their_names_are_not(
 
 def test_a_folder_of_an_earlier_version_has_no_record(out):
     collected(out)
-    (out / COPIES).unlink()
+    (out / RECORD).unlink()
     assert collected(out) == [COLLECTED, "compare.json"]
 
 
@@ -108,7 +109,7 @@ def test_a_kill_between_any_two_writes_leaves_what_is_known(out, monkeypatch, at
 @pytest.mark.parametrize("damage", ["{", '{"compare.json": 3}', '{"../x": ["0"]}', "[" * 9999])
 def test_a_damaged_record_is_as_good_as_none(out, damage):
     collected(out)
-    (out / COPIES).write_text(damage)
+    (out / RECORD).write_text(damage)
     assert collected(out) == [COLLECTED, "compare.json"]
 
 

@@ -32,14 +32,14 @@ def started(monkeypatch, tmp_path):
     fails: set[int] = set()
 
     def process(command, log, stopping) -> int:
-        begun.append(command[4])
+        begun.append(command[0])
         out = Path(command[command.index("--out") + 1])
         seed = json.loads(json.dumps(attempting.yaml.safe_load((out.parent / "config.yaml").read_text()))).get("seed")
         log.write_bytes(b"first\nit went wrong\n")
         if seed in fails:
             return 1
         made = {"prune": cases.lottery(), "rewind": cases.rewind(), "widen": cases.widen()}.get(
-            command[4], cases.widen()
+            command[0], cases.widen()
         )
         out.write_bytes(summary.encode(made))
         return 0
@@ -222,7 +222,7 @@ def test_command_lines_name_sources_settings_and_place(tmp_path):
             }
         )
     )
-    prune, rewind, compare = (arguments(run, tmp_path, 3, None)[4:] for run in every)
+    prune, rewind, compare = (arguments(run, tmp_path, 3, None) for run in every)
     assert prune[0] == "prune"
     assert prune[-2:] == ["--jobs", "3"]
     assert rewind[1] == str(every[0].summary(tmp_path))

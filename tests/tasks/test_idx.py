@@ -210,6 +210,27 @@ def test_a_lying_header_takes_no_memory(tmp_path, pack, found):
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (59_999, "expected 60000 labels, one for each image of"),
+        (60_000, "reading these data takes about 288 MB of memory, 50 MB are free; use fewer samples, a higher limit"),
+    ],
+)
+def test_packed_images_are_not_unpacked_before_all_that_headers_tell(tmp_path, monkeypatch, labels, words):
+    monkeypatch.setattr("escapedim.tasks.preparation.process_mb", lambda: 50.0)
+    monkeypatch.setattr("escapedim.tasks.idx.read_values", None)
+    pixels, numbers = word(60_000) + word(40) + word(40) + bytes(96_000_000), word(labels) + bytes(labels)
+    files = {
+        TRAIN_IMAGES: b"\x00\x00\x08\x03" + pixels,
+        TRAIN_LABELS: b"\x00\x00\x08\x01" + numbers,
+        TEST_IMAGES: images_file(2, 40, 40),
+        TEST_LABELS: labels_file([0, 1]),
+    }
+    with pytest.raises(BadInput, match=words):
+        idx.load(write(tmp_path, {f"{name}.gz": gzip.compress(data, 1) for name, data in files.items()}))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("mutated")

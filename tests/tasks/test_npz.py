@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -168,6 +170,14 @@ UNUSABLE = {
         {"y_train": np.full(40, np.nan), "y_test": np.zeros(5)},
         "expected finite numbers in y_train, found NaN or infinity",
     ),
+    "tiny": (
+        {"y_train": np.linspace(0, 1e-200, 40), "y_test": np.zeros(5)},
+        "training targets that vary by 1e-140 or more, found 1e-200; use another unit",
+    ),
+    "tiny inputs": (
+        {"x_train": np.linspace(0, 1e-200, 160).reshape(40, 4)},
+        "expected inputs x_train that vary by more than 1e-38, found constant ones; use another unit",
+    ),
     "constant": (
         {"y_train": np.full(40, 0.1), "y_test": np.zeros(5)},
         "expected training targets that vary, found constant ones; there is nothing to learn",
@@ -223,7 +233,7 @@ UNREADABLE = {
     "checksum": (saved().replace(saved()[200:240], bytes(40)), "found damaged or unreadable content"),
     "lying header": (
         archive(**dict.fromkeys(npz.NAMES, header(LYING))),
-        "found damaged or unreadable content",
+        "expected 1,152,921,504,606,846,975 numbers in x_train, as its header says, found fewer; save it again",
     ),
     "no header": (archive(**dict.fromkeys(npz.NAMES, header("{'('"))), "found damaged or unreadable content"),
 }
@@ -243,6 +253,29 @@ def test_unreadable_files_are_one_sentence(tmp_path, case):
 def test_a_missing_file_is_named(file):
     with pytest.raises(BadInput, match=r"expected a file made by numpy.savez, found no such file; name one that"):
         npz.load(file)
+
+
+LIMITED = """
+import resource, sys
+from escapedim.errors import BadInput
+from escapedim.tasks import npz
+resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000, resource.RLIM_INFINITY))
+try:
+    npz.load(sys.argv[1])
+except BadInput as error:
+    print(error)
+"""
+
+
+def test_packed_arrays_are_not_unpacked_beyond_the_limit_of_the_shell(tmp_path):
+    """With the remedy that helps: it is no damaged file."""
+    x, y = np.zeros((10**6, 80), np.uint8), np.arange(10**6) % 2
+    np.savez_compressed(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:9], y_test=y[:9])
+    assert (tmp_path / "a.npz").stat().st_size < 10**6
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "a.npz")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "reading these data takes about 1,7" in said
+    assert "use fewer samples, a higher limit (ulimit -v, sbatch --mem) or a machine with more memory." in said
 
 
 def test_an_empty_name_is_refused():

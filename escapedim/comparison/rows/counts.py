@@ -27,7 +27,7 @@ def row(study: Study) -> Row:
     if minimal is None:
         return _unknown_minimal(study)
     within = [width for width in widths if minimal <= width <= MAX_WIDTH]
-    measured = [_measured(found) for found in counts(minimal, within)] if within else []
+    measured = [_measured(found) for found in counts(minimal, within)]
     known = [one for one in measured if one.estimate is not None]
     if not known:
         needs = f"no width lies between the minimal width {minimal} and {MAX_WIDTH:,}"

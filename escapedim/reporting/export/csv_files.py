@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from escapedim.records.ours import Mark
 from escapedim.reporting.material import Material, unique
 from escapedim.reporting.tables import collect
 from escapedim.reporting.tables.plain import Cell, Table
@@ -31,10 +32,10 @@ def encode(table: Table) -> bytes:
     return stream.getvalue().encode(errors="backslashreplace")
 
 
-def mark(data: bytes) -> bytes:
+def mark(data: bytes) -> Mark:
     """Return how a file of the same table begins: by its first two columns; later ones depend on what was measured."""
-    header = data.partition(b"\n")[0]
-    return b",".join(header.split(b",")[:2])
+    header = data.decode().partition("\n")[0]
+    return Mark(",".join(header.split(",")[:2]), at_start=True)
 
 
 def _cell(cell: Cell) -> str:

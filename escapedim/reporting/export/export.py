@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.errors import BadInput
-from escapedim.figures.draw import Drawn, figures, skipped
-from escapedim.figures.style import FORMATS, MARKS, import_matplotlib, saved
+from escapedim.figures.draw import PlannedFigure, figures, skipped
+from escapedim.figures.style import FORMATS, MARKS, saved
 from escapedim.records.atomic import write_through
-from escapedim.records.ours import require_ours
+from escapedim.records.ours import Mark
 from escapedim.records.summary import Summary
 from escapedim.reporting import numbers
 from escapedim.reporting.export import csv_files, html, markdown
@@ -35,6 +35,11 @@ class Targets:
         """Say whether anything is to be written."""
         return any(path is not None for path in (self.figures, self.html, self.markdown, self.csv))
 
+    @property
+    def drawn(self) -> bool:
+        """Whether figures are drawn: as files, or inside a page."""
+        return self.figures is not None or self.html is not None
+
 
 def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Callable[[str], None]) -> None:
     """Write what is asked for, and say what was written and what could not be drawn.
@@ -47,15 +52,13 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
         A target is something else: a file that escapedim did not write, a folder where a file belongs or the reverse.
     """
     materials = of_files(summaries)
-    drawn = list(figures(materials)) if targets.figures or targets.html else []
+    planned = list(figures(materials)) if targets.drawn else []
     tables = csv_files.files(materials) if targets.csv is not None else {}
-    _check(targets, [one.name for one in drawn], tables)
-    if drawn:
-        import_matplotlib()
-    pictures = [_picture(one, targets, say) for one in drawn]
+    _check(targets, list(_files(targets, planned, tables)))
+    pictures = [_picture(figure, targets, say) for figure in planned]
     if targets.figures is not None and pictures:
         _write(targets.figures / CAPTIONS, markdown.captions(pictures), "--figures", say)
-    for one in skipped(materials) if targets.figures or targets.html else ():
+    for one in skipped(materials) if targets.drawn else ():
         say(f"skipped {one.figure}: {one.reason}")
     if targets.html is not None:
         _write(targets.html, html.page(chapters(materials, pictures)), "--html", say)
@@ -68,26 +71,31 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
         say(f"wrote {numbers.counted(len(tables), 'table')} in {targets.csv}")
 
 
-def _check(targets: Targets, figure_names: Sequence[str], tables: Mapping[str, bytes]) -> None:
-    pages = [("--html", targets.html, html.MARK), ("--markdown", targets.markdown, markdown.MARK)]
-    for option, path, mark in pages:
-        if path is not None:
-            require_ours(path, mark.encode(), option)
-    if targets.html and targets.markdown and _same(targets.html, targets.markdown):
-        raise BadInput(f"--html and --markdown are both {targets.html}; name two files.")
-    for option, folder in (("--figures", targets.figures), ("--csv", targets.csv)):
-        if folder is not None:
-            _make_folder(option, folder)
-    for option, path, _ in pages:
-        if path is not None:
-            _make_folder(option, path.parent)
+def _files(
+    targets: Targets, planned: Sequence[PlannedFigure], tables: Mapping[str, bytes]
+) -> Iterator[tuple[str, Path, Mark]]:
+    """Yield all files that will be written: their option, their path, and the mark of such files."""
+    if targets.html is not None:
+        yield "--html", targets.html, html.MARK
+    if targets.markdown is not None:
+        yield "--markdown", targets.markdown, markdown.MARK
     if targets.figures is not None:
-        require_ours(targets.figures / CAPTIONS, markdown.MARK.encode(), "--figures")
-        for name, form in itertools.product(figure_names, FORMATS):
-            require_ours(targets.figures / f"{name}.{form}", MARKS[form], "--figures")
+        yield "--figures", targets.figures / CAPTIONS, markdown.MARK
+        for figure, form in itertools.product(planned, FORMATS):
+            yield "--figures", targets.figures / f"{figure.name}.{form}", MARKS[form]
     if targets.csv is not None:
         for name, data in tables.items():
-            require_ours(targets.csv / name, csv_files.mark(data), "--csv", at_start=True)
+            yield "--csv", targets.csv / name, csv_files.mark(data)
+
+
+def _check(targets: Targets, files: Sequence[tuple[str, Path, Mark]]) -> None:
+    """Refuse targets that are something else, and make the folders of the others."""
+    if targets.html and targets.markdown and _same(targets.html, targets.markdown):
+        raise BadInput(f"--html and --markdown are both {targets.html}; name two files.")
+    for option, path, mark in files:
+        mark.require(path, option)
+    for option, path in dict.fromkeys((option, path.parent) for option, path, _ in files):
+        _make_folder(option, path)
 
 
 def _make_folder(option: str, folder: Path) -> None:
@@ -102,15 +110,15 @@ def _same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _picture(drawn: Drawn, targets: Targets, say: Callable[[str], None]) -> Picture:
+def _picture(planned: PlannedFigure, targets: Targets, say: Callable[[str], None]) -> Picture:
     forms = FORMATS if targets.figures is not None else ("svg",)
-    figure = drawn.draw()
-    files = {form: saved(figure, form, drawn.caption) for form in forms}
+    figure = planned.draw()
+    files = {form: saved(figure, form, planned.caption) for form in forms}
     if targets.figures is not None:
         for form, data in files.items():
-            write_through(targets.figures / f"{drawn.name}.{form}", data, "--figures")
-        say(f"wrote {targets.figures / drawn.name}.{{{','.join(forms)}}}")
-    return Picture(drawn.name, drawn.title, drawn.caption, drawn.source, files)
+            write_through(targets.figures / f"{planned.name}.{form}", data, "--figures")
+        say(f"wrote {targets.figures / planned.name}.{{{','.join(forms)}}}")
+    return Picture(planned.name, planned.title, planned.caption, planned.source, files)
 
 
 def _links(pictures: Sequence[Picture], targets: Targets) -> dict[str, str]:

@@ -6,12 +6,13 @@ import base64
 from collections.abc import Sequence
 from html import escape as html_escaped
 
+from escapedim.records.ours import Mark
 from escapedim.reporting.export.document import Chapter, Picture, too_long
 from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table
 from escapedim.text import visible
 
-MARK = '<meta name="generator" content="escapedim">'
+MARK = Mark('<meta name="generator" content="escapedim">')
 """The line by which a file is known to be one of ours."""
 
 _CSS = """
@@ -34,11 +35,16 @@ th { vertical-align: bottom; white-space: normal; border-bottom: 2px solid #8888
 _LONG = 40
 
 
+def escaped(text: str) -> str:
+    """Return text that a page shows as it is, without characters that a terminal would obey."""
+    return html_escaped(visible(text))
+
+
 def page(chapters: Sequence[Chapter]) -> str:
     """Return the page."""
     body = "\n".join(_chapter(chapter, number) for number, chapter in enumerate(chapters))
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK.text}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>escapedim report</title>\n<style>{_CSS}</style>\n</head>\n<body>\n<h1>escapedim report</h1>\n"
         f"{_contents(chapters)}\n{body}\n</body>\n</html>\n"
@@ -93,8 +99,3 @@ def _cell(text: str, right: bool) -> str:
 
 def _class(right: bool) -> str:
     return ' class="number"' if right else ""
-
-
-def escaped(text: str) -> str:
-    """Return text that a page shows as it is, without characters that a terminal would obey."""
-    return html_escaped(visible(text))

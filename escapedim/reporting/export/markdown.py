@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from escapedim.records.ours import Mark
 from escapedim.reporting.export.document import Chapter, Picture, too_long
 from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table
 from escapedim.text import visible
 
-MARK = "<!-- escapedim report -->"
+MARK = Mark("<!-- escapedim report -->")
 """The first line, by which a file is known to be one of ours."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
@@ -18,7 +19,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 def page(chapters: Sequence[Chapter], links: Mapping[str, str]) -> str:
     """Return the page; `links` are the paths of figures by name, and those without one are left out."""
-    parts = [MARK, "# escapedim report"]
+    parts = [MARK.text, "# escapedim report"]
     for chapter in chapters:
         parts += [f"## {escaped(chapter.title)}", escaped(chapter.about)]
         parts += [f"**{escaped(name)}.** {escaped(sentence)}" for name, sentence in chapter.told]
@@ -30,7 +31,7 @@ def page(chapters: Sequence[Chapter], links: Mapping[str, str]) -> str:
 def captions(pictures: Sequence[Picture]) -> str:
     """Return the captions of figures by the names of their files."""
     parts = [f"**{escaped(picture.name)}.** {escaped(picture.caption)}" for picture in pictures]
-    return "\n\n".join([MARK, *parts]) + "\n"
+    return "\n\n".join([MARK.text, *parts]) + "\n"
 
 
 def escaped(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading files: whatever may lie in their place. A pipe would make the process wait for ever, a device never end."""
+"""Opens regular files only: reading a pipe would wait for ever, and a device may never end."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from escapedim.records.regular import open_appending, open_regular, read_regular
+from escapedim.regular_files import open_appending, open_regular, read_regular
 
 
 @pytest.fixture
