@@ -33,7 +33,8 @@ def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
     """
     check_collected(runs, out)
     complete = [run for run in runs if standing(run, out).state == "complete"]
-    remove_dead(out)
+    for folder in (out, *(run.folder(out) for run in complete)):
+        remove_dead(folder)  # of a run that was killed when all but its claim was given back nobody starts again
     write_atomic(out / COLLECTED, b"".join(_document(plan, runs, {run.name for run in complete}, out)))
     return [out / COLLECTED, *Copies(runs, out).replace(complete)]
 

@@ -137,7 +137,7 @@ def test_two_sweeps_that_start_at_one_moment_share_the_runs(folders, whole):
 
 
 def assert_nothing_doubled(folder: Path) -> None:
-    for run in (folder / "sweep-tiny" / "runs").iterdir():
+    for run in (folder / "sweep-tiny" / "runs").glob("*/"):
         assert (run / "done.json").exists()
         assert not (run / "failed.json").exists()
         assert len(list(run.glob("escapedim-runs/*"))) == (not run.name.startswith("compare"))
