@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from escapedim.figures import overview
 from escapedim.figures.plans import Plan, Skipped, file_names, planned
@@ -14,8 +14,10 @@ from escapedim.reporting.material import Material
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mpl_toolkits.mplot3d import Axes3D
 
 OVERVIEW = "overview"
+_SOLID = 1.6  # Height of what is drawn in three dimensions, over that of a panel.
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,20 @@ def figures(materials: Sequence[Material]) -> Iterator[PlannedFigure]:
 
 
 def figure_of(plan: Plan) -> Figure:
-    """Draw one plan: one panel in the width of a column, several two in a row in the width of a page."""
+    """Draw one plan: one panel in the width of a column, several two in a row in the width of a page.
+
+    What is drawn in three dimensions has the first row for itself.
+    """
     count = len(plan.panels)
     columns, rows = (1, 1) if count == 1 else (2, -(-count // 2))
+    heights = [*([_SOLID] if plan.solid else []), *[1.0] * rows]
     with styled():
-        figure = new_figure(COLUMN if count == 1 else WIDE, HEIGHT * rows)
+        figure = new_figure(COLUMN if count == 1 else WIDE, HEIGHT * sum(heights))
+        grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
+        if plan.solid:
+            plan.solid(cast("Axes3D", figure.add_subplot(grid[0, :], projection="3d")))
         for number, panel in enumerate(plan.panels):
-            panel(figure.add_subplot(rows, columns, number + 1))
+            panel(figure.add_subplot(grid[number // columns + bool(plan.solid), number % columns]))
         return laid_out(figure)
 
 

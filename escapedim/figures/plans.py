@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from escapedim.figures import barriers, complement, density, effective, endings, escape, isolation, success
+from escapedim.figures import barriers, complement, density, effective, endings, escape, isolation, portrait, success
 from escapedim.records.results import LotteryResult, WidenResult
 from escapedim.records.rewinding import RewindResult
 from escapedim.reporting.material import Material, unique
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from mpl_toolkits.mplot3d import Axes3D
 
 Panel = Callable[["Axes"], None]
 
@@ -26,7 +27,7 @@ class Plan:
     """A figure that can be drawn: which one, from which source ("" of a comparison), its title, panels and caption.
 
     `part` tells several figures of one source apart, and panel number `lead`, with a caption of its own if it needs
-    one, stands for all panels on the overview.
+    one, stands for all panels on the overview. `solid` is drawn in three dimensions above the panels.
     """
 
     figure: str
@@ -37,6 +38,7 @@ class Plan:
     part: str = ""
     lead: int = 0
     lead_caption: str = ""
+    solid: Callable[[Axes3D], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,28 @@ def _escape(material: Material) -> Found:
     return plans, _none("widened members", "`escapedim widen` or `escapedim widen --from FILE`")
 
 
+def _portrait(material: Material) -> Found:
+    found = [(name, seen) for name, result in material.results(WidenResult) for seen in portrait.entries(result)]
+    several = {name for name, _ in found if sum(other == name for other, _ in found) > 1}
+    plans = [
+        Plan(
+            "portrait",
+            name,
+            "A way out",
+            portrait.caption(seen),
+            (partial(portrait.draw_old, found=seen), partial(portrait.draw_added, found=seen)),
+            f"{seen.widths[0]}-to-{seen.widths[1]}" if name in several else "",
+            1,
+            portrait.caption_added(),
+            partial(portrait.draw_surface, found=seen),
+        )
+        for name, seen in found
+    ]
+    if any(result.escape for _, result in material.results(WidenResult)):
+        return plans, "no split network went from a certified bad minimum to a global one"
+    return plans, _none("widened members", "`escapedim widen --task relu-teacher:k=10 --widths 10:11`")
+
+
 def _isolation(material: Material) -> Found:
     plans = []
     for name, result in material.results(WidenResult):
@@ -206,6 +230,7 @@ FIGURES: dict[str, Callable[[Material], Found]] = {
     "effective": _effective,
     "endings": _endings,
     "escape": _escape,
+    "portrait": _portrait,
     "isolation": _isolation,
     "complement": _complement,
     "barriers": _barriers,

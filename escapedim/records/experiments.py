@@ -161,6 +161,35 @@ class Controls(Model):
     fresh_wide: Share
 
 
+class Portrait(Model):
+    """The loss around a bad minimum of a narrow network that was split, and the path that left it.
+
+    `loss[j][i]` is that at `old[i]` along the narrow network's direction of least curvature and `added[j]` along the
+    wide network's most negative one, both of length 1 and 0 at the minimum; `replicate` is the source's. The path has
+    the steps at which it was looked at, its two coordinates in that plane, and its own loss.
+    """
+
+    replicate: Count
+    old_curvature: float
+    added_curvature: float
+    old: list[float]
+    added: list[float]
+    loss: list[list[float]]
+    path_step: list[Count]
+    path_old: list[float]
+    path_added: list[float]
+    path_loss: list[float]
+
+    @model_validator(mode="after")
+    def _one_loss_a_point(self) -> Portrait:
+        rows, path = {len(row) for row in self.loss}, (self.path_step, self.path_old, self.path_added, self.path_loss)
+        if len(self.loss) != len(self.added) or rows - {len(self.old)} or len(self.old) < 3 or len(self.added) < 3:
+            raise ValueError("a table of losses that does not fit its coordinates")
+        if len({len(values) for values in path}) > 1 or not self.path_step:
+            raise ValueError("a path whose lists have no or different lengths")
+        return self
+
+
 class Escape(Model):
     """Failed members of one width and one ending, embedded in a wider network, perturbed and trained on.
 
@@ -197,6 +226,7 @@ class Escape(Model):
     loss_noise_only: PerReplicate
     critical: bool | None = None
     reason: str = ""
+    portrait: Portrait | None = None
 
     @model_validator(mode="after")
     def _one_entry_a_source(self) -> Escape:

@@ -29,7 +29,7 @@ from escapedim.widening.embeddings import Embedded, embed, why_not_critical
 from escapedim.widening.findings import Found, Judge, Member, landings
 from escapedim.widening.names import EMBEDDINGS
 from escapedim.widening.shares import paired, share
-from escapedim.widening.sources import FAILED, Sources, along_the_steepest, noise, opened, sources
+from escapedim.widening.sources import FAILED, along_the_steepest, noise, opened, sources
 from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts, loss_name
 
 LEFT = 1e-4  # of its loss: a member whose loss differs by more has left its source; ours
@@ -89,7 +89,7 @@ class Widened:
         }
         if not chosen.replicates:
             return Starts(torch.zeros(0, 0), [], labels)
-        wide = self.embedded(found, chosen.replicates).flat
+        wide = self.embedded(found.rows, chosen.replicates).flat
         surface = make_surface(setting.model, task)
         rows = wide + self._perturbation(surface, wide, _seeds(self.narrow, "escape noise", chosen.replicates))
         if not isinstance(surface, str):
@@ -97,11 +97,11 @@ class Widened:
             labels |= {"negative": seen.negative, "smallest": seen.smallest, "gradient": seen.gradient}
         return Starts(rows, self.narrow.orders(chosen.replicates, "escape "), labels)
 
-    def embedded(self, found: Sources, replicates: Sequence[int]) -> Embedded:
-        """Return the sources in the wide network."""
+    def embedded(self, rows: Tensor, replicates: Sequence[int]) -> Embedded:
+        """Return rows of the narrow network in the wide one; which unit is split follows from the replicate."""
         seeds = _seeds(self.narrow, "embedding", replicates)
         kind = self.embedding
-        return embed(self.narrow.model, found.rows, kind.layer, kind.spec, kind.by, seeds)
+        return embed(self.narrow.model, rows, kind.layer, kind.spec, kind.by, seeds)
 
     def why_not_critical(self) -> str:
         """Say why embedded critical points need not be critical; "" where they are."""

@@ -30,13 +30,14 @@ from escapedim.widening.halving import HalvingPlan, halving_plan
 from escapedim.widening.isolation import IsolationPlan, isolation_plan
 from escapedim.widening.keys import covered
 from escapedim.widening.parametrization import scales
+from escapedim.widening.portrait import PortraitWork, described, portrait_work
 from escapedim.widening.restarts import describe_restarts
 from escapedim.widening.result import describe_width
 from escapedim.widening.stack import Setting, StackUnit
 from escapedim.widening.transient import TransientPlan, transient_plan
 from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, WidthUnit
 
-Unit = PilotUnit | WidthUnit | StackUnit
+Unit = PilotUnit | WidthUnit | StackUnit | PortraitWork
 
 
 def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
@@ -44,11 +45,14 @@ def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) 
     keys = list(keys)
     study = _Study.of(config, task, keys)
     plans = _Plans.of(config, task, study, keys)
-    units: list[Unit] = [*study.pilots, *(unit for units in study.counted.values() for unit in units), *plans.units]
+    counted_units = [unit for units in study.counted.values() for unit in units]
+    units: list[Unit] = [*study.pilots, *counted_units, *plans.units, *plans.portraits]
     networks = f"{config.replicates:,} networks × {len(config.widths)} widths"
     more = " and experiments" if plans.units else ""
     counted = len(config.widths) * members_per_width(config) * config.recipe(task).steps
-    net_steps = counted + sum(unit.planned_steps for unit in plans.units)
+    net_steps = (
+        counted + sum(unit.planned_steps for unit in plans.units) + sum(work.planned_steps for work in plans.portraits)
+    )
     return Experiment("widen", units, net_steps, networks + more, _Describe(study, plans, task))
 
 
@@ -165,6 +169,10 @@ class _Plans:
         plans = (*self.isolation, *self.complement, *self.escape, *self.transient, *self.halving)
         return tuple(unit for plan in plans for unit in plan.units)
 
+    @property
+    def portraits(self) -> tuple[PortraitWork, ...]:
+        return tuple(work for plan in self.escape for work in portrait_work(plan))
+
     @classmethod
     def of(cls, config: WidenConfig, task: Task, study: _Study, keys: Sequence[str]) -> _Plans:
         replicates = range(max(config.replicates, 0))
@@ -228,7 +236,7 @@ class _Describe:
             widths=widths,
             isolation=[entry for plan in self.plans.isolation for entry in plan.describe(found)],
             complement=[entry for plan in self.plans.complement for entry in plan.describe(found)],
-            escape=[entry for plan in self.plans.escape for entry in plan.describe(found)],
+            escape=[entry for plan in self.plans.escape for entry in described(plan, found)],
             transient=[entry for plan in self.plans.transient for entry in plan.describe(found)],
             restarts=self._restarts(found, widths),
             step_halving=[entry for plan in self.plans.halving for entry in plan.describe(found)],

@@ -25,6 +25,7 @@ from escapedim.widening.escape import EscapePlan, escape_plan
 from escapedim.widening.experiment import embedding, setting, success_criterion
 from escapedim.widening.findings import Found, Member, members_of
 from escapedim.widening.keys import covered
+from escapedim.widening.portrait import described, portrait_work
 from escapedim.widening.stack import Setting
 from escapedim.widening.transient import TransientPlan, transient_plan
 
@@ -139,7 +140,8 @@ class _Plans:
 
     @property
     def units(self) -> Iterable[Any]:
-        return (*self.escape.units, *(self.transient.units if self.transient else ()))
+        further = self.transient.units if self.transient else ()
+        return (*self.escape.units, *further, *portrait_work(self.escape))
 
     def members(self, width: int) -> Mapping[int, Member]:
         """Return all members of the finished run: fresh draws of the narrow network."""
@@ -171,7 +173,7 @@ class _Describe:
         return WidenResult(
             success_criterion=str(self.task.criterion),
             widths=[],
-            escape=[entry for plan, own in found for entry in plan.escape.describe(own)],
+            escape=[entry for plan, own in found for entry in described(plan.escape, own)],
             transient=[entry for plan, own in found if plan.transient for entry in plan.transient.describe(own)],
             checkpoints=dict(checkpoints),
         )

@@ -78,8 +78,10 @@ class Setting:
             return [order_seed(self.model, self.seed, replicate, 0) for replicate in replicates]
         return [derive_seed(self.seed, f"{purpose}data order", self.model.name, replicate) for replicate in replicates]
 
-    def train(self, context: Context, starts: Starts, paused: Arrays | None, lr: float) -> tuple[Job, State]:
-        """Train a stack as far as the context lets it."""
+    def train(
+        self, context: Context, starts: Starts, paused: Arrays | None, lr: float, keep: tuple[int, ...] = ()
+    ) -> tuple[Job, State]:
+        """Train a stack as far as the context lets it, and keep its weights at some steps."""
         recipe, task = replace(self.recipe, lr=lr), self.judged(context.task)
         job = Job(
             model=self.model,
@@ -88,6 +90,7 @@ class Setting:
             params=starts.rows.to(context.device, getattr(torch, recipe.dtype)),
             mask=None,
             order_seeds=starts.order_seeds,
+            keep=keep,
             lr_scale=self.scales.lr,
             landing=None if self.scales.freezes else make_landing(self.model, task, recipe),
             restart=task.restarts,

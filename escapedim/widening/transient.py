@@ -38,7 +38,7 @@ class Merged:
         labels: dict[str, list[Any]] = {"source": chosen.replicates, "source_ending": found.classes}
         if not chosen.replicates:
             return Starts(chosen.rows, [], labels)
-        parents = self.widened.embedded(found, chosen.replicates).parents
+        parents = self.widened.embedded(found.rows, chosen.replicates).parents
         rows = merge(
             self.wide.model, rows_of(self.wide.model, earlier[self.key]), self.widened.embedding.layer, parents
         )

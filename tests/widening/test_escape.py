@@ -57,7 +57,7 @@ def embedded(found: Ran) -> tuple[np.ndarray, np.ndarray, list[int]]:
     begin = arm(found, "widened").begin
     chosen = begin.choice(begin.narrow.model, found.arrays)
     polished = sources(begin.narrow.model, chosen, THREE)
-    made = begin.embedded(polished, chosen.replicates)
+    made = begin.embedded(polished.rows, chosen.replicates)
     return polished.rows.view(-1, 2, 3).numpy(), made.flat.view(-1, 3, 3).numpy(), made.parents[:, 0].tolist()
 
 
@@ -355,7 +355,7 @@ def test_what_an_embedding_opens_is_what_the_wide_network_has(embedding):
     unit = arm(found, "widened", 1)
     begin = unit.begin
     chosen = begin.choice(begin.narrow.model, found.arrays)
-    wide = begin.embedded(sources(begin.narrow.model, chosen, TASK), chosen.replicates).flat
+    wide = begin.embedded(sources(begin.narrow.model, chosen, TASK).rows, chosen.replicates).flat
     metrics, critical = found.metrics[unit.key], CASES[embedding]
     assert (entry.embedding, entry.critical, entry.judged_by) == (embedding.split(":")[0], critical, "success")
     assert entry.alpha == (float(embedding.split("=")[1]) if "alpha" in embedding else None)

@@ -178,7 +178,7 @@ def test_any_hidden_layer_grows_and_what_the_network_computes_stays(layer, by, s
     begin = unit.begin
     chosen = begin.choice(DEEP.model, {})
     assert np.array_equal(chosen.rows.numpy(), finished.rows)
-    wide = begin.embedded(sources(DEEP.model, chosen, DEEP.task), chosen.replicates).flat
+    wide = begin.embedded(sources(DEEP.model, chosen, DEEP.task).rows, chosen.replicates).flat
     x = DEEP.data.train.x
 
     def outputs(model: MLP, flat: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,7 @@ def chosen_and_found(found: Ran) -> tuple[Any, Any, Any]:
 def test_members_that_were_not_trained_are_merged_back_to_the_last_digits():
     found = students(**SETTINGS)
     begin, chosen, polished = chosen_and_found(found)
-    wide = begin.embedded(polished, chosen.replicates)
+    wide = begin.embedded(polished.rows, chosen.replicates)
     model = stack(found, "widened").setting.model
     arrays = {name: view.numpy() for name, view in Layout(model.shapes).views(wide.flat).items()}
     merged = stack(found, "merged")
@@ -51,7 +51,7 @@ def test_members_that_were_not_trained_are_merged_back_to_the_last_digits():
 def test_members_that_were_trained_are_the_sums_of_their_copies():
     found = students(**SETTINGS)
     begin, chosen, polished = chosen_and_found(found)
-    parents = begin.embedded(polished, chosen.replicates).parents.tolist()
+    parents = begin.embedded(polished.rows, chosen.replicates).parents.tolist()
     trained = found.arrays[stack(found, "widened").key]["layer1.weight"]
     rows = found.began(stack(found, "merged"), THREE).rows.view(-1, 2, 3).numpy()
     for w, own, (first, second) in zip(trained, rows, parents, strict=True):
