@@ -31,6 +31,7 @@ from escapedim.widening.config import WidenConfig
 C = TypeVar("C", bound=TrainingConfig)
 Layer = tuple[str, Mapping[str, Any]]
 Sources = Mapping[str, str]
+MOST_CORES = 4096  # of one task: what is more is no number that Slurm has set; ours
 COMMANDS = (TrainConfig, PruneConfig, WidenConfig)
 
 
@@ -95,7 +96,8 @@ def usable_cores() -> int:
     """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
     affinity = getattr(os, "sched_getaffinity", None)
     own = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or own
+    scheduled = whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or 0
+    return scheduled if 0 < scheduled <= MOST_CORES else own
 
 
 def presets() -> dict[str, Mapping[str, Any]]:

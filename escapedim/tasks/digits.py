@@ -15,7 +15,7 @@ from importlib.resources import files
 import numpy as np
 
 from escapedim.tasks.base import Split, Task, hashed_order
-from escapedim.tasks.preparation import ACCURATE, lenet_architecture, lenet_recipe, standardisation, take
+from escapedim.tasks.preparation import ACCURATE, default_architecture, lenet_recipe, standardisation, take
 
 SPLIT = "escapedim digits split 1"
 TEST, VALIDATION = 360, 144
@@ -42,7 +42,7 @@ def load() -> Task:
         loss="cross-entropy",
         criterion=ACCURATE,
         recipe=lenet_recipe(steps="1000it"),
-        architecture={**lenet_architecture(), **EXPERIMENTS},
+        architecture={**default_architecture(), **EXPERIMENTS},
         identity={"name": "digits"},
         shift=shift,
         scale=scale,

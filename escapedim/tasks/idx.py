@@ -31,8 +31,8 @@ from escapedim.tasks.preparation import (
     check_enough,
     check_labels,
     check_memory,
+    default_architecture,
     hold_out,
-    lenet_architecture,
     lenet_recipe,
     unusable,
 )
@@ -84,7 +84,7 @@ def load(folder: str) -> Task:
         loss="cross-entropy",
         criterion=ACCURATE,
         recipe=lenet_recipe(steps="5000it"),  # ours: about five passes over MNIST
-        architecture=lenet_architecture(),
+        architecture=default_architecture(),
         identity={"name": "idx", "data": digest(images, labels, test_images, test_labels)},
         scale=np.array(1 / 255),
     )

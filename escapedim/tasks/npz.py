@@ -30,8 +30,8 @@ from escapedim.tasks.preparation import (
     check_enough,
     check_labels,
     check_memory,
+    default_architecture,
     hold_out,
-    lenet_architecture,
     lenet_recipe,
     standardisation,
     unusable,
@@ -41,8 +41,8 @@ SPLIT = "escapedim npz validation 1"
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 WORKING_BYTES = 20
 """Bytes of memory for each number besides the array itself: copies in float64, which come and go (measured)."""
-SMALLEST_SPREAD = 1e-140
-"""Of the targets of regression (ours): the squares of much smaller ones are 0 in float64, and so is their variance."""
+SMALLEST_SPREAD = 1e-15
+"""Of the targets of regression (ours): losses are squares, and those of much smaller numbers are 0 in float32."""
 RELATIVE_LOSS = 0.01
 """Success of regression, as a share of the variance of the targets (ours)."""
 
@@ -66,9 +66,10 @@ def load(file: str) -> Task:
         y_train, y_test = y_train.astype(np.int64), y_test.astype(np.int64)
     train, validation = hold_out(Split(x_train, y_train), SPLIT)
     shift, scale = standardisation(train.x)
-    if not scale.any():
-        least = f"by more than {np.finfo(np.float32).tiny:.0e}"
-        raise unusable(path, f"inputs x_train that vary {least}", "constant ones", "use another unit or other inputs")
+    spread = float(np.ptp(train.x, axis=0).max())
+    if not scale.any() and spread > 0:
+        expected = f"inputs x_train that vary by more than {np.finfo(np.float32).tiny:.0e}"
+        raise unusable(path, expected, f"{spread:.3g}", "use another unit")
     return Task(
         name="npz",
         source="the user's arrays",
@@ -79,7 +80,7 @@ def load(file: str) -> Task:
         loss="cross-entropy" if labelled else "squared",
         criterion=ACCURATE if labelled else _small_loss(path, train.y),
         recipe=lenet_recipe(steps="1000it", batch_size=min(60, len(train))),  # steps: ours, as for digits
-        architecture=lenet_architecture(),
+        architecture=default_architecture(),
         identity={"name": "npz", "data": digest(*(arrays[name] for name in NAMES))},
         shift=shift,
         scale=scale,

@@ -90,8 +90,8 @@ class TrainingConfig(BaseModel):
 
     task: str = field(
         "scientific",
-        "what is learned: digits, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR or "
-        "npz:FILE",
+        "what is learned: digits, mnist1d, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR "
+        "or npz:FILE",
         default="digits",
     )
     activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
@@ -113,7 +113,7 @@ class TrainingConfig(BaseModel):
     dtype: Annotated[str, choice(DTYPES)] = field("scientific", "float32 or float64")
     keep: Names = field("scientific", "more points at which weights are kept, such as 500it,3%", default=())
     seed: int = field("scientific", "root seed", default=0, ge=0, lt=2**63)
-    replicates: int = field("extendable", "repeats with other seeds", default=5, ge=1, le=1_000_000)
+    replicates: int = field("extendable", "repeats with other seeds", default=10, ge=1, le=1_000_000)
     device: Annotated[str, choice(("cpu", "cuda"))] = field("operational", "cpu or cuda", default="cpu")
     jobs: int = field("operational", "processes of one thread each", ge=1, le=4096)
 

@@ -54,7 +54,7 @@ def test_numbers_are_those_of_the_flags(tmp_path, text):
 def test_the_task_owns_the_recipe():
     config = resolve(TrainConfig, Given({})).config
     assert (config.optimizer, config.lr, config.batch_size, config.steps) == ("adam", 1.2e-3, 60, "1000it")
-    assert (config.activation, config.init, config.hidden) == ("relu", "glorot-normal", (300, 100))
+    assert (config.activation, config.init, config.hidden) == ("relu", "glorot-normal", (100,))
 
 
 def test_output_layer_is_pruned_at_half_the_rate():

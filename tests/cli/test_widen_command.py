@@ -223,7 +223,7 @@ def test_a_dry_run_says_what_would_be_done(cli: Cli, tmp_path):
 
 
 def test_default_widths_come_from_the_task(cli: Cli):
-    for task, widths in {"digits": [*range(2, 13), 16, 24, 32, 48, 80], "relu-teacher:k=4": [4, 5, 6]}.items():
+    for task, widths in {"digits": [*range(2, 13), 14, 16, 24, 32, 48, 80], "relu-teacher:k=4": [4, 5, 6]}.items():
         plan = json.loads(cli("widen", "--task", task, "--dry-run", "--json").out)
         assert plan["config"]["widths"] == widths
         assert plan["sources"]["widths"].startswith("task ")

@@ -39,7 +39,7 @@ def test_defaults_are_those_of_the_design():
     made = merged([])
     assert (made.rounds, made.fraction, made.output_fraction, made.density) == (10, 0.2, 0.1, None)
     assert (made.scope, made.granularity, made.criterion, made.rewind_to) == ("layer", "weight", "magnitude", "init")
-    assert (made.arms, made.tolerance, made.replicates) == (ARMS, 0.005, 5)
+    assert (made.arms, made.tolerance, made.replicates) == (ARMS, 0.005, 10)
 
 
 # settings by precedence: (rounds, fraction, output_fraction, density) that follow

@@ -19,8 +19,8 @@ def stored():
 
 
 ARCHITECTURE = {
-    "hidden": [300, 100],
-    "widths": "2:12,16,24,32,48,80",
+    "hidden": [100],
+    "widths": "2:12,14,16,24,32,48,80",
     "isolate": 7,
     "complement": 7,
     "restarts": 7,

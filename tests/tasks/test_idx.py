@@ -71,7 +71,7 @@ def test_pixels_are_scaled_to_one_and_stored_as_bytes(tmp_path):
     assert task.train.x.dtype == np.uint8
     assert (255 - task.shift) * task.scale == 1
     assert (task.recipe["steps"], task.recipe["batch_size"]) == ("5000it", 60)
-    assert task.architecture == {"hidden": [300, 100], "widths": "2:12,16,24,32,48,80"}
+    assert task.architecture == {"hidden": [100], "widths": "2:12,14,16,24,32,48,80"}
     assert str(task.criterion) == "train_accuracy >= 0.95"
 
 

@@ -23,7 +23,7 @@ def test_a_path_may_contain_the_signs_of_the_grammar(tmp_path):
     ("text", "message"),
     [
         ("digit", "'digit': expected the name of a task, found 'digit'; did you mean 'digits'?"),
-        ("mnist:x", "found 'mnist'; known: digits, erf-channel, idx, "),
+        ("mnist:x", "found 'mnist'; MNIST is read from its files: write idx:DIR"),
         ("digits:k=3", "'digits:k=3': expected no parameters, found k=3; write 'digits' alone."),
         ("digits:", "found '' without a key"),
         ("", "found no name at the start"),
