@@ -21,6 +21,22 @@ def python_module(module: str, *arguments: str, python: str | None = None) -> li
     return [python or sys.executable, "-P", "-m", module, *arguments]
 
 
+def prepare_path(here: str | None) -> None:
+    """Let children find escapedim, and nothing in the current folder by an empty entry of PYTHONPATH.
+
+    `here` is the folder that `python -m` had put on the path. Where escapedim lies in it and is not installed, it is
+    the one folder from which all has been imported anyway.
+    """
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    finders = (finder.find_spec("escapedim", None) for finder in sys.meta_path)
+    if here is not None and not any(spec is not None for spec in finders):
+        given.insert(0, here)
+    if given:
+        os.environ["PYTHONPATH"] = os.pathsep.join(given)
+    else:
+        os.environ.pop("PYTHONPATH", None)
+
+
 @contextlib.contextmanager
 def child_environment(**values: str) -> Iterator[None]:
     """Set these variables and PYTHONSAFEPATH while processes start whose command line multiprocessing writes.

@@ -22,7 +22,7 @@ def process_mb() -> float | None:
     That is a limit of addresses, and each process has its own: it says what arrays this one can hold, and not whether
     workers fit, for which torch reserves much more than it uses.
     """
-    limits = [available_mb(), _address_space_mb()]
+    limits = [available_mb(), _limit_mb(resource.RLIMIT_AS, 0), _limit_mb(resource.RLIMIT_DATA, 5)]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
@@ -55,10 +55,11 @@ def _slurm_mb() -> float | None:
     return whole_number(os.environ.get("SLURM_MEM_PER_NODE", "")) or None
 
 
-def _address_space_mb() -> float | None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+def _limit_mb(which: int, column: int) -> float | None:
+    """Return what a limit of this process leaves; what it has is in that column of /proc/self/statm, in pages."""
+    soft, _ = resource.getrlimit(which)
     if soft == resource.RLIM_INFINITY:
         return None
     with suppress(OSError, ValueError, IndexError):
-        return (soft - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()) / 1e6
+        return (soft - int(Path("/proc/self/statm").read_text().split()[column]) * resource.getpagesize()) / 1e6
     return soft / 1e6

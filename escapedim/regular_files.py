@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import BinaryIO
+
+_PIECE = 2**20
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -34,10 +37,23 @@ def open_regular(path: Path) -> BinaryIO:
 def read_regular(path: Path, most: int | None = None) -> bytes:
     """Return the bytes of a regular file of at most `most` bytes; errors as in `open_regular`, and EFBIG."""
     with open_regular(path) as file:
-        data = file.read() if most is None else file.read(most + 1)
-    if most is not None and len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
-    return data
+        return read_rest(file, path, most)
+
+
+def read_rest(file: BinaryIO, path: Path, most: int | None = None) -> bytes:
+    """Return what is left of an open file of `open_regular`; errors as in `read_regular`."""
+    parts: list[bytes] = []
+    left = sys.maxsize if most is None else most + 1
+    while left:
+        # In pieces, because to ask for `left` bytes would take as much memory at once.
+        part: bytes | None = file.read(min(left, _PIECE))
+        if part is None:  # some files of the kernel's make readers wait
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        left -= len(part)
+    raise OSError(errno.EFBIG, f"larger than {most:,} bytes", str(path))
 
 
 def open_appending(path: Path) -> BinaryIO:

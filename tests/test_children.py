@@ -77,3 +77,18 @@ def test_a_python_that_ignores_variables_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "flags", IgnoringTheEnvironment)
     with pytest.raises(BadInput, match="add -P, or use --jobs 1"), children.child_environment():
         pass
+
+
+@pytest.mark.parametrize(
+    ("given", "here", "installed", "expected"),
+    [
+        ("", None, True, None), (":x", None, True, "x"), (":", "/here", True, None), ("x", "/here", False, "/here:x"),
+        ("", "/here", False, "/here"),
+    ],
+)  # fmt: skip
+def test_children_find_escapedim_and_nothing_by_an_empty_entry(monkeypatch, given, here, installed, expected):
+    monkeypatch.setenv("PYTHONPATH", given)
+    if not installed:
+        monkeypatch.setattr(sys, "meta_path", [])
+    children.prepare_path(here)
+    assert os.environ.get("PYTHONPATH") == expected

@@ -5,6 +5,7 @@ Only typer is imported here; a command imports what it needs when it runs, so th
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -487,6 +488,9 @@ def run(command_line: Callable[[], Any]) -> int:
         _tell(str(error))
         return error.exit_code
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            _tell(f"{str(error.filename)[:80]}...: a name that no file can have; choose a shorter one.")
+            return 2
         _tell(f"{error}; what was finished is saved.")
         return 1
     except MemoryError:

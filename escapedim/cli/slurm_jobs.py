@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,13 +18,13 @@ from escapedim.cli.streams import note, show
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.atomic import write_atomic
 from escapedim.records.folders import prepare_folder
+from escapedim.records.ledger import Ledger
 from escapedim.records.strict_json import read_object
 from escapedim.regular_files import read_regular
-from escapedim.sweeping.directives import check_directive
+from escapedim.sweeping.directives import WORD, check_directive
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.slurm import (
-    MARK,
     Array,
     Cluster,
     Place,
@@ -106,17 +107,25 @@ def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clus
     text = read_regular(path)
     copy = folder / f"plan-{hashlib.sha256(text).hexdigest()[:16]}.yaml"
     made = scripts(plan, runs, copy, out, _fitted(cluster))
-    for script in made:
-        MARK.require(folder / script.name, "--out")
+    ledger = Ledger(folder, "--out")
+    ledger.require_ours((one.name for one in made), {one.name: _earlier(folder / one.name) for one in made})
     write_atomic(copy, text)
+    ledger.write({one.name: one.text.encode() for one in made})
     jobs: list[tuple[Script, str]] = []
     for script in made:
-        write_atomic(folder / script.name, script.text.encode())
         after = _before(script, jobs, cluster)
         options = [*options_of(script.text), *([f"--dependency=afterany:{':'.join(after)}"] if after else [])]
         jobs.append((script, _sbatch(folder / script.name, options, [job for _, job in jobs])))
         show(f"{jobs[-1][1]}  {script.name}")
     write_atomic(folder / SUBMITTED, json.dumps({"jobs": [job for _, job in jobs]}).encode())
+
+
+def _earlier(path: Path) -> list[str]:
+    """Return the hash of a script of versions that left no ledger, known by the command in it."""
+    with suppress(OSError):
+        data = read_regular(path)
+        return [hashlib.sha256(data).hexdigest()] if b"-m escapedim sweep" in data else []
+    return []
 
 
 def _check_idle(submitted: Path) -> None:
@@ -148,13 +157,13 @@ def _before(script: Script, jobs: Sequence[tuple[Script, str]], cluster: Cluster
 
 def _sbatch(script: Path, options: Sequence[str], submitted: Sequence[str]) -> str:
     ended = _call("sbatch", "--parsable", *options, str(script))
-    if ended is not None and ended.returncode == 0:
-        return ended.stdout.split(";")[0].strip()
+    if ended is not None and ended.returncode == 0 and (job := re.fullmatch(r"([0-9]+)(;\S*)?\s*", ended.stdout)):
+        return job[1]
     if submitted:
         _call("scancel", *submitted)
     # A cluster that holds as many jobs as it can does not refuse: sbatch tries again.
     full = f"no answer within {_TIMEOUT_S} s, perhaps because of too many jobs (--runs-per-task makes fewer)"
-    said = full if ended is None else " ".join(ended.stderr.split())
+    said = full if ended is None else " ".join((ended.stderr or f"no job number, but '{ended.stdout.strip()}'").split())
     again = "what was submitted before it is cancelled: correct it and submit again" if submitted else "correct it"
     raise EscapedimError(f"sbatch {script}: {said}; {again}.")
 
@@ -179,8 +188,8 @@ def _fitted(cluster: Cluster) -> Cluster:
         A time limit that sbatch would not read, or that is over before its notice; a partition or another option of
         sbatch that does not fit into its line.
     """
-    if cluster.partition is not None and not re.fullmatch("[!-~]+", cluster.partition):
-        raise BadInput(f"--partition: expected a name without spaces, found {excerpt(cluster.partition)!r}.")
+    if cluster.partition is not None and not re.fullmatch(WORD, cluster.partition):
+        raise BadInput(f"--partition: expected a name without spaces and quotes, found {excerpt(cluster.partition)!r}.")
     for directive in cluster.directives:
         check_directive(directive)
     limit_s = time_limit_s(cluster.time)

@@ -69,7 +69,9 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
         status(plan, runs, folder, wanted.json)
         return 0
     check(path, plan, runs)
-    check_collected(runs, folder)  # before anything runs: at the end it would be told too late
+    collects = not wanted.dry_run and (wanted.collect or wanted.submit or (asked.stage, asked.shard) == (None, (0, 1)))
+    if collects:  # before anything runs: at the end it would be told too late
+        check_collected(plan, runs, folder)
     if wanted.cluster is not None:
         (slurm_jobs.submit if wanted.submit else slurm_jobs.print_scripts)(plan, runs, path, folder, wanted.cluster)
         return 0
@@ -119,6 +121,8 @@ def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
         raise BadInput("--shards: prints command lines with --dry-run; add it, or run one shard with --shard I/N.")
     if wanted.shards and asked.shard != (0, 1):
         raise BadInput("--shards: prints command lines of all shards, and --shard names one; leave one of them out.")
+    if asked.device not in (None, "cpu", "cuda"):
+        raise BadInput(f"--device: expected cpu or cuda, found {asked.device!r:.40}.")
     stages = len(plan.stages)
     if asked.stage is not None and not 0 <= asked.stage < stages:
         raise BadInput(f"--stage: expected a stage from 0 to {stages - 1}, found {asked.stage}.")

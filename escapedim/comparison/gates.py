@@ -71,7 +71,7 @@ def parse_gate(text: str) -> Gate:
     BadInput
         Another form, an unknown row, or a direction with an order.
     """
-    found = re.fullmatch(r"\s*([a-z_]+)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*", text)
+    found = re.fullmatch(r"([a-z_]+)\s*(>=|<=|==|!=|>|<)\s*(\S.*)", text.strip())
     if found is None:
         raise BadInput(f"--fail-if: expected a condition such as 'effective_tickets>5', found {text!r}.")
     key, sign, value = found.groups()

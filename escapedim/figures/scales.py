@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from escapedim.text import visible
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -110,6 +112,7 @@ def widths_apart(axes: Axes, widths: Sequence[int], label: str = "width (units)"
 
 def categories(axes: Axes, labels: Sequence[str], label: str) -> None:
     """Make the x axis one of named things at 0, 1, 2, ...; names that have no room beside each other are slanted."""
+    labels = ["\n".join(map(visible, text.split("\n"))) for text in labels]
     axes.set_xlabel(label)
     axes.set_xticks(range(len(labels)), labels)
     if _letters(labels) > _LETTERS:

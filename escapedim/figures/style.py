@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from escapedim.records.ours import Mark
+from escapedim.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,12 +118,6 @@ SETTINGS: Mapping[str, Any] = {
     # Labels hold names that users gave, in which a dollar sign is a dollar sign. So markers are no mathtext either.
     "text.parse_math": False,
 }
-MARKS = {
-    "png": Mark("Software\0escapedim"),
-    "pdf": Mark("/Creator (escapedim)"),
-    "svg": Mark("<dc:title>escapedim</dc:title>"),
-}
-"""What a figure of each format has in its metadata."""
 _METADATA: Mapping[str, Mapping[str, Any]] = {
     "png": {"Software": "escapedim"},
     "pdf": {"Creator": "escapedim", "Producer": None, "CreationDate": None},
@@ -140,8 +134,9 @@ def _import_matplotlib() -> None:
     """
     backend = os.environ.pop("MPLBACKEND", None)
     try:
-        with chdir(Path(__file__).parent):
+        with suppress(FileNotFoundError), chdir(Path(__file__).parent):  # unless the current folder was removed
             import matplotlib
+        import matplotlib
     finally:
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
@@ -209,7 +204,15 @@ def wrapped(text: str, inches: float, size: float) -> list[str]:
 
 
 def laid_out(figure: Figure) -> Figure:
-    """Arrange the parts of a figure once and for all, so that every format has the same arrangement."""
+    """Arrange the parts of a figure once and for all, so that every format has the same arrangement.
+
+    Text from outside in it loses what no font has and no SVG may hold.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_text("\n".join(map(visible, text.get_text().split("\n"))))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     return figure
@@ -218,7 +221,7 @@ def laid_out(figure: Figure) -> Figure:
 def saved(figure: Figure, form: str, caption: str = "") -> bytes:
     """Return the bytes of the figure in one of `FORMATS`, with its caption in the file's metadata."""
     stream = io.BytesIO()
-    metadata = {**_METADATA[form], **({_CAPTION[form]: caption} if caption else {})}
+    metadata = {**_METADATA[form], **({_CAPTION[form]: visible(caption)} if caption else {})}
     with styled():
         figure.savefig(stream, format=form, metadata=metadata)
     return stream.getvalue()

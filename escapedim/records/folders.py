@@ -13,13 +13,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Self
 
 from escapedim.errors import BadInput
 from escapedim.records import atomic
-from escapedim.records.summary import Kind, Label, label_of
-from escapedim.regular_files import open_regular
+from escapedim.records.summary import Kind, Label, label_of, read_bytes
 
 RUNS = "escapedim-runs"
 _COMPARE = "compare-"  # comparisons have no run folder
@@ -121,19 +120,20 @@ def check_out(out: Path, new: Label) -> str:
         complete summary of escapedim; or the only copy of another run's summary.
     """
     old = _label_at(out)
-    if old is None or old == new:
+    if old is None:
         return ""
-    if old.folder and os.path.exists(out.parent / old.folder):
-        return (
-            f"{out} has been the summary of {old.folder}, where the original stays; now it is that of "
-            f"{new.folder or new.run}."
-        )
-    if old.run == new.run:
-        return ""  # its run folder is gone, and is made again
+    inside = PurePath(old.folder).parts[:-1] == (RUNS,)
+    if old == new and (not old.folder or (inside and os.path.isdir(out.parent / old.folder))):
+        return ""  # which goes on from there
+    if inside and os.path.isfile(out.parent / old.folder / f"{old.run.partition('-')[0]}.json"):
+        stays = f"{out} is the summary of {old.folder}, where the original stays"
+        return f"{stays}; that of {new.folder or new.run} takes its place."
     if old.run.startswith(_COMPARE) and new.run.startswith(_COMPARE):
-        return f"{out} has been another comparison, {old.run}; now it is {new.run}."  # which its command makes again
+        # Its command makes it again.
+        return f"{out} is another comparison, {old.run}; {new.run} takes its place."
     raise BadInput(
-        f"--out {out} is the only copy of the summary of another run, {old.run}; move it away, or choose another --out."
+        f"--out {out} is the only copy of the summary of {old.run}, of which no original is here; move it away, or "
+        "choose another --out."
     )
 
 
@@ -147,7 +147,7 @@ def _label_at(out: Path) -> Label | None:
             raise BadInput(f"--out {out} is a folder, expected a file; add a file name such as {out / 'lottery.json'}.")
         if not stat.S_ISREG(mode):
             raise BadInput(f"--out {out} is not a regular file; choose another --out.")
-        raw = _bytes_of_json(out)
+        raw = read_bytes(out)
     except (FileNotFoundError, NotADirectoryError):
         return None  # `prepare` reports a file in the place of a folder
     except OSError as error:
@@ -158,13 +158,6 @@ def _label_at(out: Path) -> Label | None:
         raise BadInput(
             f"--out {out} exists and is not a complete escapedim summary; choose another --out or remove it."
         ) from None
-
-
-def _bytes_of_json(path: Path) -> bytes:
-    # A data set named by mistake may be larger than the memory; its first bytes tell.
-    with open_regular(path) as file:
-        start = file.read(4096)
-        return start + file.read() if start.lstrip().startswith(b"{") else b""
 
 
 def _numbers(base: Path, stem: str) -> list[int]:

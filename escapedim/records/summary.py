@@ -19,10 +19,12 @@ from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.parts import Model
 from escapedim.records.results import RESULTS, Result
 from escapedim.records.strict_json import canonical, parse_object, pretty
-from escapedim.regular_files import read_regular
+from escapedim.regular_files import open_regular, read_rest
 from escapedim.text import excerpt
 
 SCHEMA: Final = "escapedim.summary/1"
+MOST_BYTES = 1 << 30  # ours; a million members have a fifth of it
+_LOOKED_AT = 1 << 16
 REPEAT: Final = "write it again by repeating its command"
 
 Kind = Literal["train", "lottery", "widen", "rewind", "compare"]
@@ -112,10 +114,20 @@ def read(path: Path) -> Summary:
         One sentence: not readable, not JSON, no summary, a newer schema, edited, or invalid.
     """
     try:
-        raw = read_regular(path)
+        raw = read_bytes(path)
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}; expected a summary such as lottery.json.") from None
     return decode(raw, str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a summary; of what cannot be one, some from its beginning. Errors as in `read_regular`."""
+    # A data set named by mistake may be larger than the memory; its first bytes tell.
+    with open_regular(path) as file:
+        start = file.read(_LOOKED_AT)
+        if not start.lstrip().startswith(b"{") or b"\0" in start:
+            return start
+        return start + read_rest(file, path, MOST_BYTES)
 
 
 def decode(raw: bytes, name: str) -> Summary:

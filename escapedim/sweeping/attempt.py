@@ -143,7 +143,7 @@ def _process(given: Sequence[str], log: Path, stopping: Stopping) -> int:
     it unsaved.
     """
     with open_appending(log) as file:
-        file.write(f"{BEGUN}{now()}: escapedim {' '.join(given)}\n".encode())
+        file.write(f"{BEGUN}{now()}: escapedim {' '.join(given)}\n".encode(errors="surrogateescape"))
         file.flush()
         process = subprocess.Popen(
             python_module("escapedim", *given), stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from escapedim.records import summary
-from escapedim.records.atomic import remove_dead, write_atomic
-from escapedim.records.ours import Mark
-from escapedim.sweeping.copies import Copies
+from escapedim.records.atomic import remove_dead
+from escapedim.records.ledger import Ledger, hash_of
+from escapedim.regular_files import open_regular, read_regular
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 from escapedim.sweeping.state import standing
 
 COLLECTED = "collected.json"
-_MARK = Mark('{"schema": "escapedim.sweep/', at_start=True)
 
 
 def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
@@ -31,23 +31,50 @@ def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
     BadInput
         Files of these names that no sweep wrote; nothing is written then.
     """
-    check_collected(runs, out)
+    check_collected(plan, runs, out)
     complete = [run for run in runs if standing(run, out).state == "complete"]
     for folder in (out, *(run.folder(out) for run in complete)):
         remove_dead(folder)  # of a run that was killed when all but its claim was given back nobody starts again
-    write_atomic(out / COLLECTED, b"".join(_document(plan, runs, {run.name for run in complete}, out)))
-    return [out / COLLECTED, *Copies(runs, out).replace(complete)]
+    names = {run.name for run in complete}
+    copies = {name: run.summary(out) for name, run in _copies(runs).items() if run.name in names}
+    ledger = Ledger(out, "--out")
+    document = b"".join(_document(plan, runs, names, out))
+    earlier = [name for name in ledger.recorded() if name not in copies]
+    ledger.write({COLLECTED: document, **{name: read_regular(path) for name, path in copies.items()}}, earlier)
+    return [out / COLLECTED, *(out / name for name in copies)]
 
 
-def check_collected(runs: Sequence[Run], out: Path) -> None:
+def check_collected(plan: Plan, runs: Sequence[Run], out: Path) -> None:
     """Refuse to collect where files of the same names are the user's own; errors as in `collect`."""
-    _MARK.require(out / COLLECTED, "--out")
-    Copies(runs, out).check()
+    ledger = Ledger(out, "--out")
+    ours = {} if ledger.recorded() else _of_earlier_versions(plan, runs, out)
+    ledger.require_ours([COLLECTED, *_copies(runs)], ours)
+
+
+def _copies(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return the comparisons by the name of their copy: numbered as in the plan, whichever of them are there."""
+    planned = [run for run in runs if run.command == "compare"]
+    return {"compare.json" if len(planned) == 1 else f"compare-{n}.json": run for n, run in enumerate(planned, 1)}
+
+
+def _of_earlier_versions(plan: Plan, runs: Sequence[Run], out: Path) -> dict[str, list[str]]:
+    """Return the hashes of what versions without a ledger have written: this plan's results, and its comparisons."""
+    compared = [found for path in out.glob("runs/compare-*/compare.json") if (found := hash_of(path)) is not None]
+    ours = dict.fromkeys(_copies(runs), compared)
+    with suppress(OSError), open_regular(out / COLLECTED) as file:
+        start = _start(plan)
+        if file.read(len(start)) == start and (found := hash_of(out / COLLECTED)) is not None:
+            ours[COLLECTED] = [found]
+    return ours
+
+
+def _start(plan: Plan) -> bytes:
+    return f'{{"schema": "escapedim.sweep/1",\n"plan": {json.dumps(plan.name)},\n'.encode()
 
 
 def _document(plan: Plan, runs: Sequence[Run], complete: Container[str], out: Path) -> Iterator[bytes]:
     """Yield JSON with a line for every run, one after another: thousands of results need not be held apart."""
-    yield f'{_MARK.text}1",\n"plan": {json.dumps(plan.name)},\n"runs": ['.encode()
+    yield _start(plan) + b'"runs": ['
     between = "\n"
     for run in runs:
         if run.name in complete:

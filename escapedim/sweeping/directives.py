@@ -11,7 +11,9 @@ import re
 from escapedim.errors import BadInput
 from escapedim.text import excerpt
 
-_FORM = re.compile(r"[a-z][a-z0-9-]*(=[!-~]+)?")
+WORD = r"[!#-&(-\[\]-~]+"
+"""Visible letters of ASCII, but for quotes and backslashes, which sbatch and shells read in ways of their own."""
+_FORM = re.compile(rf"[a-z][a-z0-9-]*(={WORD})?")
 _SET = dict.fromkeys(
     ["array", "chdir", "dependency", "job-name", "no-requeue", "open-mode", "output", "requeue"],
     "is set by the sweep itself",
@@ -37,7 +39,7 @@ def check_directive(directive: str) -> None:
     """
     if not _FORM.fullmatch(directive):
         raise BadInput(
-            f"--sbatch: expected an option of sbatch without its dashes, such as gres=gpu:1, found "
+            f"--sbatch: expected an option of sbatch without dashes, spaces and quotes, such as gres=gpu:1, found "
             f"{excerpt(directive)!r}."
         )
     name = directive.partition("=")[0]

@@ -7,7 +7,7 @@ is the same folder: `OUT/runs/COMMAND-HASH/`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from escapedim.sweeping.plan import Plan, Stage
 MOST_RUNS = 100_000
 """Runs of a plan: more are a slip of the pen (ours)."""
 MOST_COMPARED = 1_000_000
-"""Summaries that a stage of comparisons names in all, each as often as it is named (ours)."""
+"""Summaries that the comparisons of a plan name, each as often as it is named (ours)."""
 ON_DISK = ("idx", "npz")
 """Tasks whose data lie on disk."""
 SUMMARIES = {
@@ -80,9 +80,17 @@ def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
         More than `MOST_RUNS`, or comparisons of more than `MOST_COMPARED` summaries in all.
     """
     runs: dict[str, Run] = {}
+    named = 0
     for number, stage in enumerate(plan.stages):
         if stage.size > MOST_RUNS:
             raise _too_many(plan, number)
+        if stage.command == "compare":
+            named += stage.size * len(_comparable(runs.values()))
+            if named > MOST_COMPARED:
+                raise BadInput(
+                    f"{plan.name}: comparisons that name more than {MOST_COMPARED:,} summaries in all (up to stage "
+                    f"{number}); make its grid smaller."
+                )
         for count, run in enumerate(_of_stage(number, stage, list(runs.values()), recipe), 1):
             runs.setdefault(run.name, run)
             # Repeats count: a stage of equal runs would take for ever otherwise.
@@ -101,14 +109,12 @@ def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe)
         pruned = [run for run in earlier if run.command == "prune"]
         yield from (Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings())
     elif stage.command == "compare":
-        compared = [run for run in earlier if run.command in ("prune", "rewind", "widen")]
-        if stage.size * len(compared) > MOST_COMPARED:
-            raise BadInput(
-                f"stage {number} compares {len(compared):,} summaries in {stage.size:,} ways, expected at most "
-                f"{MOST_COMPARED:,} summaries in all; make its grid smaller."
-            )
+        compared, grouped = _comparable(earlier), dict[str, list[tuple[Run, ...]]]()
         for settings in stage.settings():
-            for group in _groups(compared, recipe, settings.get("allow", ())):
+            allow = settings.get("allow", ())
+            if (key := canonical(allow)) not in grouped:
+                grouped[key] = _groups(compared, recipe, allow)
+            for group in grouped[key]:
                 yield Run(number, "compare", settings, group)
     else:
         digests: dict[str, str | None] = {}
@@ -124,6 +130,10 @@ def _digest(task: str) -> str | None:
     from escapedim.tasks.registry import load_task  # imports torch, which other plans can do without
 
     return str(load_task(task).identity["data"])
+
+
+def _comparable(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.command in ("prune", "rewind", "widen")]
 
 
 def _groups(runs: Sequence[Run], recipe: Recipe, allow: object) -> list[tuple[Run, ...]]:

@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.children import python_module
-from escapedim.records.ours import Mark
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run
 
 _DIRECTIVE = "#SBATCH "
-MARK = Mark("written by escapedim sweep")
 MAX_ARRAY_SIZE, MAX_JOB_COUNT = 1001, 10_000  # Slurm's own defaults (slurm.conf(5))
 
 
@@ -109,7 +107,6 @@ def options_of(script: str) -> list[str]:
 def _head(name: str, cluster: Cluster, place: Place, array: str | None, log: str) -> str:
     lines = [
         "#!/bin/bash",
-        f"# {MARK.text}",
         f"#SBATCH --job-name={name}",
         *([f"#SBATCH --array={array}"] if array else []),
         f"#SBATCH --time={cluster.time}",

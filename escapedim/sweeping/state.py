@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -30,7 +29,7 @@ State = Literal["complete", "running", "failed", "missing"]
 BEGUN = "\n# "
 """What a command's part of a log begins with, before the time and the command line."""
 _LOG_LINES, _LOG_BYTES = 3, 4096
-MOST_MARK_BYTES = 1 << 16  # ours
+MOST_MARK_BYTES, LONGEST_S = 1 << 16, 1e9  # ours; 30 years
 _SENTENCE, _FRAME = "escapedim: ", " \t╭╮╰╯│─"
 
 
@@ -106,9 +105,7 @@ def tail(log: Path) -> str:
 
 def _seconds(done: Mapping[str, Any]) -> float | None:
     value = done.get("wall_s")
-    with suppress(OverflowError):
-        return float(value) if isinstance(value, float | int) and math.isfinite(value) else None
-    return None
+    return float(value) if isinstance(value, float | int) and 0 <= value < LONGEST_S else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -208,7 +208,7 @@ def test_a_signal_with_nothing_to_save_is_one_sentence(tmp_path, number, code, a
 
 
 def test_a_fork_server_killed_while_it_starts_is_one_sentence_or_no_matter(tmp_path):
-    arguments = ("train", "--replicates", "8", "--steps", "100it", "--jobs", "2", "--quiet")
+    arguments = ("train", "--hidden", "300,100", "--replicates", "8", "--steps", "100it", "--jobs", "2", "--quiet")
     process = start(tmp_path, *arguments)
     wait_for(lambda: fork_servers(process.pid))
     time.sleep(0.3)  # the parent has asked it for workers, and it is importing torch

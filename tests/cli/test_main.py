@@ -75,7 +75,7 @@ PRINTING = [
     "escapedim count",
     "escapedim report lottery.json",
     "escapedim report lottery.json --json",
-    "escapedim prune --dry-run",
+    "escapedim train --dry-run",
     "escapedim --help",
     "escapedim prune --help",
     "escapedim --version",

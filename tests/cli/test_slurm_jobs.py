@@ -56,7 +56,8 @@ def plan(tmp_path: Path) -> Path:
 def submissions(slurm: Path) -> list[tuple[str, str]]:
     """Script and dependency of every call of sbatch."""
     calls = [line.split() for line in (slurm / "sbatch.txt").read_text().splitlines()]
-    return [(Path(words[-1]).name, words[1].removeprefix("--dependency=") if len(words) > 2 else "") for words in calls]
+    after = [[word.partition("=")[2] for word in words if word.startswith("--dependency=")] for words in calls]
+    return [(Path(words[-1]).name, "".join(found)) for words, found in zip(calls, after, strict=True)]
 
 
 def test_a_stage_waits_for_all_arrays_of_the_one_before_it(cli: Cli, slurm, plan, tmp_path):
@@ -72,6 +73,37 @@ def test_a_stage_waits_for_all_arrays_of_the_one_before_it(cli: Cli, slurm, plan
     assert ended.out.split()[:2] == ["1", "0-train-0.sbatch"]
     assert ended.err == ""
     assert "--array=0-1\n" in (tmp_path / "sweep-many" / "slurm" / "0-train-1.sbatch").read_text()
+
+
+def test_what_a_script_asks_for_is_on_the_command_line_too(cli: Cli, slurm, plan, monkeypatch):
+    """There it goes before variables such as SBATCH_TIMELIMIT, which go before what a script says."""
+    monkeypatch.setenv("SBATCH_WAIT", "1")
+    assert cli("sweep", "many.yaml", "--submit", "--partition", "main", "--sbatch", "account=me").code == 0
+    first = (slurm / "sbatch.txt").read_text().splitlines()[0].split()
+    for word in ("--time=2:00:00", "--partition=main", "--account=me", "--requeue", "--open-mode=append"):
+        assert word in first
+    assert next(word for word in first if word.startswith("--array="))
+
+
+@pytest.mark.parametrize("answer", ["Valid gres options are:", ""])
+def test_an_answer_that_is_no_job_is_an_error(cli: Cli, slurm, plan, answer):
+    (slurm / "sbatch").write_text(f"#!/bin/bash\necho '{answer}'\n")
+    ended = cli("sweep", "many.yaml", "--submit")
+    assert ended.code == 1
+    assert f"0-train-0.sbatch: no job number, but '{answer}'" in ended.err
+    assert not list(Path().glob("sweep-many/slurm/submitted.json"))
+
+
+def test_a_script_of_the_users_is_not_replaced_and_that_of_a_version_without_a_ledger_is(cli: Cli, slurm, plan):
+    folder = Path("sweep-many/slurm")
+    folder.mkdir(parents=True)
+    (folder / "1-widen.sbatch").write_text("#!/bin/bash\nexec /env/bin/python -m escapedim sweep /plans/old.yaml\n")
+    (folder / "0-train-1.sbatch").write_text("mine")
+    ended = cli("sweep", "many.yaml", "--submit")
+    assert ended.code == 2
+    assert "0-train-1.sbatch is a file that escapedim did not write" in ended.err
+    (folder / "0-train-1.sbatch").unlink()
+    assert cli("sweep", "many.yaml", "--submit").code == 0
 
 
 def test_arrays_wait_for_each_other_where_few_tasks_may_run(cli: Cli, slurm, plan):

@@ -179,8 +179,8 @@ def test_tables_fit_the_screen_and_command_lines_can_be_copied(cli: Cli, tmp_pat
         ("--slurm --jobs 2", "--jobs has no effect beside --slurm"),
         ("--json", "--json has no effect when a plan is run"),
         ("--cpus 2", "--cpus has no effect when a plan is run"),
-        ("--slurm --sbatch array=3", "--sbatch array: the sweep sets that itself"),
-        ("--slurm --sbatch gres=gpu\n", "expected an option of sbatch without its dashes"),
+        ("--slurm --sbatch array=3", "--sbatch array: array is set by the sweep itself; leave it out"),
+        ("--slurm --sbatch gres=gpu\n", "expected an option of sbatch without dashes, spaces and quotes"),
         ("--slurm --partition main\ntouch", "--partition: expected a name without spaces"),
     ],
 )

@@ -47,11 +47,6 @@ def test_the_same_figure_gives_the_same_bytes(form):
     assert saved(simple(), form) == saved(simple(), form)
 
 
-@pytest.mark.parametrize("form", style.FORMATS)
-def test_a_figure_has_its_mark(form):
-    assert style.MARKS[form].text.encode() in saved(simple(), form, "a caption")
-
-
 IMPORTED = """
 import os
 from escapedim.figures import style

@@ -108,10 +108,13 @@ def test_check_out_refuses_foreign_files(tmp_path, content):
 @pytest.mark.parametrize("schema", ["escapedim.summary/1", "escapedim.summary/2"])
 def test_check_out_accepts_summaries_of_the_run_and_of_runs_whose_folder_is_here(tmp_path, schema):
     out, folder = tmp_path / "out.json", "escapedim-runs/lottery-fedcba9876543210"
-    (tmp_path / folder).mkdir(parents=True)
+    for name in (folder, NEW.folder):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "lottery.json").write_text("{}")
     document = {"schema": schema, "padding": "x" * 10_000, "kind": "lottery", "id": "0123456789abcdef"}
+    document["provenance"] = {"run_folder": NEW.folder}
     other = document | {"id": "fedcba9876543210", "provenance": {"run_folder": folder}}
-    for there, said in ((document, ""), (other, f"has been the summary of {folder}, where the original stays; now it")):
+    for there, said in ((document, ""), (other, f"is the summary of {folder}, where the original stays; that of")):
         text = "\n " + json.dumps(there)
         out.write_text(text)
         assert said in check_out(out, NEW)

@@ -5,36 +5,26 @@ import pytest
 from escapedim.errors import BadInput
 from escapedim.records.ours import Mark
 
-LONG = 1 << 18
+MARK = Mark("<!-- mark -->")
 
 
-@pytest.mark.parametrize("content", [b"", b"a MARK", b"MARK" + bytes(LONG), bytes(LONG) + b"MARK."])
+@pytest.mark.parametrize("content", [b"", b"<!-- mark -->", b"<!-- mark -->\nand more"])
 def test_ours_pass(tmp_path, content):
-    path = tmp_path / "a"
-    path.write_bytes(content)
-    Mark("MARK").require(path, "--csv")
-    Mark("MARK").require(tmp_path / "nothing", "--csv")
+    (tmp_path / "a").write_bytes(content)
+    MARK.require(tmp_path / "a", "--html")
+    MARK.require(tmp_path / "nothing", "--html")
+    MARK.require(tmp_path / "a" / "in a file", "--html")  # who makes the folder says so
 
 
-@pytest.mark.parametrize("content", [b"mine", bytes(LONG) + b"MARK" + bytes(LONG)])
+@pytest.mark.parametrize("content", [b"mine", b"mine, which quotes <!-- mark -->", b"<!-- mark"])
 def test_others_are_refused(tmp_path, content):
-    path = tmp_path / "a"
-    path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"--csv .*a is a file that escapedim did not write; choose another --csv, or"):
-        Mark("MARK").require(path, "--csv")
-
-
-def test_a_mark_may_have_to_be_at_the_start(tmp_path):
-    path = tmp_path / "a"
-    path.write_bytes(b"MARK,x")
-    Mark("MARK", at_start=True).require(path, "--csv")
-    path.write_bytes(b"x,MARK")
-    with pytest.raises(BadInput):
-        Mark("MARK", at_start=True).require(path, "--csv")
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(BadInput, match=r"--html .*a is a file that escapedim did not write; choose another --html, or"):
+        MARK.require(tmp_path / "a", "--html")
 
 
 def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path, words in ((tmp_path, "is a folder"), (tmp_path / "pipe", "not a regular file")):
         with pytest.raises(BadInput, match=words):
-            Mark("MARK").require(path, "--csv")
+            MARK.require(path, "--html")

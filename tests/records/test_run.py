@@ -347,8 +347,8 @@ def test_a_summary_of_another_run_gives_way_and_both_folders_are_named(tmp_path)
         run = open_run(tmp_path, identity=identity)
         run.close()
     assert run.notes == [
-        f"{run.paths.out} has been the summary of escapedim-runs/train-{IDENTITY}, where the original stays; "
-        f"now it is that of escapedim-runs/train-{OTHER}."
+        f"{run.paths.out} is the summary of escapedim-runs/train-{IDENTITY}, where the original stays; "
+        f"that of escapedim-runs/train-{OTHER} takes its place."
     ]
     assert summary.read(tmp_path / f"escapedim-runs/train-{IDENTITY}/train.json").id == IDENTITY
     run = open_run(tmp_path, identity=OTHER)
@@ -361,22 +361,29 @@ def test_a_new_folder_of_the_same_run_is_named_too(tmp_path):
     run = open_run(tmp_path, force=True)
     run.close()
     (said,) = run.notes
-    assert said.endswith(f"now it is that of escapedim-runs/train-{IDENTITY}-2.")
+    assert said.endswith(f"that of escapedim-runs/train-{IDENTITY}-2 takes its place.")
 
 
-def test_the_only_copy_of_another_run_is_left_alone(tmp_path):
+@pytest.mark.parametrize("identity", [IDENTITY, OTHER], ids=["a longer run perhaps", "another"])
+def test_the_only_copy_of_a_run_is_left_alone(tmp_path, identity):
     run = open_run(tmp_path)
     run.close()
     shutil.rmtree(run.paths.folder)
     before = run.paths.out.read_bytes()
     with pytest.raises(
-        BadInput, match=f"is the only copy of the summary of another run, train-{IDENTITY}; move it away"
+        BadInput, match=f"is the only copy of the summary of train-{IDENTITY}, of which no original is h"
     ):
-        open_run(tmp_path, identity=OTHER)
+        open_run(tmp_path, identity=identity)
     assert run.paths.out.read_bytes() == before
-    again = open_run(tmp_path)  # the run itself may be made again
-    assert again.notes == []
-    again.close()
+
+
+def test_an_original_has_to_be_there_to_stay_there(tmp_path):
+    run = open_run(tmp_path)
+    run.close()
+    run.paths.summary.unlink()
+    with pytest.raises(BadInput, match="is the only copy"):
+        open_run(tmp_path, identity=OTHER)
+    open_run(tmp_path).close()  # the run itself goes on from the copy
 
 
 def test_metrics_have_one_order_whether_they_were_just_made_or_read_again(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import xml.dom.minidom
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.figures.draw import figures
+from escapedim.records.ledger import LEDGER
 from escapedim.reporting.export import csv_files, html, markdown
 from escapedim.reporting.export.document import Picture, chapters
 from escapedim.reporting.export.export import Targets, export
@@ -126,7 +128,7 @@ def test_everything_at_once(tmp_path):
     assert "**density.** Test accuracy at the last step against density" in captions
     assert "± one standard error over 5 replicates" in (tmp_path / "a/figs/density.svg").read_text()
     drawn = ("overview", "density", "success", "endings")
-    assert names == {f"{name}.{form}" for name in drawn for form in ("png", "pdf", "svg")}
+    assert names == {LEDGER, *(f"{name}.{form}" for name in drawn for form in ("png", "pdf", "svg"))}
     assert "](<../a/figs/density.png>)" in (tmp_path / "c/r.md").read_text()
     assert (tmp_path / "b/r.html").read_text().count("data:image/svg+xml;base64,") == 4
     assert (tmp_path / "d/csv/lottery-rounds.csv").is_file()
@@ -151,9 +153,8 @@ def test_a_file_of_another_kind_is_not_replaced(tmp_path, option):
 
 
 FOREIGN = [
-    ("figures", "density.png", b"\x89PNG a photograph"), ("figures", "success.svg", b"<svg>a drawing</svg>"),
-    ("figures", "overview.pdf", b"%PDF- a paper"), ("figures", "captions.md", b"mine"),
-    ("csv", "lottery-rounds.csv", b"round,mine\n1,2\n"), ("csv", "widen-widths.csv", b"mine"),
+    ("figures", "density.png", b"\x89PNG a photograph"), ("figures", "captions.md", b"mine"),
+    ("csv", "lottery-rounds.csv", b"round,density,remark\n1,0.8,a year of notes\n"),
 ]  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def test_a_file_in_a_folder_is_not_replaced_either_and_nothing_else_is_written(t
     summaries = [(Path("lottery.json"), lottery(digits_rounds())), (Path("widen.json"), teacher())]
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / name).write_bytes(content)
-    with pytest.raises(BadInput, match=f"--{option} .*{name} is a file that escapedim did not write; choose another"):
+    with pytest.raises(BadInput, match=f"--{option} .*{name} is a file that escapedim did not write"):
         export(summaries, Targets(html=tmp_path / "r.html", **{option: tmp_path / "there"}), print)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [name]
     assert (tmp_path / "there" / name).read_bytes() == content
@@ -176,6 +177,27 @@ def test_files_of_other_results_are_replaced(tmp_path):
     for count in (2, 3):
         export([(Path("lottery.json"), lottery(digits_rounds(count)))], Targets(figures=tmp_path), lambda _: None)
     assert (tmp_path / "density.png").is_file()
+
+
+def test_what_a_user_has_added_to_a_file_is_not_lost(tmp_path):
+    for option, name in (("csv", "lottery-rounds.csv"), ("figures", "density.svg")):
+        targets = Targets(**{option: tmp_path / option})
+        export([(Path("lottery.json"), lottery(digits_rounds(2)))], targets, lambda _: None)
+        path = tmp_path / option / name
+        path.write_bytes(path.read_bytes() + b"<!-- a remark -->")
+        with pytest.raises(BadInput, match=f"{name} is a file that escapedim did not write, or that was changed since"):
+            export([(Path("lottery.json"), lottery(digits_rounds(3)))], targets, lambda _: None)
+        assert path.read_bytes().endswith(b"<!-- a remark -->")
+
+
+def test_a_page_that_quotes_ours_is_not_ours(tmp_path):
+    summaries = [(Path("x.json"), rates({4: 3}))]
+    export(summaries, Targets(html=tmp_path / "p", markdown=tmp_path / "m"), lambda _: None)
+    for option, name in (("html", "p"), ("markdown", "m")):
+        path = tmp_path / name
+        path.write_text(f"my notes\n{path.read_text()}")
+        with pytest.raises(BadInput, match="did not write"):
+            export(summaries, Targets(**{option: path}), print)
 
 
 def test_a_link_is_judged_by_what_it_leads_to(tmp_path):
@@ -203,6 +225,9 @@ def test_no_page_holds_what_a_terminal_obeys(tmp_path):
         text = (tmp_path / name).read_text()
         assert not any(letter in text for letter in "\x1b\x07\x9b")
         assert "31m" in text
+    export([(Path("x.json"), summary)], Targets(figures=tmp_path / "f"), lambda _: None)  # and no font is asked for it
+    for path in (tmp_path / "f").glob("*.svg"):
+        xml.dom.minidom.parse(str(path))
 
 
 def test_a_file_that_cannot_be_written_names_its_own_option(monkeypatch, tmp_path):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from escapedim.errors import BadInput
 from escapedim.records import summary
+from escapedim.records.ledger import LEDGER
 from escapedim.sweeping.collecting import COLLECTED, check_collected, collect
-from escapedim.sweeping.copies import RECORD
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import Run, expand
 from tests.comparison import cases
@@ -51,17 +52,17 @@ def out(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("content", [b"mine", summary.encode(MADE["widen"]), summary.encode(MADE["compare"])[:-2]])
 def test_the_users_own_files_are_refused_before_anything_is_written(out, name, content):
     (out / name).write_bytes(content)
-    for action in (check_collected, lambda runs, out: collect(plan(), runs, out)):
-        with pytest.raises(BadInput, match=r"choose another --out"):
-            action(expand(plan()), out)
+    for action in (check_collected, collect):
+        with pytest.raises(BadInput, match=r"did not write, or that was changed since; move it away"):
+            action(plan(), expand(plan()), out)
     assert sorted(path.name for path in out.iterdir()) == sorted([name, "runs"])
     assert (out / name).read_bytes() == content
 
 
 def test_what_is_no_file_is_refused(out):
     os.mkfifo(out / "compare.json")
-    with pytest.raises(BadInput, match=r"compare\.json is not what this sweep wrote, and its"):
-        check_collected(expand(plan()), out)
+    with pytest.raises(BadInput, match=r"compare\.json is a file that escapedim did not write"):
+        check_collected(plan(), expand(plan()), out)
 
 
 def test_own_files_are_replaced_though_the_run_was_made_again(out):
@@ -81,36 +82,35 @@ def test_copies_of_an_earlier_plan_are_removed_and_files_of_their_names_are_not(
     assert (out / "compare-2.json").read_text() == "mine"
 
 
-def test_a_folder_of_an_earlier_version_has_no_record(out):
+def test_a_folder_of_an_earlier_version_has_no_ledger(out):
+    """What it holds is known by this plan's name, and by its comparisons, though the plan has others now."""
     collected(out)
-    (out / RECORD).unlink()
+    (out / LEDGER).unlink()
     assert collected(out) == [COLLECTED, "compare.json"]
+    (out / LEDGER).unlink()
+    longer = plan().model_copy(update={"then": [plan(2).then[1]]})
+    done(expand(longer)[1], out, wall_s=3.0)
+    assert [path.name for path in collect(longer, expand(longer), out)] == [COLLECTED, "compare.json"]
 
 
-@pytest.mark.parametrize("at", range(4))
-def test_a_kill_between_any_two_writes_leaves_what_is_known(out, monkeypatch, at):
+def test_results_of_another_plan_that_the_user_put_there_are_refused(out):
     collected(out)
-    done(expand(plan())[1], out, wall_s=2.0)
-    writes, replace = iter(range(99)), os.replace
-
-    def killed(*names: str) -> None:
-        if next(writes) == at:
-            raise KeyboardInterrupt
-        replace(*names)
-
-    monkeypatch.setattr(os, "replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        collected(out)
-    monkeypatch.undo()
-    assert collected(out) == [COLLECTED, "compare.json"]
-    assert (out / "compare.json").read_bytes() == expand(plan())[1].summary(out).read_bytes()
+    (out / LEDGER).unlink()
+    other = plan().model_copy(update={"name": "b"})
+    with pytest.raises(BadInput, match=r"collected\.json is a file that escapedim did not write"):
+        collect(other, expand(other), out)
 
 
-@pytest.mark.parametrize("damage", ["{", '{"compare.json": 3}', '{"../x": ["0"]}', "[" * 9999])
-def test_a_damaged_record_is_as_good_as_none(out, damage):
+def test_runs_that_were_removed_leave_a_folder_that_is_still_known(out):
     collected(out)
-    (out / RECORD).write_text(damage)
-    assert collected(out) == [COLLECTED, "compare.json"]
+    shutil.rmtree(out / "runs")
+    check_collected(plan(), expand(plan()), out)
+
+
+def test_two_plans_in_one_folder_know_each_others_files(out):
+    collected(out)
+    other = plan().model_copy(update={"name": "b"})
+    assert [path.name for path in collect(other, expand(other), out)] == [COLLECTED, "compare.json"]
 
 
 def test_results_have_one_text_whatever_the_order_of_their_keys(out):

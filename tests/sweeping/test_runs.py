@@ -58,7 +58,10 @@ TOO_MANY = {
         {"seeds": 40_000, "then": [{"command": "rewind", "grid": {"draws": list(range(1, 1001))}}]}, "(in stage 1)"),
     "comparisons multiply": (
         {"seeds": 2000, "then": [{"command": "compare", "grid": {"seed": list(range(1000))}}]},
-        "stage 1 compares 2,000 summaries in 1,000 ways, expected at most 1,000,000 summaries in all"),
+        "a: comparisons that name more than 1,000,000 summaries in all (up to stage 1)"),
+    "comparisons add up": (
+        {"seeds": 1000, "then": [{"command": "compare", "base": {"level": level}, "grid": {"seed": list(range(400))}}
+                                 for level in (0.001, 0.002, 0.003)]}, "(up to stage 3)"),
     "groups multiply": (
         {"grid": {"lr": [n / 1e4 for n in range(1, 601)]},
          "then": [{"command": "compare", "grid": {"seed": list(range(1000))}}]}, "a: more than 100,000 runs (in stage"),

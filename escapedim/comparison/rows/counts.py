@@ -6,14 +6,16 @@ gives and others do not.
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 
 from escapedim.comparison.commands import again, command
 from escapedim.comparison.rows.parts import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
+from escapedim.errors import BadInput
 from escapedim.landscape.counting import MAX_WIDTH, Counts, counts
 from escapedim.records.comparison import Measured, Row
+from escapedim.specs import parse_spec
 
 _MOST = 1e300
 
@@ -66,8 +68,11 @@ def _wider(study: Study, width: int) -> str:
 
 def _teachers(task: str) -> int | None:
     """Return the number of units of a task's teacher, where its name says so."""
-    found = re.fullmatch(r"relu-teacher(?::(?:.*,)?k=([0-9]{1,9})\b.*)?", task)
-    return None if found is None else int(found[1] or 6)
+    with suppress(BadInput):
+        spec = parse_spec(task)
+        units = spec.params.get("k", 6)
+        return units if spec.name == "relu-teacher" and isinstance(units, int) else None
+    return None
 
 
 def _measured(found: Counts) -> Measured:

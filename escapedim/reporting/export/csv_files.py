@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Sequence
 
-from escapedim.records.ours import Mark
 from escapedim.reporting.material import Material, unique
 from escapedim.reporting.tables import collect
 from escapedim.reporting.tables.plain import Cell, Table
@@ -30,12 +29,6 @@ def encode(table: Table) -> bytes:
     writer.writerow(table.columns)
     writer.writerows([_cell(cell) for cell in row] for row in table.rows)
     return stream.getvalue().encode(errors="backslashreplace")
-
-
-def mark(data: bytes) -> Mark:
-    """Return how a file of the same table begins: by its first two columns; later ones depend on what was measured."""
-    header = data.decode().partition("\n")[0]
-    return Mark(",".join(header.split(",")[:2]), at_start=True)
 
 
 def _cell(cell: Cell) -> str:

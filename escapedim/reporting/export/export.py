@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.errors import BadInput
 from escapedim.figures.draw import PlannedFigure, figures, skipped
-from escapedim.figures.style import FORMATS, MARKS, saved
+from escapedim.figures.style import FORMATS, saved
 from escapedim.records.atomic import write_through
-from escapedim.records.ours import Mark
+from escapedim.records.ledger import Ledger
 from escapedim.records.summary import Summary
 from escapedim.reporting import numbers
 from escapedim.reporting.export import csv_files, html, markdown
@@ -54,7 +55,7 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
     materials = of_files(summaries)
     planned = list(figures(materials)) if targets.drawn else []
     tables = csv_files.files(materials) if targets.csv is not None else {}
-    _check(targets, list(_files(targets, planned, tables)))
+    _check(targets, planned, tables)
     pictures = [_picture(figure, targets, say) for figure in planned]
     if targets.figures is not None and pictures:
         _write(targets.figures / CAPTIONS, markdown.captions(pictures), "--figures", say)
@@ -66,36 +67,29 @@ def export(summaries: Iterable[tuple[Path, Summary]], targets: Targets, say: Cal
         links = _links(pictures, targets) if targets.figures else {}
         _write(targets.markdown, markdown.page(chapters(materials, pictures), links), "--markdown", say)
     if targets.csv is not None:
-        for name, data in tables.items():
-            write_through(targets.csv / name, data, "--csv")
+        Ledger(targets.csv, "--csv").write(tables)
         say(f"wrote {numbers.counted(len(tables), 'table')} in {targets.csv}")
 
 
-def _files(
-    targets: Targets, planned: Sequence[PlannedFigure], tables: Mapping[str, bytes]
-) -> Iterator[tuple[str, Path, Mark]]:
-    """Yield all files that will be written: their option, their path, and the mark of such files."""
-    if targets.html is not None:
-        yield "--html", targets.html, html.MARK
-    if targets.markdown is not None:
-        yield "--markdown", targets.markdown, markdown.MARK
-    if targets.figures is not None:
-        yield "--figures", targets.figures / CAPTIONS, markdown.MARK
-        for figure, form in itertools.product(planned, FORMATS):
-            yield "--figures", targets.figures / f"{figure.name}.{form}", MARKS[form]
-    if targets.csv is not None:
-        for name, data in tables.items():
-            yield "--csv", targets.csv / name, csv_files.mark(data)
-
-
-def _check(targets: Targets, files: Sequence[tuple[str, Path, Mark]]) -> None:
+def _check(targets: Targets, planned: Sequence[PlannedFigure], tables: Mapping[str, bytes]) -> None:
     """Refuse targets that are something else, and make the folders of the others."""
     if targets.html and targets.markdown and _same(targets.html, targets.markdown):
         raise BadInput(f"--html and --markdown are both {targets.html}; name two files.")
-    for option, path, mark in files:
-        mark.require(path, option)
-    for option, path in dict.fromkeys((option, path.parent) for option, path, _ in files):
-        _make_folder(option, path)
+    captions = targets.figures / CAPTIONS if targets.figures else None
+    pages = [("--html", targets.html, html.MARK), ("--markdown", targets.markdown, markdown.MARK),
+             ("--figures", captions, markdown.MARK)]  # fmt: skip
+    for option, path, mark in pages:
+        if path is not None:
+            mark.require(path, option)
+    if targets.figures is not None:
+        names = (f"{figure.name}.{form}" for figure, form in itertools.product(planned, FORMATS))
+        Ledger(targets.figures, "--figures").require_ours(names)
+    if targets.csv is not None:
+        same = {name: [hashlib.sha256(data).hexdigest()] for name, data in tables.items()}
+        Ledger(targets.csv, "--csv").require_ours(tables, same)
+    folders = [(option, path.parent) for option, path, _ in pages if path is not None]
+    for option, folder in dict.fromkeys([*folders, *([("--csv", targets.csv)] if targets.csv else [])]):
+        _make_folder(option, folder)
 
 
 def _make_folder(option: str, folder: Path) -> None:
@@ -115,8 +109,7 @@ def _picture(planned: PlannedFigure, targets: Targets, say: Callable[[str], None
     figure = planned.draw()
     files = {form: saved(figure, form, planned.caption) for form in forms}
     if targets.figures is not None:
-        for form, data in files.items():
-            write_through(targets.figures / f"{planned.name}.{form}", data, "--figures")
+        Ledger(targets.figures, "--figures").write({f"{planned.name}.{form}": data for form, data in files.items()})
         say(f"wrote {targets.figures / planned.name}.{{{','.join(forms)}}}")
     return Picture(planned.name, planned.title, planned.caption, planned.source, files)
 

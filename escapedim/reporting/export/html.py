@@ -12,8 +12,10 @@ from escapedim.reporting.tables.brief import brief, numeric
 from escapedim.reporting.tables.plain import Table
 from escapedim.text import visible
 
-MARK = Mark('<meta name="generator" content="escapedim">')
-"""The line by which a file is known to be one of ours."""
+MARK = Mark(
+    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="generator" content="escapedim">'
+)
+"""How a page begins."""
 
 _CSS = """
 :root { color-scheme: light dark; }
@@ -44,7 +46,7 @@ def page(chapters: Sequence[Chapter]) -> str:
     """Return the page."""
     body = "\n".join(_chapter(chapter, number) for number, chapter in enumerate(chapters))
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK.text}\n'
+        f"{MARK.text}\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>escapedim report</title>\n<style>{_CSS}</style>\n</head>\n<body>\n<h1>escapedim report</h1>\n"
         f"{_contents(chapters)}\n{body}\n</body>\n</html>\n"

@@ -40,7 +40,7 @@ def escaped(value: str) -> str:
 
 
 def _picture(picture: Picture, link: str) -> str:
-    return f"![{escaped(picture.title)}](<{link}>)\n\n*{escaped(picture.caption)}*"
+    return f"![{escaped(picture.title)}](<{visible(link)}>)\n\n*{escaped(picture.caption)}*"
 
 
 def _table(table: Table) -> list[str]:
