@@ -17,6 +17,7 @@ from escapedim.cli.settings import usable_cores
 from escapedim.cli.streams import show
 from escapedim.memory import available_mb
 from escapedim.records import provenance
+from escapedim.sweeping.plan import EXAMPLES
 
 PACKAGES = ("torch", "numpy", "scipy", "typer", "rich", "tqdm", "pyyaml", "pydantic", "safetensors")
 
@@ -44,6 +45,7 @@ def collect() -> dict[str, str]:
         "memory": "unknown" if memory_mb is None else f"{memory_mb:,.0f} MB available",
         **_torch(),
         "slurm": _slurm(),
+        "plans": str(EXAMPLES),
         "working folder": f"{Path.cwd()} ({_writable(Path.cwd())})",
         "temporary folder": f"{tempfile.gettempdir()} ({_writable(Path(tempfile.gettempdir()))})",
     }
@@ -76,7 +78,7 @@ def _slurm() -> str:
         answer = subprocess.run(["sinfo", "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         return f"sinfo failed: {error}"
-    return answer.stdout.strip() + job
+    return (answer.stdout.strip() or "sinfo does not say its version") + job
 
 
 def _writable(folder: Path) -> str:

@@ -49,7 +49,7 @@ def describe_plan(
     lines = [f"{key:<{width}}  {text:<{column}}  {settings.sources[key]}" for key, text in shown.items()]
     cost = (
         f"{counted(estimate.networks, 'network')}, {counted(estimate.net_steps, 'network step')}: "
-        f"about {duration(estimate.seconds)} and {estimate.memory_mb:,.0f} MB."
+        f"about {duration(estimate.seconds)} and {estimate.memory_mb:,.0f} MB of memory."
     )
     if estimate.most:
         cost += " That is the most: networks that have landed in a minimum stop."

@@ -14,7 +14,8 @@ _EVIDENCE, _FILES = "Evidence", "Files"
 Task = Annotated[
     str | None,
     typer.Option(
-        help="digits, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR or npz:FILE.",
+        help="digits, mnist1d, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR or "
+        "npz:FILE.",
         rich_help_panel=_SHARED,
     ),
 ]

@@ -121,8 +121,8 @@ def _sentence(due: Sequence[Run], cost: Estimate, jobs: int) -> str:
         return "Nothing is missing."
     text = (
         f"What is missing: {counted(len(due), 'run')}, {counted(cost.networks, 'network')}, "
-        f"{counted(cost.net_steps, 'network step')}: about {duration(cost.seconds)} and {cost.memory_mb:,.0f} MB with "
-        f"--jobs {jobs}."
+        f"{counted(cost.net_steps, 'network step')}: about {duration(cost.seconds)} and {cost.memory_mb:,.0f} MB of "
+        f"memory with --jobs {jobs}."
     )
     return f"{text} That is the most: networks that have landed in a minimum stop." if cost.most else text
 

@@ -44,7 +44,8 @@ def draw_surface(axes: Axes3D, found: Seen) -> None:
     added, old, loss = _finer(portrait)
     top = _top(portrait)
     low = np.where(loss <= top, loss, np.nan)
-    axes.plot_surface(added, old, low, color=PALE, alpha=0.6, linewidth=0, rcount=_FINE, ccount=_FINE, shade=True)
+    surface = axes.plot_surface(added, old, low, color=PALE, alpha=0.6, linewidth=0, rcount=_FINE, ccount=_FINE)
+    surface.set_rasterized(True)  # ten thousand facets are better a picture, also in PDF and SVG
     axes.plot_wireframe(added, old, low, color=GREY, linewidth=0.25, rcount=_MESH, ccount=_MESH)
     _lines(axes, portrait, top)
     axes.set_xlabel("added direction", labelpad=-6)

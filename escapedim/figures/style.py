@@ -151,11 +151,13 @@ def styled() -> Iterator[None]:
     if "matplotlib" not in sys.modules:
         _import_matplotlib()
     import matplotlib
+    import numpy as np
 
     own = {"backend", "backend_fallback", "interactive", "toolbar", "timezone", "savefig.directory"}
     chosen: Any = {key: value for key, value in matplotlib.rcParamsDefault.items() if key not in own}
     chosen.update(SETTINGS)
-    with matplotlib.rc_context(chosen):
+    # Points that are not drawn are NaN: a processor's vector units may report anything of them.
+    with matplotlib.rc_context(chosen), np.errstate(over="ignore", invalid="ignore"):
         yield
 
 

@@ -30,9 +30,9 @@ RateInterval = Annotated[tuple[Rate, Rate], BeforeValidator(_pair), AfterValidat
 
 
 class Model(BaseModel):
-    """Base of all parts of a summary: unknown keys are refused, NaN and infinity too."""
+    """Base of all parts of a summary: a newer escapedim's keys are passed over, NaN and infinity are refused."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
 
 
 class Arm(Model):

@@ -31,6 +31,9 @@ from escapedim.records.strict_json import canonical
 Command = Literal["train", "prune", "rewind", "widen", "compare"]
 Values = dict[str, Any]
 
+EXAMPLES = Path(__file__).parent / "plans"
+"""The plans that come with the package: in a checkout a link to `sweeps/`."""
+
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")
 
 
@@ -214,7 +217,9 @@ def _yaml(path: Path) -> Mapping[str, Any]:
     try:
         content = decimal_yaml.read(path)
     except OSError as error:
-        raise BadInput(f"cannot read {path}: {error.strerror}; expected a plan such as sweeps/quick.yaml.") from None
+        raise BadInput(
+            f"cannot read {path}: {error.strerror}; expected a plan such as {EXAMPLES / 'quick.yaml'}."
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())[:160]}; correct that line.") from None
     if not isinstance(content, dict):

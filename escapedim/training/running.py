@@ -19,11 +19,9 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
     # By key, and asked for the next one only: there may be tens of thousands.
     waiting = {unit.key: unit for unit in units if not store.has(unit.key)}
     running: dict[Future[Outcome], Unit] = {}
-    while waiting or running:
-        if watch.stopping():
-            backend.stop()
-            waiting = {}
-        while len(running) < backend.slots:
+
+    def fill_slots() -> None:
+        while len(running) < backend.slots and not watch.stopping():
             ready = (unit for unit in waiting.values() if all(store.has(key) for key in unit.needs))
             chosen, paused = next_group(ready, backend.slots - len(running), store.load_paused)
             if not chosen:
@@ -33,9 +31,19 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
             group = as_one(chosen)
             earlier = {key: store.load(key) for key in group.needs}
             running[backend.submit(group, earlier, paused)] = group
+
+    while waiting or running:
+        if watch.stopping():
+            backend.stop()
+            waiting = {}
+        fill_slots()
         # Those that failed come last: what ended together with an error is saved before the error is raised.
-        for future in sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed):
-            for unit, outcome in reversed(split(running.pop(future), backend.result(future))):
+        done = sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed)
+        ended = [(running.pop(future), future) for future in done]
+        if backend.slots > 1 and not any(_failed(future) for future in done):
+            fill_slots()  # other processes need not wait until this one has saved
+        for group, future in ended:
+            for unit, outcome in reversed(split(group, backend.result(future))):
                 store.save(unit.key, outcome.arrays, outcome.metrics, outcome.seconds)
                 if outcome.metrics is None:
                     waiting = {unit.key: unit, **waiting}

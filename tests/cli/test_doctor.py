@@ -11,7 +11,18 @@ from tests.cli.conftest import Cli
 def test_block_names_versions_device_threads_slurm_and_folders(cli: Cli, tmp_path):
     ended = cli("doctor")
     assert ended.code == 0
-    for key in ("escapedim", "python", "torch", "cores", "memory", "threads", "cuda", "slurm", "working folder"):
+    for key in (
+        "escapedim",
+        "python",
+        "torch",
+        "cores",
+        "memory",
+        "threads",
+        "cuda",
+        "slurm",
+        "plans",
+        "working folder",
+    ):
         assert any(line.startswith(key + " ") for line in ended.out.splitlines()), key
     assert f"{tmp_path} (writable)" in ended.out
 

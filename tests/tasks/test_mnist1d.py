@@ -26,8 +26,6 @@ def test_the_published_generator_makes_the_same_signals(task):
     made = data.make_dataset(data.get_dataset_args())
     np.testing.assert_allclose(task.test.x, made["x_test"], rtol=0, atol=1e-5)
     assert (task.test.y == made["y_test"]).all()
-    known = {row.tobytes() for part in (task.train, task.validation) for row in np.round(part.x, 3)}
-    assert {row.astype(np.float32).tobytes() for row in np.round(made["x"], 3).astype(np.float32)} & known
     order = np.lexsort(made["x"].T)
     stored = np.concatenate([task.train.x, task.validation.x])
     np.testing.assert_allclose(stored[np.lexsort(stored.T)], made["x"][order], rtol=0, atol=1e-5)

@@ -1,0 +1,1 @@
+"""What `scripts/documentation.py` is made of."""

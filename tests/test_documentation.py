@@ -1,0 +1,193 @@
+"""Every command of README and docs runs, in small; in the `docs` run what is shown is what they print."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documentation import renew
+from documenting.difference import difference
+from documenting.page import Page, Step, Unclear, pages
+
+from escapedim.cli.main import app, run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = pages(ROOT)
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+SMALL = ["--steps", "20it", "--replicates", "2", "--jobs", "1"]
+SMALL_OPTIONS = {"train": SMALL, "prune": SMALL, "widen": SMALL, "rewind": ["--jobs", "1"], "sweep": ["--jobs", "1"]}
+SMALLER_PLAN = (
+    ("500it", "20it"),
+    ("rounds: 5", "rounds: 1"),
+    ("round: 5", "round: 1"),
+    ("replicates: 5", "replicates: 2"),
+    ("replicates: 30", "replicates: 4"),
+    ('"6:12"', '"9:10"'),
+)
+
+
+def smaller_plans(folder: Path) -> None:
+    """Copy the plans, and make the one that the pages run small."""
+    shutil.copytree(ROOT / "sweeps", folder / "sweeps")
+    text = (folder / "sweeps" / "quick.yaml").read_text()
+    for large, small in SMALLER_PLAN:
+        assert large in text
+        text = text.replace(large, small)
+    (folder / "sweeps" / "quick.yaml").write_text(text)
+
+
+def small(arguments: list[str]) -> list[str]:
+    """Return a command of few and short trainings."""
+    command = next((word for word in arguments if word in SMALL_OPTIONS), "")
+    trains = not {"--slurm", "--status", "--collect", "--help"}.intersection(arguments)
+    return arguments + SMALL_OPTIONS.get(command, []) if trains else arguments
+
+
+def do(step: Step, more: list[str]) -> int:
+    """Run a step in the working folder."""
+    if step.language == "python":
+        return subprocess.run([sys.executable, "-c", step.text], check=False).returncode
+    words = shlex.split(step.text)
+    if words[0] == "python":
+        return subprocess.run([sys.executable, *words[1:]], check=False).returncode
+    return run(lambda: app(small(words[1:]) + more))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_every_command_runs(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    smaller_plans(tmp_path)
+    for step in Page.read(path).steps:
+        assert do(step, []) in (0, 3), (step.text, capsys.readouterr().err)
+    prose = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for text in re.findall(r"`(escapedim [a-z]+ [^`]*)`", prose):
+        files = re.findall(r"\S+\.json", text)
+        if re.search(r"\b[A-Z]{2,}\b|\.\.\.|…", text) or not all(Path(file).exists() for file in files):
+            continue  # FILE, PLAN
+        plain = "report" in text or "count" in text or "doctor" in text or "--help" in text or "compare" in text
+        assert do(Step("bash", text), [] if plain else ["--dry-run"]) in (0, 3), (text, capsys.readouterr().err)
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_what_is_shown_is_what_is_printed(path):
+    assert renew(path, check=True) == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+def test_every_link_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", path.read_text()):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+def test_every_block_of_output_says_where_it_comes_from():
+    for path in PAGES:
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            if line == "```text":
+                assert lines[number - 1].startswith("<!-- "), f"{path}, line {number + 1}"
+
+
+def test_one_line_installs_and_one_tests():
+    set_up = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
+    assert set_up == [
+        "python3 -m venv .venv && source .venv/bin/activate && pip install -e .",
+        "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest -n 2",
+    ]
+    assert len(README.splitlines()) < 200
+
+
+def test_ci_runs_exactly_the_test_line():
+    pattern = re.search(r"grep -m 1 -E '([^']+)' README.md", (ROOT / ".ci" / "run").read_text())
+    assert pattern
+    matching = [line for line in README.splitlines() if re.search(pattern[1], line)]
+    assert len(matching) == 1
+    assert matching[0].endswith(".venv/bin/pytest -n 2")
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+PAGE = """# A page
+
+<!-- output: escapedim count --minimal 2 | minimal | width -->
+```text
+old
+```
+
+```bash
+escapedim count --minimal 2 && escapedim doctor  # both
+```
+
+<!-- not run: needs a cluster -->
+```bash
+escapedim sweep plan.yaml --submit
+```
+
+<!-- figure: figures/a.png -->
+![A](b.png)
+"""
+
+
+@pytest.fixture
+def page(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(PAGE)
+    return path
+
+
+def test_a_page_is_taken_apart(page, tmp_path):
+    read = Page.read(page)
+    assert [step.text for step in read.steps] == ["escapedim count --minimal 2", "escapedim doctor"]
+    assert [(figure.drawn, figure.shown) for figure in read.figures] == [("figures/a.png", tmp_path / "b.png")]
+    (shown,) = read.shown
+    assert shown.cut("first\nminimal 2\n\nmore\n\nwidth 3\n") == ["minimal 2", "", "more"]
+    assert read.replaced([["new", "lines"]]) == PAGE.replace("old", "new\nlines")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("count --minimal 2 |", "count |", "does not run 'escapedim count'"),
+        ("![A](b.png)", "", "no image after the mark"),
+        ("```bash\nescapedim sweep", "escapedim sweep", "no block after the mark"),
+        ("plan.yaml --submit\n```", "plan.yaml --submit", "does not end"),
+    ],
+)
+def test_a_mark_that_marks_nothing_is_told(page, old, new, told):
+    assert old in PAGE
+    page.write_text(PAGE.replace(old, new))
+    with pytest.raises(Unclear, match=told):
+        Page.read(page)
+
+
+@pytest.mark.parametrize(("start", "end"), [("absent", ""), ("minimal", "absent")])
+def test_a_part_of_an_output_that_is_not_there_is_told(page, start, end):
+    page.write_text(PAGE.replace("| minimal | width", f"| {start} | {end}" if end else f"| {start}"))
+    with pytest.raises(Unclear, match=r"begins with 'absent'"):
+        Page.read(page).shown[0].cut("minimal 2\nwidth 3\n")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("rate 90.0 % of 1,000", "rate 88.1 % of 1,010", True),
+        ("rate 90.0 %", "rate 30.0 %", False),
+        ("p 0.001", "p 0.4", True),
+        ("tickets win", "tickets lose", False),
+        ("tickets win", "tickets win often", False),
+        ("10 ┤ o", "12 ┤    o", True),
+        ("──── a", "────── a", True),
+        ("run 24609caeff99621d", "run 34609caeff99621d", True),
+        ("GGGGGGGGGGBBBBB", "GGGGGGGGGBBBBBB", True),
+        ("1e-05 left", "1e-05 right", False),
+    ],
+)
+def test_outputs_are_compared_by_words_and_by_numbers_within_a_tolerance(shown, printed, same):
+    assert (difference([shown], [printed]) == "") is same
