@@ -10,8 +10,11 @@ from typing import TypeVar
 from escapedim.cli.settings import Settings
 from escapedim.cli.streams import show
 from escapedim.records.folders import RunPaths
-from escapedim.reporting.numbers import counted, duration
+from escapedim.reporting.numbers import counted, duration, listed
+from escapedim.reporting.page import prose
+from escapedim.reporting.render import make_console
 from escapedim.reporting.table import text_table
+from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate
 
@@ -28,11 +31,19 @@ def describe_plan(
 ) -> None:
     """Print what a run would do, and do nothing."""
     values = settings.config.model_dump(mode="json")
+    task = settings.task
     if as_json:
         document = {
             "id": identity,
             "config": values,
             "sources": dict(settings.sources),
+            "data": {
+                **{part: len(getattr(task, part)) for part in ("train", "validation", "test")},
+                "inputs": task.inputs,
+                "outputs": task.outputs,
+                "loss": task.loss,
+                "success": str(task.criterion),
+            },
             "plan": [{"round": number, **shares} for number, shares in enumerate(plan)],
             "networks": estimate.networks,
             "net_steps": estimate.net_steps,
@@ -55,11 +66,29 @@ def describe_plan(
         cost += " That is the most: networks that have landed in a minimum stop."
     paths_lines = [f"Summary:    {paths.out}", f"Run folder: {paths.folder}"]
     blocks = [
+        prose(_understood(task), make_console(sys.stdout).width),
         ["Configuration, and where each value comes from:", *lines],
         _plan_lines(values, plan),
         [cost, *paths_lines],
     ]
     show("\n\n".join("\n".join(block) for block in blocks if block))
+
+
+def _understood(task: Task) -> str:
+    """Say what the task's data were taken for."""
+    parts = {"training": task.train, "validation": task.validation, "test": task.test}
+    samples = listed([f"{len(split):,} {name}" for name, split in parts.items() if len(split)])
+    learned = f"values ({counted(task.outputs, 'output')})"
+    if task.loss == "cross-entropy":
+        learned = f"{task.outputs} classes"
+    elif task.signs:
+        learned = "signs"
+    given = f"{samples} samples of {counted(task.inputs, 'input')}"
+    if task.stream:
+        given = f"fresh samples at every step, and {given}"
+    if not samples:
+        given, learned = counted(task.inputs, "input"), "a closed form of the loss, without samples"
+    return f"Task: {given}; {learned}; success is {task.criterion}."
 
 
 def _plan_lines(values: Mapping[str, object], plan: Sequence[Mapping[str, float]]) -> list[str]:

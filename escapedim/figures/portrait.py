@@ -82,7 +82,7 @@ def _lines(axes: Axes3D, portrait: Portrait, top: float) -> None:
     along_added = [(at, 0.0, row[middle_old]) for at, row in zip(portrait.added, portrait.loss, strict=True)]
     path = list(zip(portrait.path_added, portrait.path_old, portrait.path_loss, strict=True))
     for points, color, style, width in (
-        (along_old, BLACK, "--", 1.3), (along_added, BLUE, "-", 1.5), (path, VERMILLION, "-", 2.0)
+        (along_old, BLACK, "--", 1.3), (along_added, BLUE, "-", 1.5), (path, VERMILLION, "-.", 2.0)
     ):  # fmt: skip
         shown = [point for point in points if point[2] <= top]
         axes.plot(*zip(*shown, strict=True), style, color=color, linewidth=width, zorder=10)

@@ -35,7 +35,7 @@ def blocks(summary: Summary, width: int) -> list[Block]:
         block(_heading(result, width)),
         block(_partial(result, width), "bold red"),
         block(prose(result.verdict.sentence, width), "bold"),
-        block([*_directional(directional, width), *prose(_legend(result), width)]),
+        block([*_directional(directional, result.margin, width), *prose(_legend(result), width)]),
         block(_descriptive([row for row in descriptive if row in measured], width)),
         *(block(prose(f"{row.key}: {_tied(row.sentence)}{_needed(row)}", width)) for row in measured),
         block(laws.lines(result.laws, width) if result.laws else []),
@@ -61,27 +61,27 @@ def _partial(result: CompareResult, width: int) -> list[str]:
     return prose(f"Partial: {numbers.listed(partial)}; all of this may change once it is complete.", width)
 
 
-def _directional(rows: Sequence[Row], width: int) -> list[str]:
-    return fitted([*(_evidence(rows, joint) for joint in _JOINTS), _narrow(rows)], width, left=1)
+def _directional(rows: Sequence[Row], margin: float, width: int) -> list[str]:
+    return fitted([*(_evidence(rows, margin, joint) for joint in _JOINTS), _narrow(rows, margin)], width, left=1)
 
 
-def _evidence(rows: Sequence[Row], joint: str) -> list[Column | None]:
+def _evidence(rows: Sequence[Row], margin: float, joint: str) -> list[Column | None]:
     return [
         ("evidence", [row.key for row in rows]),
         ("measured", [_estimate(row, joint) for row in rows]),
-        ("lottery tickets\npredict", [_prediction(row, row.prediction_tickets, joint) for row in rows]),
+        ("lottery tickets\npredict", [_prediction(row, row.prediction_tickets, margin, joint) for row in rows]),
         ("p", [shares.p_cell(row.p_tickets_holm) for row in rows]),
-        ("escape dimensions\npredict", [_prediction(row, row.prediction_escape, joint) for row in rows]),
+        ("escape dimensions\npredict", [_prediction(row, row.prediction_escape, margin, joint) for row in rows]),
         ("p", [shares.p_cell(row.p_escape_holm) for row in rows]),
         ("direction", [(row.direction or "").replace(" ", "\n") for row in rows]),
     ]
 
 
-def _narrow(rows: Sequence[Row]) -> list[Column | None]:
+def _narrow(rows: Sequence[Row], margin: float) -> list[Column | None]:
     """Return the table with the p-values below the predictions."""
 
     def predicted(row: Row, prediction: Prediction | None, p: float | None) -> str:
-        text = _prediction(row, prediction, "\n")
+        text = _prediction(row, prediction, margin, "\n")
         return text if p is None else f"{text}\np {shares.p_cell(p)}"
 
     tickets = [predicted(row, row.prediction_tickets, row.p_tickets_holm) for row in rows]
@@ -95,7 +95,7 @@ def _narrow(rows: Sequence[Row]) -> list[Column | None]:
     ]
 
 
-def _prediction(row: Row, prediction: Prediction | None, joint: str) -> str:
+def _prediction(row: Row, prediction: Prediction | None, margin: float, joint: str) -> str:
     if prediction is None:
         return shares.MISSING
     text = {"as with noise alone": "noise alone", "0, both of the two": "0", "above 0, one of the two": "above 0"}.get(
@@ -103,8 +103,9 @@ def _prediction(row: Row, prediction: Prediction | None, joint: str) -> str:
     )
     text = text.replace("above noise alone and fresh narrow networks", f"above noise,{joint}fresh narrow")
     if row.key == "escape" and prediction.low is not None and prediction.high is not None:
-        middle = (prediction.low + prediction.high) / 2
-        return text if "above" in text else f"{text},{joint}{100 * middle:.1f}"
+        # The range is the share ± the margin, cut off at 0 and 1.
+        share = prediction.low + margin if prediction.low > 0 else prediction.high - margin
+        return text if "above" in text else f"{text},{joint}{100 * share:.1f}"
     return text
 
 

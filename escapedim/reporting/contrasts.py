@@ -42,8 +42,8 @@ def span(found: Sequence[tuple[Share, Place]], named: bool = False) -> str:
     low, least, first = min(measured, key=lambda one: (one[0], -one[1].of))
     high, largest, last = max(measured, key=lambda one: (one[0], one[1].of))
     if low == high:
-        rest = " and as much elsewhere" if len(measured) > 1 else ""
-        return f"{shares.told(least, named)} {at([first])}{rest}"
+        others = [place for *_, place in measured if place != first]
+        return f"{shares.told(least, named)} {at([first])}{f' and as much {_rest(others)}' if others else ''}"
     return f"between {shares.told(least, named)} {at([first])} and {shares.told(largest)} {at([last])}"
 
 
@@ -55,8 +55,13 @@ def beyond(found: Sequence[tuple[Bounds, Bounds, Place]]) -> str:
     overlap = [place for *_, place in known if place not in above and place not in below]
     parts = [f"lies {way} {at(places)}" for way, places in (("above", above), ("below", below)) if places]
     if overlap:
-        parts.append(f"overlaps {'elsewhere' if parts else _everywhere(known)}")
+        parts.append(f"overlaps {_rest(overlap) if parts else _everywhere(known)}")
     return numbers.listed(parts) or "is not known"
+
+
+def _rest(places: Sequence[Place]) -> str:
+    """Return where the others are: one by its name."""
+    return at(places) if len(places) == 1 else "elsewhere"
 
 
 def _everywhere(known: Sequence[tuple[Bounds, Bounds, Place]]) -> str:
@@ -69,9 +74,9 @@ def apart(found: Sequence[tuple[Paired, Place]]) -> str:
     clear = [(pair, place) for pair, place in found if pair.p is not None and pair.p < LEVEL / len(found)]
     more = [place for pair, place in clear if pair.first_only > pair.second_only]
     fewer = [place for pair, place in clear if pair.first_only < pair.second_only]
-    parts = [f"{way} {at(places)}" for way, places in (("more", more), ("fewer", fewer)) if places]
-    if len(more) + len(fewer) < len(found):
-        parts.append(f"no clear difference{' elsewhere' if parts else ''}")
+    parts = [f"{way} {at(places)}" for way, places in (("a larger share", more), ("a smaller share", fewer)) if places]
+    if rest := [place for _, place in found if place not in more and place not in fewer]:
+        parts.append(f"no clear difference{f' {_rest(rest)}' if parts else ''}")
     return f"McNemar's test ({level}) finds {numbers.listed(parts)}"
 
 

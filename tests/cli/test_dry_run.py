@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import TINY, Cli
@@ -17,6 +18,26 @@ def test_prints_sources_plan_cost_and_paths_and_trains_nothing(cli: Cli, tmp_pat
     assert ["activation", "relu", "task", "digits"] in lines
     assert "26 networks, 520 network steps" in ended.out
     assert "escapedim-runs/lottery-" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (
+            "digits",
+            "1,293 training, 144 validation and 360 test samples of 64 inputs; 10 classes; success is train_acc",
+        ),
+        ("relu-teacher:k=3", "3 inputs; a closed form of the loss, without samples; success is train_loss < 0.001."),
+        ("parity:n=30,k=3", "fresh samples at every step, and 4,000 test samples of 30 inputs; signs; success is test"),
+        ("teacher", "500 training and 1,000 test samples of 4 inputs; values (1 output); success is train_loss <="),
+        ("npz:mine.npz", "36 training, 4 validation and 20 test samples of 6 inputs; 3 classes; success is train_acc"),
+    ],
+)
+def test_it_says_what_the_data_were_taken_for(cli: Cli, tmp_path, task, told):
+    x, y = np.random.default_rng(0).normal(size=(60, 2, 3)), np.arange(60) % 3
+    np.savez(tmp_path / "mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    ended = cli("train", "--task", task, "--dry-run")
+    assert " ".join(ended.out.split()).startswith(f"Task: {told}"), ended
 
 
 def test_one_is_singular(cli: Cli):

@@ -55,6 +55,12 @@ def test_the_report_fits_and_says_everything(width):
     assert "Not measured" not in text
 
 
+@pytest.mark.parametrize(("noise", "told"), [(0, "0.0"), (1, "2.5"), (20, "50.0"), (39, "97.5"), (40, "100.0")])
+def test_the_share_with_noise_alone_is_told_where_its_margin_is_cut_off_at_0_or_1_too(noise, told):
+    summary = cases.widen(escape=[cases.escape(7, 40, noise, 40)])
+    assert f"noise alone, {told} " in shown(120, summary)
+
+
 def test_every_row_has_its_sentence_and_every_direction_is_in_the_table():
     result = compare([(made.kind, made) for made in everything()], Settings())
     text = flat(shown(100, *everything()))

@@ -37,7 +37,8 @@ def test_a_span_has_the_least_and_the_largest_with_intervals_and_places():
         "between 3.0 % (95 % interval 1.0 to 8.5) at width 2 and 77.3 % (56.6 to 89.9) at width 8"
     )
     assert spanned(((3, 100), (2, "")), ((0, 0), (3, ""))) == "3.0 % (1.0 to 8.5) at width 2"
-    assert spanned(((0, 1), (2, "")), ((0, 100), (3, ""))) == "0.0 % (0.0 to 3.7) at width 3 and as much elsewhere"
+    assert spanned(((0, 1), (2, "")), ((0, 100), (3, ""))) == ("0.0 % (0.0 to 3.7) at width 3 and as much at width 2")
+    assert spanned(((0, 1), (2, "")), ((0, 100), (3, "")), ((0, 1), (4, ""))).endswith(" and as much elsewhere")
     assert spanned(((0, 0), (3, ""))) == "-"
 
 
@@ -45,7 +46,9 @@ def test_a_span_has_the_least_and_the_largest_with_intervals_and_places():
     ("bounds", "expected"),
     [
         ([((0.5, 0.6), (0.1, 0.4)), ((0.1, 0.2), (0.3, 0.4)), ((0, 1), (0, 1))],
-         "lies above at width 2, lies below at width 3 and overlaps elsewhere"),
+         "lies above at width 2, lies below at width 3 and overlaps at width 4"),
+        ([((0.5, 0.6), (0.1, 0.4)), ((0, 1), (0, 1)), ((0, 1), (0, 1))],
+         "lies above at width 2 and overlaps elsewhere"),
         ([((0.5, 0.6), (0.1, 0.4)), ((0.5, 0.6), (0.1, 0.4))], "lies above at widths 2 and 3"),
         ([((0, 0.5), (0.5, 1)), ((0, 1), (0, 1))], "overlaps everywhere"),
         ([((0, 1), (0, 1)), (None, (0, 1))], "overlaps at width 2"),
@@ -60,9 +63,11 @@ def test_intervals_that_lie_apart_and_those_that_overlap(bounds, expected):
 @pytest.mark.parametrize(
     ("tables", "expected"),
     [
-        ([(9, 20, 1, 5), (9, 1, 20, 5), (9, 2, 2, 5)], "(p < 0.05/3) finds more at width 2, fewer at width 3 "
+        ([(9, 20, 1, 5), (9, 1, 20, 5), (9, 2, 2, 5)], "(p < 0.05/3) finds a larger share at width 2, "
+         "a smaller share at width 3 and no clear difference at width 4"),
+        ([(9, 20, 1, 5), (9, 2, 2, 5), (9, 2, 2, 5)], "(p < 0.05/3) finds a larger share at width 2 "
          "and no clear difference elsewhere"),
-        ([(9, 6, 0, 5)], "(p < 0.05) finds more at width 2"),
+        ([(9, 6, 0, 5)], "(p < 0.05) finds a larger share at width 2"),
         ([(9, 6, 0, 5), (9, 6, 0, 5)], "(p < 0.05/2) finds no clear difference"),
         ([(9, 0, 0, 5)], "(p < 0.05) finds no clear difference"),
     ],

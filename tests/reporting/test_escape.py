@@ -25,7 +25,7 @@ def test_several_widths_against_their_controls():
         "Of 484 failed members (widths 2 to 8), widened by 1 unit (split, α = 0.5) and trained on, "
         "between 3.0 % (95 % interval 1.0 to 8.5) at width 2 and 77.3 % (56.6 to 89.9) at width 8 succeed; without it, "
         "between 0.0 % (0.0 to 3.7) at width 2 and 27.3 % (13.2 to 48.2) at width 8. McNemar's test (p < 0.05/7) finds "
-        "more at widths 3 to 7 and no clear difference elsewhere. Against a fresh narrow draw, the interval "
+        "a larger share at widths 3 to 7 and no clear difference elsewhere. Against a fresh narrow draw, the interval "
         "lies above at "
         "widths 3 and 4 and overlaps elsewhere."
     )
@@ -58,7 +58,7 @@ def test_the_sentence_of_one_entry(entry, expected):
 def test_members_with_several_embeddings_are_counted_once_and_told_apart():
     text = sentence(escape(5, 50, 30, 5), escape(5, 50, 12, 5, embedding="null", alpha=None))
     assert text.startswith("Of 50 failed members (width 5), widened and trained on, between 24.0 %")
-    assert "more at width 5 (split, α = 0.5)" in text
+    assert "a larger share at width 5 (split, α = 0.5)" in text
 
 
 def test_the_table_of_the_default_run():

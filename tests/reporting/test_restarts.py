@@ -18,7 +18,7 @@ def test_the_sentence_compares_intervals():
         "One wide network against the best of k networks of width 4, 9.0 % (95 % interval 4.8 to 16.2) of "
         "which succeed, "
         "at equal multiply-adds: the wide network's interval lies above at widths 6 to 10, 12, 16 and 32 and overlaps "
-        "elsewhere."
+        "at width 5."
     )
 
 

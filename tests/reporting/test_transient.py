@@ -20,7 +20,7 @@ def test_the_sentence():
         "between 44.0 % (95 % interval 34.2 to 54.2) at width 4 and 65.8 % (54.6 to 75.5) at width 5 "
         "succeed; without it, "
         "between 6.6 % (3.1 to 13.6) at width 4 and 11.8 % (6.4 to 21.0) at width 5. McNemar's test (p < 0.05/2) finds "
-        "more at widths 4 and 5."
+        "a larger share at widths 4 and 5."
     )
     assert sentence(transient(4, 0, 0, 0)) == "There was no failed member to widen."
 

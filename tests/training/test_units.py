@@ -193,6 +193,22 @@ def test_a_signal_after_the_last_unit_is_too_late_to_matter():
     assert done
 
 
+@pytest.mark.parametrize(("slots", "before"), [(2, ["a", "b", "c"]), (1, ["a"])])
+def test_other_processes_go_on_before_what_has_ended_is_saved(slots, before):
+    class Slow(Memory):
+        """Remembers what was submitted before the first outcome was saved."""
+
+        def save(self, *outcome) -> None:
+            begun.append(list(fake.submitted))
+            super().save(*outcome)
+
+    begun: list[list[str]] = []
+    fake, store = Fake(slots=slots, at_once=False), Slow()
+    assert run_units([Sum("a"), Sum("b"), Sum("c")], store, fake, fake)
+    assert begun[0] == before
+    assert store.totals() == {"a": 1, "b": 1, "c": 1}
+
+
 def test_an_error_ends_the_loop_and_what_was_finished_stays():
     @dataclass(frozen=True)
     class Broken(Sum):
