@@ -65,6 +65,14 @@ ODD_YAML = (
 )  # fmt: skip
 
 
+def dumped(content: Any, **how: bool) -> str:
+    """A document as YAML; as JSON, which is YAML, where it is nested more deeply than PyYAML writes."""
+    try:
+        return yaml.safe_dump(content, **how)
+    except RecursionError:
+        return json.dumps(content)
+
+
 @st.composite
 def yaml_files(draw: Draw, valid: list[Any]) -> bytes:
     """The bytes of a YAML file: another document, odd text in place of a value, or damaged bytes."""
@@ -73,10 +81,10 @@ def yaml_files(draw: Draw, valid: list[Any]) -> bytes:
         return draw(damaged([yaml.safe_dump(one).encode() for one in valid]))
     if form == "odd":
         marked = documents(valid, st.just("@@"))
-        text = yaml.safe_dump(draw(marked), default_flow_style=draw(st.booleans()))
+        text = dumped(draw(marked), default_flow_style=draw(st.booleans()))
         text = text.replace("'@@'", one_of(draw, ODD_YAML)).replace("digits", one_of(draw, ("digits", *ODD_YAML)))
         return text.encode("utf-8", "surrogatepass")
-    text = yaml.safe_dump(draw(documents(valid)), allow_unicode=draw(st.booleans()))
+    text = dumped(draw(documents(valid)), allow_unicode=draw(st.booleans()))
     return text.encode("utf-8", "surrogatepass")
 
 
