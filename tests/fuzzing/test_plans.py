@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,13 @@ ODD_YAML = (
 
 
 def dumped(content: Any, **how: bool) -> str:
-    """A document as YAML; as JSON, which is YAML, where it is nested more deeply than PyYAML writes."""
+    """A document as YAML, however deeply it is nested: PyYAML takes three calls a level."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
     try:
         return yaml.safe_dump(content, **how)
-    except RecursionError:
-        return json.dumps(content)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @st.composite
