@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # Otherwise MKL chooses its kernels by the alignment of a member's weights, so that a member's last bits depend on its
 # place in a stack. AUTO is as fast; it must be set before MKL's first product (MKL, conditional numerical

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import documentation
 import pytest
 from documentation import renew
 from documenting.difference import difference
 from documenting.page import Page, Step, Unclear, pages
 
+import escapedim
 from escapedim.cli.main import app, run
 
 ROOT = Path(__file__).parent.parent
@@ -96,6 +100,30 @@ def test_every_block_of_output_says_where_it_comes_from():
                 assert lines[number - 1].startswith("<!-- "), f"{path}, line {number + 1}"
 
 
+def test_every_picture_is_made_by_exactly_one_page():
+    made = Counter(figure.shown.resolve() for path in PAGES for figure in Page.read(path).figures)
+    shown = {
+        (path.parent / target).resolve()
+        for path in PAGES
+        for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", path.read_text())
+    }
+    assert set(made.values()) == {1}
+    assert set(made) == shown == {path.resolve() for path in (ROOT / "docs" / "figures").iterdir()}
+
+
+def test_messages_under_troubleshooting_are_those_of_the_package():
+    package = " ".join(path.read_text() for path in (ROOT / "escapedim").rglob("*.py")) + os.strerror(errno.ENOSPC)
+    for title in re.findall(r"^### `([^`]+)`$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE):
+        for words in re.split(r" *\.\.\. *|[:,;(]", title.removeprefix("escapedim:")):
+            assert words.strip() in package or "command not found" in words, (title, words)
+
+
+def test_all_places_that_name_the_version_name_the_same():
+    assert f"\nversion: {escapedim.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    released = escapedim.__version__.partition(".dev")[0]
+    assert re.search(rf"^## {re.escape(released)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
 def test_one_line_installs_and_one_tests():
     set_up = [line for line in README.splitlines() if line.startswith("python3 -m venv")]
     assert set_up == [
@@ -142,6 +170,75 @@ def page(tmp_path):
     return path
 
 
+SESSION = """```bash
+escapedim count --minimal 2 --widths 2:3
+```
+
+<!-- output: escapedim count --minimal 2 --widths 2:3 | width -->
+```text
+```
+
+<!-- figure: drawn.svg -->
+![Drawn](shown.png)
+
+```python
+import matplotlib
+
+matplotlib.use("agg")
+from matplotlib.pyplot import savefig, plot
+
+plot([0, 1])
+savefig("drawn.svg", format="png")
+```
+"""
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    """A page outside the repository, with a root of its own."""
+    monkeypatch.setattr(documentation, "ROOT", tmp_path)
+    (tmp_path / "sweeps").mkdir()
+    path = tmp_path / "page.md"
+    path.write_text(SESSION)
+    return path
+
+
+def test_a_page_is_made_and_then_is_what_is_printed(session):
+    from matplotlib.figure import Figure
+
+    (difference, *more) = renew(session, check=True)
+    assert "page.md: line 7: 0 words are shown" in difference
+    assert more == ["page.md: shown.png is not there"]
+    assert renew(session, check=False) == []
+    text = session.read_text()
+    assert text.startswith(SESSION.partition("```text\n")[0] + "```text\nwidth")
+    assert text.endswith(SESSION.partition("```text\n")[2])
+    assert renew(session, check=True) == []
+    session.write_text(text.replace("\nwidth", "\ndepth"))
+    figure = Figure()
+    figure.add_subplot().plot([1, 0], linewidth=90)
+    figure.savefig(session.parent / "shown.png")
+    (difference, other) = renew(session, check=True)
+    assert "'depth" in difference
+    assert "shown.png" in other
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("--minimal 2 --widths 2:3", "--minimal none", "ended with exit code 2: "),
+        ("drawn.svg -->", "absent.svg -->", "the page draws no absent.svg"),
+        ("| width -->", "| nonsense -->", "no line of"),
+    ],
+)
+def test_a_page_that_does_not_run_is_left_as_it_is(session, old, new, told):
+    text = SESSION.replace(old, new)
+    session.write_text(text)
+    (problem,) = renew(session, check=False)
+    assert told in problem
+    assert session.read_text() == text
+
+
 def test_a_page_is_taken_apart(page, tmp_path):
     read = Page.read(page)
     assert [step.text for step in read.steps] == ["escapedim count --minimal 2", "escapedim doctor"]
@@ -179,7 +276,14 @@ def test_a_part_of_an_output_that_is_not_there_is_told(page, start, end):
     [
         ("rate 90.0 % of 1,000", "rate 88.1 % of 1,010", True),
         ("rate 90.0 %", "rate 30.0 %", False),
-        ("p 0.001", "p 0.4", True),
+        ("p 0.001", "p 0.4", False),
+        ("(p = 0.2)", "(p = 0.9)", True),
+        ("p <0.001", "p 0.0014", True),
+        ("p < 0.05/2 here", "p < 0.05/3 here", True),
+        ("loss 0.018702", "loss 0.017", True),
+        ("loss 0.018702", "loss 0.9", False),
+        ("loss 3.1e-31", "loss 8e-30", True),
+        ("1,000 members", "700 members", False),
         ("tickets win", "tickets lose", False),
         ("tickets win", "tickets win often", False),
         ("10 ┤ o", "12 ┤    o", True),

@@ -37,6 +37,9 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
             backend.stop()
             waiting = {}
         fill_slots()
+        if waiting and not running:
+            first = next(iter(waiting.values()))
+            raise AssertionError(f"nothing can go on: {first.key} needs {', '.join(first.needs)}")
         # Those that failed come last: what ended together with an error is saved before the error is raised.
         done = sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed)
         ended = [(running.pop(future), future) for future in done]

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from benchmarking.processes import run_command
 from benchmarking.timing import Scale, Spread
 
-AT_MOST_S = {"prune": 30.0, "widen": 60.0, "compare": 3.0}
+AT_MOST_S = {"prune": 15.0, "widen": 45.0, "compare": 3.0}
 SUMMARIES = {"prune": "lottery.json", "widen": "widen.json", "compare": "compare.json"}
 INPUTS = {"compare": ["lottery.json", "widen.json"]}
 

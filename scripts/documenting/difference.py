@@ -1,16 +1,22 @@
 """Holds a shown block against a new output: the same words, and numbers within a tolerance.
 
-Rounding differs between processors, and a training that is repeated on another one ends a little elsewhere: numbers may
-differ by `RELATIVE` of the larger one or by `ABSOLUTE`. Lines of a plot, whose marks move with the numbers, are left
-out, and so are times and memory.
+Rounding differs between processors, and a training that is repeated on another one ends a little elsewhere. Counts and
+percentages, which have one decimal at most, may differ by a quarter of the larger one or by 1; finer numbers by half of
+the larger one; p-values may be any of the same class (below 0.005, below 0.05, above). Lines of a plot are left out,
+because their marks move with the numbers, and so are times and memory.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
-RELATIVE, ABSOLUTE = 0.25, 1.0
+COARSE, FINE, LEAST = 0.25, 0.5, 1.0  # shares of the larger number, and what counts may differ by
+NOTHING = 1e-9  # below it a loss is rounding
+CLASSES = (0.005, 0.05)  # of p-values
+
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
+_P_VALUE = re.compile(r"\bp(?: [=<])? ?<?(\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
 _DRAWN = re.compile(r"[┤│└┬┴├]|^Cost:|wall-clock|memory")
 _BAR = re.compile(r"\b[A-Z]{8,}\b")
 _IDENTITY = re.compile(r"\b[0-9a-f]{16}\b")
@@ -26,13 +32,22 @@ def difference(shown: list[str], new: list[str]) -> str:
             return f"{len(words)} words are shown, {len(new_words)} were printed"
         return f"'{' '.join(words[at : at + 8])}' is shown, '{' '.join(new_words[at : at + 8])}' was printed"
     for one, other in zip(numbers, new_numbers, strict=True):
-        if abs(one - other) > max(ABSOLUTE, RELATIVE * max(abs(one), abs(other))):
-            return f"{one:g} is shown, {other:g} was printed"
+        if not _close(one, other):
+            return f"{one} is shown, {other} was printed"
     return ""
 
 
-def _taken_apart(lines: list[str]) -> tuple[list[str], list[float]]:
-    text = " ".join(line for line in lines if not _DRAWN.search(line))
-    text = re.sub(r"[─]+", " ", _BAR.sub("BAR", _IDENTITY.sub("ID", text)))
-    numbers = [float(number.replace(",", "")) for number in _NUMBER.findall(text)]
-    return _NUMBER.sub("#", text).split(), numbers
+def _taken_apart(lines: list[str]) -> tuple[list[str], list[str]]:
+    text = " ".join(" ".join(line for line in lines if not _DRAWN.search(line)).split())
+    text = re.sub(r"─+", " ", _BAR.sub("BAR", _IDENTITY.sub("ID", text)))
+    text = _P_VALUE.sub(lambda found: f"p of class {'ABC'[bisect_right(CLASSES, float(found[1]))]}", text)
+    text = re.sub(r"<(?=\d)", "", text)
+    return _NUMBER.sub("#", text).split(), _NUMBER.findall(text)
+
+
+def _close(one: str, other: str) -> bool:
+    values = [float(number.replace(",", "")) for number in (one, other)]
+    larger, apart = max(map(abs, values)), abs(values[0] - values[1])
+    if any("e" in number or len(number.partition(".")[2]) > 1 for number in (one, other)):
+        return apart <= max(FINE * larger, NOTHING)
+    return apart <= max(COARSE * larger, LEAST)

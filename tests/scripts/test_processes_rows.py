@@ -53,8 +53,8 @@ def test_default_commands_are_run_and_compare_reads_what_the_others_wrote(script
     ]
     assert tool == 2 * expected
     assert [(row.command, row.wall_s.median, row.at_most_s) for row in rows] == [
-        ("prune", 3.0, 30.0),
-        ("widen", 3.0, 60.0),
+        ("prune", 3.0, 15.0),
+        ("widen", 3.0, 45.0),
         ("compare lottery.json widen.json", 3.0, 3.0),
     ]
     slow = [

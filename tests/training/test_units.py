@@ -193,6 +193,12 @@ def test_a_signal_after_the_last_unit_is_too_late_to_matter():
     assert done
 
 
+@pytest.mark.parametrize("needs", [("nobody",), ("a",)])
+def test_units_that_can_never_go_on_end_the_loop(needs):
+    with pytest.raises(AssertionError, match=f"nothing can go on: a needs {needs[0]}"):
+        run([Sum("a", needs), Sum("b", ("a",))], Memory())
+
+
 @pytest.mark.parametrize(("slots", "before"), [(2, ["a", "b", "c"]), (1, ["a"])])
 def test_other_processes_go_on_before_what_has_ended_is_saved(slots, before):
     class Slow(Memory):
