@@ -21,6 +21,7 @@ FLOAT_FORM = r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
 """A decimal number. Digits are read in one way only: with two the time on a long text of them would be its square."""
 _OTHERWISE = (INTEGER, FLOAT, "tag:yaml.org,2002:timestamp")
 MOST_BYTES, MOST_VALUES, MOST_LEVELS = 1 << 20, 100_000, 64
+TOO_MUCH = f"expected at most {MOST_VALUES:,} values in {MOST_LEVELS} levels, found more"
 
 
 class _DecimalLoader(yaml.SafeLoader):
@@ -30,6 +31,17 @@ class _DecimalLoader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OTHERWISE]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    _level = -1
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse deep nesting where it is met: PyYAML's time grows with the square of the levels."""
+        if self._level == MOST_LEVELS:
+            raise ValueError(TOO_MUCH)
+        self._level += 1
+        node = super().compose_node(parent, index)
+        self._level -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that is there twice: YAML forbids it, and the last one would win unseen."""
@@ -98,7 +110,7 @@ def _measure(value: Any, known: dict[int, tuple[int, int] | None]) -> tuple[int,
     parts = [_measure(part, known) for part in (value.values() if isinstance(value, dict) else value)]
     size, levels = 1 + sum(part[0] for part in parts), 1 + max((part[1] for part in parts), default=0)
     if size > MOST_VALUES or levels > MOST_LEVELS:
-        raise ValueError(f"expected at most {MOST_VALUES:,} values in {MOST_LEVELS} levels, found more")
+        raise ValueError(TOO_MUCH)
     known[id(value)] = size, levels
     return size, levels
 

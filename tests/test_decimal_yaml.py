@@ -40,6 +40,11 @@ def test_numbers_are_decimal_and_the_rest_is_yaml(text, expected):
     assert (found, type(found)) == (expected, type(expected))
 
 
+def test_nesting_ends_at_64_levels_and_no_later():
+    assert decimal_yaml.load("[" * 64 + "1" + "]" * 64) == decimal_yaml.load(f"[{'[' * 63}1{']' * 63}]")
+    assert decimal_yaml.load("{a: " * 64 + "1" + "}" * 64)["a"]
+
+
 @pytest.mark.parametrize(
     "text", ["{", "!!python/name:os.system x", "!!int x", "a: b: c", "!!timestamp x", "!!float ''", "!!bool x"]
 )
@@ -59,7 +64,8 @@ def test_what_is_no_plain_yaml_is_refused(text):
         ("&a [*a]", "an alias of what it is part of"),
         ("&a {b: [*a]}", "an alias of what it is part of"),
         (f"[{', '.join(['&a0 [x, x]', *(f'&a{n} [*a{n - 1}, *a{n - 1}]' for n in range(1, 60))])}]", "found more"),
-        ("[" * 70 + "]" * 70, "in 64 levels, found more"),
+        ("[" * 65 + "]" * 65, "in 64 levels, found more"),
+        ("a: " + "{a: " * 500_000, "in 64 levels, found more"),
     ],
 )
 def test_what_json_cannot_say_and_no_memory_holds_is_refused(text, words):

@@ -130,7 +130,7 @@ def _yaml_file(path: Path) -> Mapping[str, Any]:
         content = decimal_yaml.read(path)
     except OSError as error:
         raise BadInput(f"cannot read --config {path}: {error.strerror}; expected a YAML file.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"--config {path} is not valid YAML: {_one_line(error)}; correct that line.") from None
     if content is None:
         return {}
@@ -145,7 +145,7 @@ def _override(item: str) -> tuple[str, Any]:
         raise BadInput(f"-o takes key=value, such as -o lr=1e-3, found {item!r:.80}.")
     try:
         return key.strip(), decimal_yaml.load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"-o {item}: the value is not valid YAML: {_one_line(error)}; quote it.") from None
 
 

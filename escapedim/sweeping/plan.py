@@ -220,7 +220,7 @@ def _yaml(path: Path) -> Mapping[str, Any]:
         raise BadInput(
             f"cannot read {path}: {error.strerror}; expected a plan such as {EXAMPLES / 'quick.yaml'}."
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise BadInput(f"{path} is not valid YAML: {' '.join(str(error).split())[:160]}; correct that line.") from None
     if not isinstance(content, dict):
         raise BadInput(f"{path}: expected a mapping with name and command, found {type(content).__name__}.")
