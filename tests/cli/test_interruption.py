@@ -19,11 +19,38 @@ from tests.cli.conftest import Cli, result_of
 ARGUMENTS = ("prune", "--hidden", "20,10", "--rounds", "3", "--replicates", "3", "--steps", "150it", "--jobs", "2")
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_on_after_a_test():
+    yield
+    for process in STARTED:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    STARTED.clear()
+
+
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command that hears all signals, also where the tests do not (`nohup`)."""
     command = [sys.executable, "-m", "escapedim", *arguments]
-    return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear,
     )
+    STARTED.append(process)
+    return process
+
+
+def hear() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
