@@ -17,8 +17,9 @@ Before anything is timed, all sides run a few steps in float64 and must end with
 A change is held against the state before it by ratios alone, each of sides of one run, since times are those of a
 machine and an hour:
 
-    git stash; python scripts/benchmark.py --rows small,rounds --json before.json
-    git stash pop; python scripts/benchmark.py --rows small,rounds --against before.json
+    git worktree add ../before HEAD
+    PYTHONPATH=../before python ../before/scripts/benchmark.py --rows small,rounds --json before.json
+    python scripts/benchmark.py --rows small,rounds --against before.json
 """
 
 from __future__ import annotations

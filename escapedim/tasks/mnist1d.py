@@ -39,7 +39,7 @@ def load() -> Task:
         outputs=10,
         loss="cross-entropy",
         criterion=ACCURATE,
-        # Ours: some 40 passes, after which dense networks have learned the training part by heart.
+        # Ours: some 40 passes, after which dense networks have learned the training part nearly by heart.
         recipe={**lenet_recipe(steps="1500it", batch_size=100), "lr": 1e-2},
         architecture=ARCHITECTURE,
         identity={"name": "mnist1d"},
