@@ -268,7 +268,7 @@ def report(
             export(zip(files, summaries, strict=True), targets, streams.tell)
     with standard_output(), summary.taken_as_written(files):
         if json:
-            texts = [summary.encode(found).decode().rstrip() for found in summaries]
+            texts = [summary.read_bytes(path).decode().rstrip() for path in files]  # with keys that only others know
             typer.echo(texts[0] if len(texts) == 1 else f"[{','.join(texts)}]")
             return
         console = make_console(sys.stdout)

@@ -153,7 +153,6 @@ def _escape(material: Material) -> Found:
 
 def _portrait(material: Material) -> Found:
     found = [(name, seen) for name, result in material.results(WidenResult) for seen in portrait.entries(result)]
-    several = {name for name, _ in found if sum(other == name for other, _ in found) > 1}
     plans = [
         Plan(
             "portrait",
@@ -161,7 +160,7 @@ def _portrait(material: Material) -> Found:
             "A way out",
             portrait.caption(seen),
             (partial(portrait.draw_old, found=seen), partial(portrait.draw_added, found=seen)),
-            f"{seen.widths[0]}-to-{seen.widths[1]}" if name in several else "",
+            f"{seen.widths[0]}-to-{seen.widths[1]}",
             1,
             portrait.caption_added(),
             partial(portrait.draw_surface, found=seen),

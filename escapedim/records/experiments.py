@@ -6,6 +6,7 @@ count has the table that it was computed from.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -183,8 +184,10 @@ class Portrait(Model):
     @model_validator(mode="after")
     def _one_loss_a_point(self) -> Portrait:
         rows, path = {len(row) for row in self.loss}, (self.path_step, self.path_old, self.path_added, self.path_loss)
-        if len(self.loss) != len(self.added) or rows - {len(self.old)} or len(self.old) < 3 or len(self.added) < 3:
+        if len(self.loss) != len(self.added) or rows - {len(self.old)} or len(self.old) < 4 or len(self.added) < 4:
             raise ValueError("a table of losses that does not fit its coordinates")
+        if any(before >= after for values in (self.old, self.added) for before, after in pairwise(values)):
+            raise ValueError("coordinates that do not rise")
         if len({len(values) for values in path}) > 1 or not self.path_step:
             raise ValueError("a path whose lists have no or different lengths")
         return self

@@ -141,7 +141,11 @@ def decode(raw: bytes, name: str) -> Summary:
     stored = document.get("digest")
     if stored is not None and stored != digest_of(document):
         raise BadSummary(f"{name} was edited or damaged after it was written (its digest differs)", REPEAT)
-    return _validated(document, name)
+    summary = _validated(document, name)
+    # A digest that fits says that a newer escapedim has written its keys. Without one a key may be misspelt.
+    if stored is None and (unknown := _passed_over(document, summary.model_dump(mode="json", by_alias=True))):
+        raise BadSummary(f"{name} is not a valid summary: {excerpt(unknown)}: unknown key", REPEAT)
+    return summary
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,20 @@ def _validated(document: dict[str, Any], name: str) -> Summary:
         reason = first["msg"].removeprefix("Value error, ")
         fault = f"{name} is not a valid summary: {excerpt(place)}: {excerpt(reason)}"
         raise BadSummary(fault, REPEAT) from None
+
+
+def _passed_over(given: Any, known: Any) -> str:
+    """Return the place of the first key that a model has not taken, or nothing."""
+    if isinstance(given, dict) and isinstance(known, dict):
+        for key, value in given.items():
+            inside = _passed_over(value, known[key]) if key in known else ""
+            if key not in known or inside:
+                return f"{key}.{inside}" if inside else key
+    if isinstance(given, list) and isinstance(known, list):
+        for at, (value, taken) in enumerate(zip(given, known, strict=False)):
+            if inside := _passed_over(value, taken):
+                return f"{at}.{inside}"
+    return ""
 
 
 def _json_object(raw: bytes, name: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
         # Those that failed come last: what ended together with an error is saved before the error is raised.
         done = sorted(wait(running, POLL_S, FIRST_COMPLETED).done, key=_failed)
         ended = [(running.pop(future), future) for future in done]
-        if backend.slots > 1 and not any(_failed(future) for future in done):
+        if backend.slots > 1 and not any(_failed(future) or _paused(future) for future in done):
             fill_slots()  # other processes need not wait until this one has saved
         for group, future in ended:
             for unit, outcome in reversed(split(group, backend.result(future))):
@@ -54,6 +54,11 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
         if watch.stopping() and not running:
             break
     return all(store.has(unit.key) for unit in units)
+
+
+def _paused(future: Future[Outcome]) -> bool:
+    """Say whether a unit is to go on itself, before others."""
+    return future.result().metrics is None
 
 
 def _failed(future: Future[Outcome]) -> bool:

@@ -48,7 +48,7 @@ def seen() -> drawing.Seen:
 
 
 def test_one_figure_for_each_width_in_three_panels():
-    assert [one.name for one in figures(material(6))].count("portrait") == 1
+    assert [one.name for one in figures(material(6))].count("portrait-6-to-7") == 1
     found = {one.name: one for one in figures(material(6, 7))}
     assert {"portrait-6-to-7", "portrait-7-to-8"} <= set(found)
     figure = found["portrait-6-to-7"].draw()

@@ -194,9 +194,20 @@ def test_non_finite_numbers_are_not_written(value):
 @pytest.mark.parametrize("where", [(), ("result",), ("result", "rounds", 0), ("cost",), ("provenance",)])
 def test_keys_that_a_newer_version_added_are_passed_over(where):
     newer = changed(LOTTERY, *where, "sparsity", value={"of": [1, None]})
-    assert summaries.decode(plain(newer), "x.json") == summaries.decode(plain(LOTTERY), "x.json")
     signed = newer | {"digest": summaries.digest_of(newer)}
-    assert summaries.decode(plain(signed), "x.json").digest == signed["digest"]
+    read = summaries.decode(plain(signed), "x.json")
+    assert read.digest == signed["digest"]
+    assert read.model_copy(update={"digest": None}) == summaries.decode(plain(LOTTERY), "x.json")
+    place = ".".join(str(part) for part in (*where, "sparsity"))
+    assert f"is not a valid summary: {place}: unknown key" in refusal(plain(newer))
+
+
+def test_a_misspelt_key_without_a_digest_is_no_key_that_is_not_there():
+    ticket = LOTTERY["result"]["rounds"][0]["arms"]["ticket"]
+    without = {key: value for key, value in ticket.items() if key != "test_accuracy"}
+    misspelt = without | {"test_acuracy": ticket["test_accuracy"]}
+    path = ("result", "rounds", 0, "arms", "ticket")
+    assert "arms.ticket.test_acuracy: unknown key" in refusal(plain(changed(LOTTERY, *path, value=misspelt)))
 
 
 @pytest.mark.parametrize(

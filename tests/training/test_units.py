@@ -165,6 +165,15 @@ def test_the_store_is_told_what_every_stretch_took():
     assert store.seconds == [2.5, 2.5]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_paused_unit_goes_on_before_others_in_several_processes_too(at_once):
+    store = Memory()
+    done, fake = run([Sum(key, stretches=4) for key in "abcd"], store, slots=2, at_once=at_once)
+    assert done
+    assert set(fake.submitted[:8]) == {"a", "b"}
+    assert set(fake.submitted[8:]) == {"c", "d"}
+
+
 def test_a_unit_that_was_paused_in_an_earlier_start_goes_on_from_there():
     store = Memory(paused={"long": {"done": np.array(2)}})
     done, fake = run([Sum("long", stretches=3)], store)
