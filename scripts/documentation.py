@@ -15,6 +15,7 @@ from pathlib import Path
 
 from documenting.difference import difference
 from documenting.page import Page, Unclear, pages
+from documenting.pictures import unlike
 from documenting.session import printed
 
 ROOT = Path(__file__).parent.parent
@@ -52,8 +53,13 @@ def renew(path: Path, check: bool) -> list[str]:
                 shutil.copyfile(Path(folder) / figure.drawn, figure.shown)
     except Unclear as error:
         return [f"{name}: {error}"]
-    if page.shown:
-        path.write_text(page.replaced(blocks), encoding="utf-8")
+    if not page.shown:
+        return []
+    if path.read_text(encoding="utf-8").splitlines() != page.lines:
+        return [f"{name}: somebody has changed it meanwhile; nothing was written"]
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(page.replaced(blocks), encoding="utf-8")
+    new.replace(path)
     return []
 
 
@@ -62,21 +68,11 @@ def _differences(page: Page, blocks: list[list[str]], folder: Path) -> list[str]
     for shown, block in zip(page.shown, blocks, strict=True):
         if told := difference(page.lines[shown.first : shown.last], block):
             found.append(f"line {shown.first + 1}: {told}")
-    return found + [told for figure in page.figures if (told := _changed(folder / figure.drawn, figure.shown))]
-
-
-def _changed(drawn: Path, shown: Path) -> str:
-    from matplotlib.testing.compare import compare_images
-
-    if not shown.exists():
-        return f"{shown.name} is not there"
-    expected = drawn.with_name(
-        f"expected-{shown.name}"
-    )  # a copy, because the picture of the difference lands beside it
-    shutil.copyfile(shown, expected)
-    # Root mean square of the grey values, 0 to 255: a curve may move, a panel may not.
-    told = compare_images(str(expected), str(drawn), tol=20)
-    return f"{shown.name}: {' '.join(str(told).split())}" if told else ""
+    for figure in page.figures:
+        told = unlike(figure.shown, folder / figure.drawn) if figure.shown.exists() else "it is not there"
+        if told:
+            found.append(f"{figure.shown.name}: {told}")
+    return found
 
 
 if __name__ == "__main__":

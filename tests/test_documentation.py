@@ -17,6 +17,7 @@ import pytest
 from documentation import renew
 from documenting.difference import difference
 from documenting.page import Page, Step, Unclear, pages
+from documenting.pictures import unlike
 
 import escapedim
 from escapedim.cli.main import app, run
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = pages(ROOT)
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+SOON_DONE = ("docs/commands/count.md",)
 SMALL = ["--steps", "20it", "--replicates", "2", "--jobs", "1"]
 SMALL_OPTIONS = {"train": SMALL, "prune": SMALL, "widen": SMALL, "rewind": ["--jobs", "1"], "sweep": ["--jobs", "1"]}
 SMALLER_PLAN = (
@@ -80,8 +82,13 @@ def test_every_command_runs(path, tmp_path, monkeypatch, capsys):
         assert do(Step("bash", text), [] if plain else ["--dry-run"]) in (0, 3), (text, capsys.readouterr().err)
 
 
-@pytest.mark.docs
-@pytest.mark.parametrize("path", PAGES, ids=NAMES)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(page, id=name, marks=[] if name in SOON_DONE else [pytest.mark.docs])
+        for page, name in zip(PAGES, NAMES, strict=True)
+    ],
+)
 def test_what_is_shown_is_what_is_printed(path):
     assert renew(path, check=True) == []
 
@@ -163,6 +170,16 @@ escapedim sweep plan.yaml --submit
 """
 
 
+def test_an_end_in_the_middle_of_a_sentence_is_told(page):
+    page.write_text(PAGE.replace("| minimal | width", "| minimal | here"))
+    (shown,) = Page.read(page).shown
+    with pytest.raises(Unclear, match="in the middle of a paragraph"):
+        shown.cut("minimal 2, and\nhere it goes on.\n")
+    assert shown.cut("minimal 2, and\nhere  3\n") == ["minimal 2, and"]
+    with pytest.raises(Unclear, match="would end the block"):
+        shown.cut("minimal 2\n```\n\nhere\n")
+
+
 @pytest.fixture
 def page(tmp_path):
     path = tmp_path / "page.md"
@@ -188,7 +205,7 @@ matplotlib.use("agg")
 from matplotlib.pyplot import savefig, plot
 
 plot([0, 1])
-savefig("drawn.svg", format="png")
+savefig("drawn.svg", format="png", dpi=300)
 ```
 """
 
@@ -208,7 +225,7 @@ def test_a_page_is_made_and_then_is_what_is_printed(session):
 
     (difference, *more) = renew(session, check=True)
     assert "page.md: line 7: 0 words are shown" in difference
-    assert more == ["page.md: shown.png is not there"]
+    assert more == ["page.md: shown.png: it is not there"]
     assert renew(session, check=False) == []
     text = session.read_text()
     assert text.startswith(SESSION.partition("```text\n")[0] + "```text\nwidth")
@@ -216,11 +233,49 @@ def test_a_page_is_made_and_then_is_what_is_printed(session):
     assert renew(session, check=True) == []
     session.write_text(text.replace("\nwidth", "\ndepth"))
     figure = Figure()
-    figure.add_subplot().plot([1, 0], linewidth=90)
-    figure.savefig(session.parent / "shown.png")
+    figure.add_subplot().plot([1, 0])
+    figure.savefig(session.parent / "shown.png", dpi=300)
     (difference, other) = renew(session, check=True)
     assert "'depth" in difference
-    assert "shown.png" in other
+    assert "of the colour is elsewhere" in other
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ""),
+        ({"values": [0, 0.01, 1]}, ""),
+        ({"color": "C1"}, "of the colour"),
+        ({"linewidth": 0}, "of the colour"),
+        ({"values": [0, 1, 0]}, "of the colour"),
+        ({"size": (3, 4)}, "blocks are shown"),
+    ],
+)
+def test_a_picture_may_move_a_little_and_not_lose_or_change_anything(tmp_path, change, told):
+    def drawn(name, values=(0, 0, 1), size=(4, 3), **how):
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=size)
+        figure.add_subplot().plot(values, **{"color": "C0", **how})
+        figure.savefig(tmp_path / name, dpi=300)
+        return tmp_path / name
+
+    found = unlike(drawn("shown.png"), drawn("new.png", **change))
+    assert told in found
+    assert bool(told) == bool(found)
+
+
+def test_a_page_that_somebody_edits_meanwhile_keeps_the_edit(session, monkeypatch):
+    printed = documentation.printed
+
+    def slow(*arguments):
+        outputs = printed(*arguments)
+        session.write_text(f"{SESSION}\nMore.\n")
+        return outputs
+
+    monkeypatch.setattr(documentation, "printed", slow)
+    assert renew(session, check=False) == ["page.md: somebody has changed it meanwhile; nothing was written"]
+    assert session.read_text().endswith("More.\n")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +310,10 @@ def test_a_page_is_taken_apart(page, tmp_path):
         ("![A](b.png)", "", "no image after the mark"),
         ("```bash\nescapedim sweep", "escapedim sweep", "no block after the mark"),
         ("plan.yaml --submit\n```", "plan.yaml --submit", "does not end"),
+        ("<!-- output", "<!-- outputs", "no mark says which command prints this"),
+        ("escapedim count --minimal 2 && ", "COLUMNS=80 escapedim count && ", "line 9: this is not run; a mark has to"),
+        ("```bash\nescapedim count", "  ```bash\nescapedim count", "no block begins like this"),
+        ("| minimal | width", "", "expected a command and one or two beginnings"),
     ],
 )
 def test_a_mark_that_marks_nothing_is_told(page, old, new, told):
@@ -279,7 +338,10 @@ def test_a_part_of_an_output_that_is_not_there_is_told(page, start, end):
         ("p 0.001", "p 0.4", False),
         ("(p = 0.2)", "(p = 0.9)", True),
         ("p <0.001", "p 0.0014", True),
-        ("p < 0.05/2 here", "p < 0.05/3 here", True),
+        ("p < 0.05/2 here", "p < 0.05/3 here", False),
+        ("rounds 7 to 10", "rounds 6 to 10", False),
+        ("2 of 4 rows", "3 of 4 rows", False),
+        ("-0.224", "0.224", False),
         ("loss 0.018702", "loss 0.017", True),
         ("loss 0.018702", "loss 0.9", False),
         ("loss 3.1e-31", "loss 8e-30", True),

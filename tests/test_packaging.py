@@ -14,12 +14,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def run(*words: str | Path, folder: Path, **environment: str) -> str:
-    ended = subprocess.run(
-        words, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
+def run(*words: str | Path, folder: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ended = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
+
+
+def kept() -> list[str]:
+    """Return the files that belong to the project: those that git knows, and outside a checkout all."""
+    if (ROOT / ".git").exists():
+        found = run("git", "ls-files", "--cached", "--others", "--exclude-standard", folder=ROOT).splitlines()
+        return [name for name in found if (ROOT / name).exists()]
+    return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +34,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and the wheel that was built from it."""
     folder = tmp_path_factory.mktemp("built")
     source = folder / "source"
-    files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", folder=ROOT).splitlines()
-    for name in files:
-        if (ROOT / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            if (ROOT / name).is_symlink():
-                (source / name).symlink_to((ROOT / name).readlink())
-            else:
-                (source / name).write_bytes((ROOT / name).read_bytes())
+    for name in kept():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink():
+            (source / name).symlink_to((ROOT / name).readlink())
+        else:
+            (source / name).write_bytes((ROOT / name).read_bytes())
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source, folder=folder)
     return folder
 
@@ -74,7 +79,6 @@ def test_an_sdist_holds_all_that_is_needed_to_work_on_it(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    tracked = run("git", "ls-files", folder=ROOT).splitlines()
-    assert {name for name in tracked if (ROOT / name).exists() and not (ROOT / name).is_symlink()} <= names | {
-        ".gitignore"
-    }
+    wanted = {name for name in kept() if not (ROOT / name).is_symlink() and name != ".gitignore"}
+    assert "tests/test_packaging.py" in wanted
+    assert wanted - names == set()

@@ -1,9 +1,9 @@
 """Holds a shown block against a new output: the same words, and numbers within a tolerance.
 
-Rounding differs between processors, and a training that is repeated on another one ends a little elsewhere. Counts and
-percentages, which have one decimal at most, may differ by a quarter of the larger one or by 1; finer numbers by half of
-the larger one; p-values may be any of the same class (below 0.005, below 0.05, above). Lines of a plot are left out,
-because their marks move with the numbers, and so are times and memory.
+Rounding differs between processors, and a training that is repeated on another one ends a little elsewhere. Whole
+numbers may differ by a quarter of the larger one from 20 on, numbers of one decimal, such as percentages, by 4, finer
+ones by half of the larger one; p-values may be any of the same class (below 0.005, below 0.05, above). Lines of a plot
+are left out, because their marks move with the numbers, and so are times and memory.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-COARSE, FINE, LEAST = 0.25, 0.5, 1.0  # shares of the larger number, and what counts may differ by
+WHOLE, FINE = 0.25, 0.5  # shares of the larger number
+FEW, POINTS = 20, 4.0
 NOTHING = 1e-9  # below it a loss is rounding
 CLASSES = (0.005, 0.05)  # of p-values
 
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
 _P_VALUE = re.compile(r"\bp(?: [=<])? ?<?(\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
-_DRAWN = re.compile(r"[┤│└┬┴├]|^Cost:|wall-clock|memory")
-_BAR = re.compile(r"\b[A-Z]{8,}\b")
+_DRAWN = re.compile(r"[┤│└┬┴├]|^Cost:|MB of memory|^memory  ")
+_BAR = re.compile(r"\b[BCDGLPSU]{8,}\b")  # letters of endings
 _IDENTITY = re.compile(r"\b[0-9a-f]{16}\b")
 
 
@@ -48,6 +49,9 @@ def _taken_apart(lines: list[str]) -> tuple[list[str], list[str]]:
 def _close(one: str, other: str) -> bool:
     values = [float(number.replace(",", "")) for number in (one, other)]
     larger, apart = max(map(abs, values)), abs(values[0] - values[1])
-    if any("e" in number or len(number.partition(".")[2]) > 1 for number in (one, other)):
+    decimals = max(len(number.partition(".")[2]) for number in (one, other))
+    if decimals > 1 or "e" in one + other:
         return apart <= max(FINE * larger, NOTHING)
-    return apart <= max(COARSE * larger, LEAST)
+    if decimals == 1:
+        return apart <= POINTS
+    return apart <= (WHOLE * larger if larger >= FEW else 0)

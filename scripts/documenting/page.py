@@ -1,12 +1,14 @@
 """One page of the documentation: what of it is run, and which blocks and figures come out of that.
 
-A page is a session. The lines of its `bash` blocks that begin with `escapedim` or
-`python -c`, and its `python` blocks, run in order, in one folder. A
-comment on the line before a block or an image says where it comes from:
+A page is a session. The lines of its `bash` blocks that begin with `escapedim` or `python -c`, and its `python` blocks,
+run in order, in one folder; lines that install are left out, and any other line is refused. A comment on the line
+before a block or an image says where it comes from:
 
     <!-- output: COMMAND LINE | BEGINNING OF THE FIRST LINE | BEGINNING OF THE FIRST LINE LEFT OUT -->
     <!-- figure: FILE THAT THE SESSION HAS DRAWN -->
     <!-- not run: WHY -->
+
+Every `text` block is the output of a command.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 _MARK = re.compile(r"<!-- (output|figure|not run): (.+?) -->")
 _FENCE = re.compile(r"```(\w*)")
 _RUN = ("escapedim ", "python -c ")
+_INSTALLS = ("python3 -m venv ", "source ", "pip install ", ".venv/bin/pip install ", ".venv/bin/pytest ")
 _IMAGE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 
 
@@ -54,8 +57,17 @@ class Shown:
             last = next((at for at, line in enumerate(rest[1:], 1) if line.startswith(self.end)), None)
             if last is None:
                 raise Unclear(f"line {self.first}: no later line of '{self.command}' begins with '{self.end}'")
+            if _in_a_paragraph(rest[last - 1], rest[last]):
+                raise Unclear(f"line {self.first}: '{self.end}' begins a line in the middle of a paragraph")
             rest = rest[:last]
+        if any(line.startswith("```") for line in rest):
+            raise Unclear(f"line {self.first}: a line of the output would end the block")
         return "\n".join(line.rstrip() for line in rest).strip("\n").splitlines()
+
+
+def _in_a_paragraph(before: str, line: str) -> bool:
+    """Say whether a line goes on with the sentence of the line before it, as no row of a table does."""
+    return before[-1:] not in ("", ".", ":") and "  " not in line and line[:1].isalpha()
 
 
 @dataclass(frozen=True)
@@ -115,23 +127,32 @@ class Page:
         elif kind and not fence:
             raise Unclear(f"{self.path}, line {number + 1}: no block after the mark")
         if not fence:
+            if line.lstrip().startswith("```"):
+                raise Unclear(f"{self.path}, line {at + 1}: no block begins like this; expected ``` and a language")
             return at + 1
         end = next((n for n in range(at + 1, len(self.lines)) if self.lines[n] == "```"), None)
         if end is None:
             raise Unclear(f"{self.path}, line {at + 1}: the block does not end")
         if kind == "output":
-            command, start, *rest = (part.strip() for part in told.split(" | "))
-            self.shown.append(Shown(command, start, rest[0] if rest else "", at + 1, end))
+            command, *parts = (part.strip() for part in told.split(" | "))
+            if not 1 <= len(parts) <= 2:
+                raise Unclear(f"{self.path}, line {number + 1}: expected a command and one or two beginnings of lines")
+            self.shown.append(Shown(command, parts[0], parts[1] if len(parts) > 1 else "", at + 1, end))
+        elif fence[1] == "text":
+            raise Unclear(f"{self.path}, line {at + 1}: no mark says which command prints this")
         elif kind != "not run":
-            self._step(fence[1], self.lines[at + 1 : end])
+            self._step(fence[1], at + 1, self.lines[at + 1 : end])
         return end + 1
 
-    def _step(self, language: str, lines: list[str]) -> None:
+    def _step(self, language: str, first: int, lines: list[str]) -> None:
         if language == "python":
             self.steps.append(Step("python", "\n".join(lines)))
-        if language == "bash":
-            commands = [part for line in lines for part in re.sub(r"\s+# .*", "", line).strip().split(" && ")]
-            self.steps.extend(Step("bash", command) for command in commands if command.startswith(_RUN))
+        for number, line in enumerate(lines if language == "bash" else [], first + 1):
+            for command in re.sub(r"\s+# .*", "", line).strip().split(" && "):
+                if command.startswith(_RUN):
+                    self.steps.append(Step("bash", command))
+                elif not command.startswith(_INSTALLS):
+                    raise Unclear(f"{self.path}, line {number}: this is not run; a mark has to say why")
 
 
 def pages(root: Path) -> list[Path]:
