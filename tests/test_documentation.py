@@ -176,6 +176,7 @@ def test_an_end_in_the_middle_of_a_sentence_is_told(page):
     with pytest.raises(Unclear, match="in the middle of a paragraph"):
         shown.cut("minimal 2, and\nhere it goes on.\n")
     assert shown.cut("minimal 2, and\nhere  3\n") == ["minimal 2, and"]
+    assert shown.cut("minimal 2  and\nhere it goes on.\n") == ["minimal 2  and"]
     with pytest.raises(Unclear, match="would end the block"):
         shown.cut("minimal 2\n```\n\nhere\n")
 

@@ -66,8 +66,8 @@ class Shown:
 
 
 def _in_a_paragraph(before: str, line: str) -> bool:
-    """Say whether a line goes on with the sentence of the line before it, as no row of a table does."""
-    return before[-1:] not in ("", ".", ":") and "  " not in line and line[:1].isalpha()
+    """Say whether a line goes on with the sentence of the line before it: neither is a row of a table."""
+    return before[-1:] not in ("", ".", ":") and "  " not in before.strip() + line and line[:1].isalpha()
 
 
 @dataclass(frozen=True)
