@@ -129,7 +129,10 @@ def requeued(cluster: Cluster, node: str, how: Callable[[str], object]) -> str:
     """Do something to a task of a node that requeues it, to another one where it was over too soon."""
     for _ in range(10):
         wait(lambda: bool(cluster.running(node)), 90, f"a task on {node}")
-        job = cluster.running(node)[-1]
+        jobs = cluster.running(node)
+        if not jobs:  # it has ended meanwhile
+            continue
+        job = jobs[-1]
         before = cluster.restarts().get(job, 0)
         how(job)
         try:
