@@ -33,7 +33,6 @@ def _nothing_goes_on_after_a_test():
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start a command that hears all signals, also where the tests do not (`nohup`)."""
     command = [sys.executable, "-m", "escapedim", *arguments]
     process = subprocess.Popen(
         command,
@@ -42,15 +41,9 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=hear,
     )
     STARTED.append(process)
     return process
-
-
-def hear() -> None:
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
