@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests hear it, and what they start, also under `nohup`
 
