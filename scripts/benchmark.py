@@ -52,8 +52,8 @@ from benchmarking.timing import DEFAULT_THREADS, QUICK, Scale
 from rich.console import Console
 
 import escapedim
-from escapedim.cli.settings import usable_cores
 from escapedim.errors import BadInput, EscapedimError
+from escapedim.machine import usable_cores
 from escapedim.records.atomic import write_through
 from escapedim.records.provenance import commit_of, now
 from escapedim.reporting.page import Block, write

@@ -13,9 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 import escapedim
-from escapedim.cli.settings import usable_cores
 from escapedim.cli.streams import show
-from escapedim.memory import available_mb
+from escapedim.machine import available_mb, usable_cores
 from escapedim.records import provenance
 from escapedim.sweeping.plan import EXAMPLES
 

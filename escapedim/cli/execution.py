@@ -14,7 +14,7 @@ from escapedim.cli.settings import Given, Settings, resolve
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import note, standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
-from escapedim.memory import available_mb
+from escapedim.machine import available_mb
 from escapedim.records import provenance
 from escapedim.records.folders import RunPaths, check_out
 from escapedim.records.identity import run_id

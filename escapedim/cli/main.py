@@ -450,15 +450,26 @@ def _execute(
     output: dict[str, Any],
     source: Path | None = None,
 ) -> None:
+    flags = {key: value for key, value in given.items() if value is not None}
+    if not output["dry_run"]:
+        _start_fork_server(flags)
     from escapedim.cli import commands
     from escapedim.cli.execution import Output, execute
     from escapedim.cli.settings import Given
 
-    flags = {key: value for key, value in given.items() if value is not None}
     chosen, base = (getattr(commands, name), None) if source is None else getattr(commands, name)(source)
     if source is not None:
         _check_apart(source, output["out"])
     execute(chosen, Given(flags, override or (), config, preset, base), Output(**output))
+
+
+def _start_fork_server(flags: dict[str, Any]) -> None:
+    """Let the workers' torch be imported while this process imports its own, where there are going to be workers."""
+    from escapedim.machine import usable_cores
+    from escapedim.training import fork_server
+
+    if flags.get("jobs", usable_cores()) > 1 and flags.get("device", "cpu") == "cpu":
+        fork_server.start()
 
 
 def _check_apart(source: Path, out: Path) -> None:

@@ -6,7 +6,6 @@ for `--dry-run` and for messages.
 
 from __future__ import annotations
 
-import os
 import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,17 +20,16 @@ from pydantic.fields import FieldInfo
 
 from escapedim import decimal_yaml
 from escapedim.errors import BadInput, nearest
+from escapedim.machine import usable_cores
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
-from escapedim.text import whole_number
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.widening.config import WidenConfig
 
 C = TypeVar("C", bound=TrainingConfig)
 Layer = tuple[str, Mapping[str, Any]]
 Sources = Mapping[str, str]
-MOST_CORES = 4096  # of one task: what is more is no number that Slurm has set; ours
 COMMANDS = (TrainConfig, PruneConfig, WidenConfig)
 
 
@@ -90,14 +88,6 @@ def resolve(model: type[C], given: Given, load: Callable[[str], Task] = load_tas
     _check_depth(task, config, sources)
     unset = dict.fromkeys(set(model.model_fields) - set(sources), "default")
     return Settings(config, task, sources | unset)
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    own = len(affinity(0)) if affinity else os.cpu_count() or 1
-    scheduled = whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or 0
-    return scheduled if 0 < scheduled <= MOST_CORES else own
 
 
 def presets() -> dict[str, Mapping[str, Any]]:

@@ -12,10 +12,10 @@ from escapedim.cli import slurm_jobs
 from escapedim.cli.plan_checking import check, recipes
 from escapedim.cli.plan_dry_run import Given, dry_run
 from escapedim.cli.plan_states import counted_states, status
-from escapedim.cli.settings import usable_cores
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import note, standard_output, tell
 from escapedim.errors import BadInput, EscapedimError, Interrupted
+from escapedim.machine import usable_cores
 from escapedim.records.folders import prepare_folder
 from escapedim.reporting.numbers import counted, duration
 from escapedim.sweeping.attempt import Ended

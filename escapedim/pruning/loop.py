@@ -65,7 +65,7 @@ class RoundUnit:
     def most(self) -> int:
         """Replicates whose arms fill a stack."""
         arms = len(self.plan.arms) if self.round else 1
-        return max(1, stack_size(self.model, self.recipe) // arms)
+        return -(-stack_size(self.model, self.recipe) // arms)
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """One cycle; `earlier` are the arrays of `needs`."""

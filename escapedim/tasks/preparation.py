@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from escapedim.errors import BadInput
-from escapedim.memory import process_mb
+from escapedim.machine import process_mb
 from escapedim.tasks.base import Array, Criterion, Split, hashed_order
 
 FEWEST_SAMPLES = 10

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from escapedim.training.cut import make_stack
 from escapedim.training.data import Data
-from escapedim.training.evaluation import evaluate
+from escapedim.training.evaluation import accuracy
 from escapedim.training.job import Job, Landing, State
 from escapedim.training.optimizers import of_members
 from escapedim.training.schedules import make_schedule
@@ -138,8 +138,8 @@ def _check(job: Job, data: Data, state: State, rows: Tensor, flat: Tensor) -> St
     """Take the test accuracy of members at their best validation accuracy so far; the earliest of equal ones counts."""
     if len(rows) == 0 or job.loss != "cross-entropy":
         return state
-    validation = evaluate(job.model, job.loss, flat, data.validation).accuracy.cpu()
-    test = evaluate(job.model, job.loss, flat, data.test).accuracy.cpu()
+    validation = accuracy(job.model, job.loss, flat, data.validation).cpu()
+    test = accuracy(job.model, job.loss, flat, data.test).cpu()
     best, at_best = state.best_validation.clone(), state.test_at_best.clone()
     before = best[rows]
     better = (validation > before) | (before.isnan() & ~validation.isnan())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -35,30 +36,54 @@ def evaluate(model: MLP, loss: str, flat: Tensor, samples: Samples) -> Scores:
     A lone member is evaluated as a stack of two, for the sake of its last bits: see `training.gradients`.
     """
     if len(flat) == 1:
-        both = evaluate(model, loss, flat.expand(2, -1).contiguous(), samples)
+        both = evaluate(model, loss, _twice(flat), samples)
         return Scores(both.loss[:1], both.accuracy[:1])
-    layout, count = Layout(model.shapes), len(samples.x)
     total = torch.zeros(len(flat), dtype=torch.float64, device=flat.device)
     if loss == "relu-teacher":
         # No loss is below 0, but the sum of its parts rounds to 1e-15 of them.
-        exact = relu_teacher_forms.loss(layout.views(flat)["layer1.weight"].double()).clamp_min(0)
+        views = Layout(model.shapes).views(flat)
+        exact = relu_teacher_forms.loss(views["layer1.weight"].double()).clamp_min(0)
         return Scores(exact, torch.full_like(total, torch.nan))
-    right = torch.zeros_like(total)
-    for start in range(0, count, BLOCK):
-        x, targets = samples.x[start : start + BLOCK], samples.targets[start : start + BLOCK]
-        outputs = torch.func.vmap(model.apply, in_dims=(0, 0))(layout.views(flat), x.expand(len(flat), *x.shape))
-        weights = None if samples.weights is None else count * samples.weights[start : start + BLOCK].double()
-        if weights is None:
-            total += LOSSES[loss](outputs.double(), targets.double()) * len(x)
+    right, count = torch.zeros_like(total), len(samples.x)
+    for outputs, part in _blocks(model, flat, samples):
+        targets = part.targets.double()
+        if part.weights is None:
+            total += LOSSES[loss](outputs.double(), targets) * len(targets)
         else:
-            total += LOSSES[loss](outputs.double(), targets.double(), weights)
-        hits = _right(loss, outputs, targets).sum(-1).double()
-        right += torch.where(outputs.isfinite().all(-1).all(-1), hits, torch.nan)
+            total += LOSSES[loss](outputs.double(), targets, count * part.weights.double())
+        right += _right(loss, outputs, part.targets)
     return Scores(total / count, right / count)
 
 
+def accuracy(model: MLP, loss: str, flat: Tensor, samples: Samples) -> Tensor:
+    """Return the accuracies `(members,)` of `evaluate` alone, in half of its time."""
+    if len(flat) == 1:
+        return accuracy(model, loss, _twice(flat), samples)[:1]
+    right = torch.zeros(len(flat), dtype=torch.float64, device=flat.device)
+    for outputs, part in _blocks(model, flat, samples):
+        right += _right(loss, outputs, part.targets)
+    return right / len(samples.x)
+
+
+def _twice(flat: Tensor) -> Tensor:
+    return flat.expand(2, -1).contiguous()
+
+
+def _blocks(model: MLP, flat: Tensor, samples: Samples) -> Iterator[tuple[Tensor, Samples]]:
+    """Yield outputs `(members, block, outputs)` of one block of samples after the other."""
+    views = Layout(model.shapes).views(flat)
+    for start in range(0, len(samples.x), BLOCK):
+        part = slice(start, start + BLOCK)
+        x, targets = samples.x[part], samples.targets[part]
+        weights = None if samples.weights is None else samples.weights[part]
+        outputs = torch.func.vmap(model.apply, in_dims=(0, 0))(views, x.expand(len(flat), *x.shape))
+        yield outputs, Samples(x, targets, weights)
+
+
 def _right(loss: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Which samples are right `(members, samples)`."""
+    """How many samples are right `(members,)`, NaN where an output is not finite."""
     if loss == "cross-entropy":
-        return outputs.argmax(-1) == targets.argmax(-1)
-    return (outputs.sign() == targets.sign()).all(-1)
+        hits = outputs.argmax(-1) == targets.argmax(-1)
+    else:
+        hits = (outputs.sign() == targets.sign()).all(-1)
+    return torch.where(outputs.flatten(1).isfinite().all(1), hits.sum(-1).double(), torch.nan)

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -25,16 +25,15 @@ from typing import Any
 
 import torch
 
-from escapedim import children
 from escapedim.errors import EscapedimError
-from escapedim.stop_signals import EXIT_CODES
 from escapedim.tasks.base import Task
+from escapedim.training import fork_server
 from escapedim.training.data import Data
+from escapedim.training.fork_server import SIGNALS
 from escapedim.training.units import Arrays, Context, Outcome, Unit
 
 SAVE_EVERY_S = 60.0  # a unit under way pauses and is saved this often: what a lost machine costs at most; ours
 COUNT_EVERY_S = 0.2  # how often a worker tells how far it is; ours
-SIGNALS = tuple(EXIT_CODES)
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # as torch says it
 LOST_WORKER = (
     "a worker process was killed (out of memory?); what was finished is saved: "
@@ -179,7 +178,7 @@ class Processes:
     def __init__(self, task: Task, dtype: str, jobs: int) -> None:
         self.slots = jobs
         context = get_context("forkserver")
-        _start_fork_server()
+        fork_server.start()
         self._shared = _Shared(context, jobs)
         self._links = [_Link(context, (task, dtype, self._shared, slot)) for slot in range(jobs)]
         self._idle: SimpleQueue[_Link] = SimpleQueue()
@@ -277,28 +276,6 @@ class _Link:
             process.start()
         self._process = process
         return self._pipe
-
-
-def _start_fork_server() -> None:
-    forkserver.set_forkserver_preload(["escapedim.training.server"])
-    with children.child_environment(OMP_NUM_THREADS="1"):
-        with _blocked_signals():
-            resource_tracker.ensure_running()  # by itself, since it unblocks signals
-        with _blocked_signals():
-            forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def _blocked_signals() -> Iterator[None]:
-    """Start children that never get what the parent handles: a signal to the whole process group is the parent's.
-
-    One that comes meanwhile gets to the parent afterwards.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, task: Task, dtype: str, shared: _Shared, slot: int) -> None:

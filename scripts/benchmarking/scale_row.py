@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarking.processes import ToolTimes, run_command
 from benchmarking.timing import Ratio, Scale, Spread
-from escapedim.cli.settings import usable_cores
+from escapedim.machine import usable_cores
 
 TASK = "teacher:inputs=4,width=4,activation=tanh,samples=500"
 MEMBERS, MOST_MEMBERS = (100, 1_000, 10_000), (100_000, 1_000_000)

@@ -20,7 +20,7 @@ from benchmarking.plain_loop import plain_descend, plain_network
 from benchmarking.setting import WidthSetting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
 from benchmarking.torch_side import TorchSide, compiled_side, eager_side, why_not_compiled
-from escapedim.cli.settings import usable_cores
+from escapedim.machine import usable_cores
 from escapedim.training.experiment import stack_size
 
 MEMBERS = 512

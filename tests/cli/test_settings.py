@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from escapedim.cli.settings import Given, presets, resolve, usable_cores
+from escapedim.cli.settings import Given, presets, resolve
 from escapedim.errors import BadInput
 from escapedim.pruning.config import PruneConfig
 from escapedim.training.config import TrainConfig
@@ -91,13 +91,6 @@ def test_yaml_aliases_do_not_blow_up_a_message(tmp_path):
     with pytest.raises(BadInput) as caught:
         resolve(PruneConfig, Given({}, file=file))
     assert len(str(caught.value)) < 600
-
-
-def test_cores_come_from_slurm_where_it_says_so(monkeypatch):
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
-    assert usable_cores() == 3
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
-    assert usable_cores() >= 1
 
 
 FIXED = [

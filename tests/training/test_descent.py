@@ -11,7 +11,6 @@ from torch import Tensor
 from escapedim.training import descent
 from escapedim.training.batches import DataOrder
 from escapedim.training.descent import descend
-from escapedim.training.evaluation import Scores
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.job import Job, State
 
@@ -173,11 +172,11 @@ def test_an_accuracy_that_is_not_a_number_is_never_the_best(monkeypatch):
     seen["test"] = [step / 10 for step in range(10)]
     scripts = {name: iter(values) for name, values in seen.items()}
 
-    def evaluate(model, loss, flat, samples):
+    def accuracy(model, loss, flat, samples):
         value = next(scripts["validation" if samples is problem.data.validation else "test"])
-        return Scores(torch.zeros(1), torch.tensor([value], dtype=torch.float64))
+        return torch.tensor([value], dtype=torch.float64)
 
-    monkeypatch.setattr(descent, "evaluate", evaluate)
+    monkeypatch.setattr(descent, "accuracy", accuracy)
     state = train(problem, problem.rows(1))
     assert (state.best_validation.item(), state.test_at_best.item()) == (0.75, 0.3)
 

@@ -22,6 +22,7 @@ def test_every_member_is_evaluated_as_alone_in_plain_torch(loss, block, monkeypa
     nets = [network(problem.model.sizes, problem.model.activation, row) for row in rows]
     losses = [LOSSES[loss](net(train.x), train.targets).item() for net in nets]
     assert scores.loss.tolist() == pytest.approx(losses, rel=1e-12)
+    assert torch.equal(evaluation.accuracy(problem.model, loss, rows, problem.data.train), scores.accuracy)
     if loss == "cross-entropy":
         labels = problem.task.train.y
         assert scores.accuracy.tolist() == [accuracy(net, train.x, labels) for net in nets]
@@ -44,6 +45,7 @@ def test_a_member_without_finite_outputs_has_no_accuracy_and_its_siblings_do(bad
     assert scores.accuracy[1].isnan()
     torch.testing.assert_close(scores.loss[[0, 2]], alone.loss, rtol=1e-12, atol=0)
     assert torch.equal(scores.accuracy[[0, 2]], alone.accuracy)
+    assert evaluation.accuracy(problem.model, "cross-entropy", rows[1:2], problem.data.test).isnan().all()
 
 
 def test_one_bad_sample_is_enough():

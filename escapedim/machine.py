@@ -1,4 +1,4 @@
-"""How much memory there is: by the system, the control group, Slurm, and the limits of this process."""
+"""What there is to work with: cores and memory, by the system, the control group, Slurm, and limits of this process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from escapedim.text import whole_number
+
+MOST_CORES = 4096  # of one task: what is more is no number that Slurm has set; ours
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    own = len(affinity(0)) if affinity else os.cpu_count() or 1
+    scheduled = whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or 0
+    return scheduled if 0 < scheduled <= MOST_CORES else own
 
 
 def available_mb() -> float | None:

@@ -4,8 +4,15 @@ import sys
 
 import pytest
 
-from escapedim import memory as module
-from escapedim.memory import available_mb, process_mb
+from escapedim import machine as module
+from escapedim.machine import available_mb, process_mb, usable_cores
+
+
+def test_cores_come_from_slurm_where_it_says_so(monkeypatch):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
+    assert usable_cores() == 3
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "many")
+    assert usable_cores() >= 1
 
 
 def test_slurms_limit_counts_where_it_is_the_smallest(monkeypatch):
@@ -51,7 +58,7 @@ def test_free_memory_is_what_the_system_and_the_control_group_leave(monkeypatch,
 
 LIMITED = f"""
 import resource
-from escapedim.memory import available_mb, process_mb
+from escapedim.machine import available_mb, process_mb
 resource.setrlimit(resource.RLIMIT_AS, ({2**30}, {resource.RLIM_INFINITY}))
 print(process_mb(), available_mb())
 """
