@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+@cache
 def wilson(successes: int, count: int) -> tuple[float, float] | None:
     """Wilson's score interval of a rate (Wilson 1927); None without observations."""
     if not count:

@@ -76,7 +76,7 @@ def _blocks(model: MLP, flat: Tensor, samples: Samples) -> Iterator[tuple[Tensor
         part = slice(start, start + BLOCK)
         x, targets = samples.x[part], samples.targets[part]
         weights = None if samples.weights is None else samples.weights[part]
-        outputs = torch.func.vmap(model.apply, in_dims=(0, 0))(views, x.expand(len(flat), *x.shape))
+        outputs = model.apply_stack(views, x.expand(len(flat), *x.shape))
         yield outputs, Samples(x, targets, weights)
 
 
