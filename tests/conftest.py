@@ -4,6 +4,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from .forked import fork_runs
+
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests hear it, and what they start, also under `nohup`
 
@@ -20,3 +22,9 @@ def processor_settings() -> Iterator[None]:
     yield
     torch.set_num_threads(threads)
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def forked_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps in this process fork their runs (`tests.forked`)."""
+    fork_runs(monkeypatch)

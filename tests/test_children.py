@@ -17,9 +17,12 @@ from tests.hostile import fill
 COMMAND = str(Path(sys.executable).with_name("escapedim"))
 PLAN = {
     "name": "tiny",
-    "command": "widen",
-    "base": {"task": "xor", "widths": "2:3", "replicates": 4, "steps": "20it", "escape": False},
-    "then": [{"command": "compare"}],
+    "command": "prune",
+    "base": {"task": "xor", "hidden": 4, "rounds": 1, "replicates": 2, "steps": "20it"},
+    "then": [
+        {"command": "widen", "base": {"task": "xor", "widths": "2:3", "replicates": 4, "steps": "20it"}},
+        {"command": "compare"},
+    ],
 }
 TINY = ("--hidden", "8", "--steps", "10it", "--replicates", "2", "--jobs", "2", "--quiet")
 
@@ -42,11 +45,9 @@ def test_no_module_of_the_current_folder_is_run(tmp_path, witness):
     assert witness.read_text() == "selectors\n"
     witness.unlink()
     for arguments in (
-        ("prune", "--rounds", "1", *TINY),
-        ("widen", "--task", "xor", "--widths", "2:3", "--replicates", "4", "--steps", "20it", "--jobs", "2", "--quiet"),
         ("sweep", "plan.yaml", "--dry-run"),
         ("sweep", "plan.yaml", "--jobs", "2"),
-        ("report", "widen.json", "--html", "widen.html"),
+        ("report", "sweep-tiny/compare.json", "--html", "report.html", "--figures", "figures"),
     ):
         ended = call(tmp_path, COMMAND, *arguments)
         assert (ended.returncode, witness.exists()) == (0, False), (arguments, ended.stderr)

@@ -21,6 +21,7 @@ from documenting.pictures import unlike
 
 import escapedim
 from escapedim.cli.main import app, run
+from escapedim.reporting.export import export
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,9 +68,10 @@ def do(step: Step, more: list[str]) -> int:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=NAMES)
-def test_every_command_runs(path, tmp_path, monkeypatch, capsys):
+def test_every_command_runs(path, tmp_path, monkeypatch, capsys, forked_runs):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(export, "FORMATS", ("svg",))
     smaller_plans(tmp_path)
     for step in Page.read(path).steps:
         assert do(step, []) in (0, 3), (step.text, capsys.readouterr().err)

@@ -30,6 +30,7 @@ from escapedim.regular_files import open_regular, read_regular
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
+HELD = " is held by "  # what every refusal says, and nothing else does that commands say
 MOST_CLAIM_BYTES = 1 << 16  # ours; a claim has a few hundred
 
 _ATTEMPTS = 100

@@ -23,7 +23,7 @@ from escapedim.children import python_module
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import summary
 from escapedim.records.atomic import remove_dead, write_atomic
-from escapedim.records.claim import Claim, ClaimLost
+from escapedim.records.claim import HELD, Claim, ClaimLost
 from escapedim.records.finished import damage
 from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
@@ -31,7 +31,7 @@ from escapedim.records.summary import Summary
 from escapedim.regular_files import open_appending, read_regular
 from escapedim.stop_signals import EXIT_CODES
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
+from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
@@ -84,9 +84,9 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
         if code in TOLD_TO_STOP or (stopping() and code != 0):
             return Ended(run, "stopped")
         claim.verify()
-        held = command_holder(folder) if code != 0 else None
-        if held is not None:  # what a killed sweep had started still goes on: no failure
-            return Ended(run, "held", f"its run is held by {held[0]}")
+        said = tail(folder / LOG) if code == BadInput.exit_code else ""
+        if HELD in said:  # what a killed sweep had started still went on: no failure
+            return Ended(run, "held", said)
         found, fault = _found(run, out, code)
         times = {"ended": now(), "wall_s": time.monotonic() - began}
         if found is None:

@@ -82,7 +82,7 @@ def assert_readable(folder: Path) -> None:
 
 
 def test_killed_at_random_moments(cli: Cli, untouched, tmp_path):
-    kill_at_random_moments(tmp_path, kills=3, longest_s=untouched["seconds"], seed=1)
+    kill_at_random_moments(tmp_path, kills=2, longest_s=untouched["seconds"], seed=1)
     finish(cli)
     assert result_of(tmp_path / "lottery.json") == untouched["result"]
 
@@ -99,7 +99,7 @@ def test_killed_at_twenty_random_moments(cli: Cli, untouched, tmp_path, monkeypa
 
 
 def test_of_two_starts_at_one_moment_exactly_one_runs(untouched, tmp_path):
-    both = [start(tmp_path, *ARGUMENTS, "--quiet") for _ in range(2)]
+    both = [start(tmp_path, *ARGUMENTS[:-1], "1", "--quiet") for _ in range(2)]
     ended = sorted(((process.returncode, err) for process, (_, err) in ((one, one.communicate()) for one in both)))
     assert [code for code, _ in ended] == [0, 2]
     assert "is held by process" in ended[1][1]
@@ -128,7 +128,12 @@ def wait_for(condition) -> None:
 
 @pytest.mark.parametrize(
     ("number", "jobs", "code"),
-    [(signal.SIGTERM, "2", 143), (signal.SIGUSR1, "1", 143), (signal.SIGUSR1, "2", 143), (signal.SIGINT, "1", 130)],
+    [
+        (signal.SIGTERM, "2", 143),
+        (signal.SIGUSR1, "1", 143),
+        (signal.SIGINT, "1", 130),
+        pytest.param(signal.SIGUSR1, "2", 143, marks=pytest.mark.long),
+    ],
 )
 def test_signals_save_and_the_same_command_continues(cli: Cli, untouched, tmp_path, number, jobs, code):
     arguments = (*ARGUMENTS[:-1], jobs)
@@ -189,8 +194,16 @@ def catches_usr1(pid: int) -> bool:
 LONG = ("train", "--replicates", "8", "--steps", "10000000it")
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=str)
+@pytest.mark.parametrize(
+    ("jobs", "number", "code"),
+    [
+        ("1", signal.SIGINT, 130),
+        ("2", signal.SIGTERM, 143),
+        pytest.param("1", signal.SIGTERM, 143, marks=pytest.mark.long),
+        pytest.param("2", signal.SIGINT, 130, marks=pytest.mark.long),
+    ],
+    ids=str,
+)
 def test_a_second_signal_stops_at_once_in_one_sentence(tmp_path, jobs, number, code):
     process = start(tmp_path, *LONG, "--jobs", jobs)
     wait_for(lambda: (tmp_path / "train.json").exists())  # workers are about to start

@@ -70,12 +70,11 @@ def shell(command: str, folder) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=folder, check=False)
 
 
+WITH_TORCH = ["escapedim doctor", "escapedim train --dry-run"]
 PRINTING = [
-    "escapedim doctor",
     "escapedim count",
     "escapedim report lottery.json",
     "escapedim report lottery.json --json",
-    "escapedim train --dry-run",
     "escapedim --help",
     "escapedim prune --help",
     "escapedim --version",
@@ -91,14 +90,14 @@ def with_summary(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", PRINTING)
+@pytest.mark.parametrize("command", [*PRINTING, *WITH_TORCH])
 def test_reader_that_has_gone_is_no_failure(with_summary, command):
     ended = shell(f"({command}; echo code $? >&2) | true", with_summary)
     assert ended.stderr == "code 0\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("command", PRINTING)
+@pytest.mark.parametrize("command", [*PRINTING, *(pytest.param(one, marks=pytest.mark.long) for one in WITH_TORCH)])
 def test_full_disk_behind_standard_output_is_one_sentence(with_summary, command):
     ended = shell(f"{command} > /dev/full", with_summary)
     assert ended.returncode == 1
@@ -107,7 +106,7 @@ def test_full_disk_behind_standard_output_is_one_sentence(with_summary, command)
     assert len(ended.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", PRINTING)
+@pytest.mark.parametrize("command", [*PRINTING, *(pytest.param(one, marks=pytest.mark.long) for one in WITH_TORCH)])
 def test_closed_standard_output_is_no_failure(with_summary, command):
     ended = shell(f"{command} >&-", with_summary)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -116,8 +115,17 @@ def test_closed_standard_output_is_no_failure(with_summary, command):
 TRAINING = "escapedim train --hidden 300,100 --steps 5it --replicates 8 --force"
 
 
-@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&- <&-"])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("jobs", "streams"),
+    [
+        (1, "2>/dev/full"),
+        (2, ">&- 2>&- <&-"),
+        pytest.param(1, "2>&-", marks=pytest.mark.long),
+        pytest.param(2, "2>&-", marks=pytest.mark.long),
+        pytest.param(2, "2>/dev/full", marks=pytest.mark.long),
+        pytest.param(1, ">&- 2>&- <&-", marks=pytest.mark.long),
+    ],
+)
 def test_training_needs_no_standard_error(tmp_path, streams, jobs):
     if "/dev/full" in streams and not os.path.exists("/dev/full"):
         pytest.skip("needs /dev/full")

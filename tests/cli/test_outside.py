@@ -255,9 +255,9 @@ def test_a_large_file_that_is_no_summary_is_told_by_its_beginning(cli: Cli, tmp_
         assert cli(*command).code == 2
 
 
-def test_times_of_runs_add_up_to_a_time(cli: Cli, tmp_path):
+def test_times_of_runs_add_up_to_a_time(cli: Cli, tmp_path, forked_runs):
     (tmp_path / "plan.yaml").write_text("name: a\ncommand: train\nbase: {task: xor, steps: 5it, hidden: 2}\nseeds: 2\n")
-    assert cli("sweep", "plan.yaml", "--jobs", "2").code == 0
+    assert cli("sweep", "plan.yaml").code == 0
     for mark in tmp_path.glob("sweep-a/runs/*/done.json"):
         mark.write_text(json.dumps(json.loads(mark.read_text()) | {"wall_s": 1e308}))
     assert cli("sweep", "plan.yaml", "--collect").code == 0

@@ -20,6 +20,7 @@ from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
 from escapedim.training.estimate import Estimate
 from tests.cli.conftest import Cli, result_of
+from tests.cli.test_interruption import wait_for
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
 PLAN = {
@@ -78,10 +79,9 @@ def test_a_plan_runs_to_its_comparison_and_the_same_command_finds_it_done(cli: C
 def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whole):
     plan.write_text(yaml.safe_dump({**PLAN, "then": PLAN["then"][:1]}))
     command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
-    for delay in (1.5, 4.0):
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: list(tmp_path.glob("sweep-tiny/runs/*/escapedim-runs/*/checkpoints/*")))
+        process.send_signal(signal.SIGKILL)
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     deadline = time.monotonic() + 60
     while not (tmp_path / "sweep-tiny" / "collected.json").exists() and time.monotonic() < deadline:
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_is_one_sentence(cli: Cli, tmp_path, plan):
     assert "choose another --out" in ended.err
 
 
-def test_a_damaged_checkpoint_of_a_complete_source_is_mended_by_the_next_sweep(cli: Cli, tmp_path):
+def test_a_damaged_checkpoint_of_a_complete_source_is_mended_by_the_next_sweep(cli: Cli, tmp_path, forked_runs):
     plan = {**PLAN, "then": PLAN["then"][:1]}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(plan))
     assert cli("sweep", "tiny.yaml", "--stage", "0").code == 0
@@ -276,7 +276,7 @@ def test_a_damaged_checkpoint_of_a_complete_source_is_mended_by_the_next_sweep(c
     assert (rewind.folder(out) / "done.json").exists()
 
 
-def test_comparisons_are_numbered_as_in_the_plan_and_old_ones_removed(cli: Cli, tmp_path):
+def test_comparisons_are_numbered_as_in_the_plan_and_old_ones_removed(cli: Cli, tmp_path, forked_runs):
     """Two recipes, of which one is done first; and what a plan of one comparison had left."""
     base = {"task": "xor", "widths": "2:3", "replicates": 4, "steps": "20it", "escape": False}
     plan = {"name": "two", "command": "widen", "base": base, "then": [{"command": "compare"}]}
@@ -293,7 +293,7 @@ def test_comparisons_are_numbered_as_in_the_plan_and_old_ones_removed(cli: Cli, 
     assert (tmp_path / "sweep-two" / "compare-1.json").exists()
 
 
-def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, plan):
+def test_a_run_that_fails_is_named_with_the_end_of_its_log(cli: Cli, tmp_path, plan, forked_runs):
     run = expand(read(plan))[0]
     run.folder(tmp_path / "sweep-tiny").mkdir(parents=True)
     run.summary(tmp_path / "sweep-tiny").write_text("mine")  # which prune does not overwrite

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from escapedim.errors import EscapedimError
+from escapedim.errors import BadInput, EscapedimError
 from escapedim.records import summary
 from escapedim.records.claim import Claim
 from escapedim.sweeping import attempt as attempting
@@ -115,10 +115,19 @@ def test_a_command_that_outlives_its_sweep_is_no_failure(monkeypatch, tmp_path):
     run = runs()[0]
     inner = run.folder(tmp_path) / "escapedim-runs" / "lottery-0"
     inner.mkdir(parents=True)
-    monkeypatch.setattr(attempting, "_process", lambda command, log, stopping: 2)
-    with Claim.acquire(inner):
-        assert standing(run, tmp_path).state == "running"
-        assert attempt(run, tmp_path, 1, None, lambda: False).state == "held"
+
+    def refused(command, log, stopping):
+        with pytest.raises(BadInput) as caught:
+            Claim.acquire(inner)
+        log.write_text(f"escapedim: {caught.value}\n")
+        holder.release()  # what holds it may end before anybody looks again
+        return 2
+
+    monkeypatch.setattr(attempting, "_process", refused)
+    holder = Claim.acquire(inner)
+    assert standing(run, tmp_path).state == "running"
+    ended = attempt(run, tmp_path, 1, None, lambda: False)
+    assert (ended.state, f"is held by process {os.getpid()}" in ended.detail) == ("held", True)
     assert standing(run, tmp_path).state == "missing"
 
 

@@ -93,7 +93,7 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
 
 
-@pytest.mark.parametrize("batch", [61, 60, 2, 1])
+@pytest.mark.parametrize("batch", [61, pytest.param(60, marks=pytest.mark.long), 2, 1])
 @pytest.mark.parametrize(
     "sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2), (2, 2, 2), (3, 5, 2, 4)], ids=str
 )
@@ -106,7 +106,7 @@ def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes, bat
         everyone, samples = torch.empty_like(flat), Samples(x, targets)
         make_gradient(model, loss)(flat, x, targets, everyone)
         scores = evaluate(model, loss, flat, samples).loss if shared else None
-        for first, last in itertools.combinations(range(len(flat) + 1), 2):
+        for first, last in itertools.combinations((0, 1, 3, 4, 8, 9), 2):  # parts of 1 to 9 at any place
             part, own = flat[first:last].contiguous(), slice(None) if shared else slice(first, last)
             out = torch.empty_like(part)
             make_gradient(model, loss)(part, x[own], targets[own], out)
