@@ -1,6 +1,6 @@
-"""The row `commands`: the default `prune`, `widen` and `compare` as processes of their own, start included.
+"""The row `commands`: the default `prune`, `rewind`, `widen` and `compare` as processes of their own, start included.
 
-`compare` reads what the other two have written. Each is held against what a user should wait for it at most.
+`rewind` starts from what `prune` has written, and `compare` reads that and `widen`'s. Each is held against what a user should wait for it at most.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from benchmarking.processes import run_command
 from benchmarking.timing import Scale, Spread
 
-AT_MOST_S = {"prune": 15.0, "widen": 45.0, "compare": 3.0}
-SUMMARIES = {"prune": "lottery.json", "widen": "widen.json", "compare": "compare.json"}
-INPUTS = {"compare": ["lottery.json", "widen.json"]}
+AT_MOST_S = {"prune": 15.0, "rewind": 20.0, "widen": 45.0, "compare": 3.0}
+SUMMARIES = {"prune": "lottery.json", "rewind": "rewind.json", "widen": "widen.json", "compare": "compare.json"}
+INPUTS = {"rewind": ["lottery.json"], "compare": ["lottery.json", "widen.json"]}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def measure_commands(scale: Scale, commands: Sequence[str] = tuple(SUMMARIES)) -
     with TemporaryDirectory() as folder:
         for _ in range(scale.repeats):
             for command in commands:
-                arguments = [command, *INPUTS.get(command, ["--force"]), "--quiet"]
+                arguments = [command, *INPUTS.get(command, []), "--quiet", *([] if command == "compare" else ["--force"])]
                 times = run_command(arguments, Path(folder), SUMMARIES[command])
                 wall_s[command].append(times.wall_s)
                 peaks[command] = max(peaks[command], times.peak_rss_mb)
