@@ -1,6 +1,7 @@
 """The row `commands`: the default `prune`, `rewind`, `widen` and `compare` as processes of their own, start included.
 
-`rewind` starts from what `prune` has written, and `compare` reads that and `widen`'s. Each is held against what a user should wait for it at most.
+`rewind` starts from what `prune` has written, and `compare` reads that and what `widen` has written. Each is held
+against what a user should wait for it at most.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def measure_commands(scale: Scale, commands: Sequence[str] = tuple(SUMMARIES)) -
     with TemporaryDirectory() as folder:
         for _ in range(scale.repeats):
             for command in commands:
-                arguments = [command, *INPUTS.get(command, []), "--quiet", *([] if command == "compare" else ["--force"])]
+                anew = [] if command == "compare" else ["--force"]
+                arguments = [command, *INPUTS.get(command, []), *anew, "--quiet"]
                 times = run_command(arguments, Path(folder), SUMMARIES[command])
                 wall_s[command].append(times.wall_s)
                 peaks[command] = max(peaks[command], times.peak_rss_mb)

@@ -48,12 +48,14 @@ def test_default_commands_are_run_and_compare_reads_what_the_others_wrote(script
     rows = script("benchmarking.commands_row").measure_commands(script("benchmarking.timing").Scale(repeats=2))
     expected = [
         ["prune", "--force", "--quiet"],
+        ["rewind", "lottery.json", "--force", "--quiet"],
         ["widen", "--force", "--quiet"],
         ["compare", "lottery.json", "widen.json", "--quiet"],
     ]
     assert tool == 2 * expected
     assert [(row.command, row.wall_s.median, row.at_most_s) for row in rows] == [
         ("prune", 3.0, 15.0),
+        ("rewind lottery.json", 3.0, 20.0),
         ("widen", 3.0, 45.0),
         ("compare lottery.json widen.json", 3.0, 3.0),
     ]
