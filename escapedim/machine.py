@@ -1,4 +1,4 @@
-"""What there is to work with: cores and memory, by the system, the control group, Slurm, and limits of this process."""
+"""What there is to work with: cores, by the system and Slurm; memory, by these, the control group and own limits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_CORES = 4096  # of one task: what is more is no number that Slurm has set; 
 def usable_cores() -> int:
     """Return how many cores this process may use: as scheduled by Slurm, or by the system."""
     affinity = getattr(os, "sched_getaffinity", None)
-    own = len(affinity(0)) if affinity else os.cpu_count() or 1
+    system = len(affinity(0)) if affinity else os.cpu_count() or 1
     scheduled = whole_number(os.environ.get("SLURM_CPUS_PER_TASK", "")) or 0
-    return scheduled if 0 < scheduled <= MOST_CORES else own
+    return scheduled if 0 < scheduled <= MOST_CORES else system
 
 
 def available_mb() -> float | None:

@@ -45,7 +45,7 @@ def renew(path: Path, check: bool) -> list[str]:
             blocks = [shown.cut(outputs[shown.command]) for shown in page.shown]
             missing = [figure.drawn for figure in page.figures if not (Path(folder) / figure.drawn).exists()]
             if missing:
-                raise Unclear(f"the page draws no {', no '.join(missing)}")
+                raise Unclear(f"the page does not draw {', '.join(missing)}")
             if check:
                 return [f"{name}: {text}" for text in _differences(page, blocks, Path(folder))]
             for figure in page.figures:

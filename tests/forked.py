@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ import pytest
 from escapedim.cli import signals
 from escapedim.cli.main import app, run
 from escapedim.sweeping import attempt
-from escapedim.training import workers  # noqa: F401  # what a copy is to have
+from escapedim.training import workers  # noqa: F401  # imported before the fork: no copy imports torch
 
 
 class Forked:
@@ -29,12 +30,14 @@ class Forked:
         assert how == {"stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL, "start_new_session": True}
         self.returncode: int | None = None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # other threads of this process wait, and hold nothing
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads: one of this process's own waits for us
             self._pid = os.fork()
         if self._pid == 0:
             code = 1
             try:
                 code = _run(list(command), stdout.fileno(), env)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
 
@@ -69,5 +72,5 @@ def _run(command: list[str], log: int, env: Mapping[str, str]) -> int:
 def fork_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the sweeps of a test fork their runs, one at a time and of one process each."""
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
-    made = SimpleNamespace(Popen=Forked, STDOUT=subprocess.STDOUT, DEVNULL=subprocess.DEVNULL)
-    monkeypatch.setattr(attempt, "subprocess", made)
+    fake_subprocess = SimpleNamespace(Popen=Forked, STDOUT=subprocess.STDOUT, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(attempt, "subprocess", fake_subprocess)

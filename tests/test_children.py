@@ -45,6 +45,7 @@ def test_no_module_of_the_current_folder_is_run(tmp_path, witness):
     assert witness.read_text() == "selectors\n"
     witness.unlink()
     for arguments in (
+        ("prune", "--rounds", "1", *TINY),  # whose own workers no -P keeps safe
         ("sweep", "plan.yaml", "--dry-run"),
         ("sweep", "plan.yaml", "--jobs", "2"),
         ("report", "sweep-tiny/compare.json", "--html", "report.html", "--figures", "figures"),

@@ -71,7 +71,7 @@ def do(step: Step, more: list[str]) -> int:
 def test_every_command_runs(path, tmp_path, monkeypatch, capsys, forked_runs):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(export, "FORMATS", ("svg",))
+    monkeypatch.setattr(export, "FORMATS", ("svg",))  # drawing takes longest; one format shows that it works
     smaller_plans(tmp_path)
     for step in Page.read(path).steps:
         assert do(step, []) in (0, 3), (step.text, capsys.readouterr().err)
@@ -285,7 +285,7 @@ def test_a_page_that_somebody_edits_meanwhile_keeps_the_edit(session, monkeypatc
     ("old", "new", "told"),
     [
         ("--minimal 2 --widths 2:3", "--minimal none", "ended with exit code 2: "),
-        ("drawn.svg -->", "absent.svg -->", "the page draws no absent.svg"),
+        ("drawn.svg -->", "absent.svg -->", "the page does not draw absent.svg"),
         ("| width -->", "| nonsense -->", "no line of"),
     ],
 )

@@ -6,13 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
+from escapedim.cli.beginnings import NOT_TAKEN_OF_MEMBERS, configured, last_round, lottery_of, origin_of_members
 from escapedim.cli.execution import Command, Shares
-from escapedim.cli.settings import Layer
 from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
@@ -20,8 +17,7 @@ from escapedim.pruning.experiment import prune_experiment
 from escapedim.pruning.plan import expected_counts
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
-from escapedim.records.results import LotteryResult
-from escapedim.rewinding.config import NOT_TAKEN, RewindConfig, rewind_base
+from escapedim.rewinding.config import RewindConfig
 from escapedim.rewinding.experiment import rewind_experiment
 from escapedim.rewinding.source import Source
 from escapedim.rewinding.unit import ReplayUnit, RewindUnit
@@ -135,19 +131,9 @@ def _planned_densities(config: PruneConfig, task: Task) -> list[Shares]:
     ]
 
 
-def widen_from(path: Path) -> tuple[Command[WidenFromConfig], Layer]:
-    """Return the command that widens failed members of a finished run, and the settings that it takes from there.
-
-    Raises
-    ------
-    BadInput
-        No finished train or widen summary, or one that this version cannot read.
-    """
-    run = FinishedRun.read(path, ("train", "widen"))
-    origin = _origin(run)
-    taken = {key: value for key, value in run.summary.config.items() if key in WidenFromConfig.model_fields}
-    base = {"hidden": [], "widths": []} | {key: value for key, value in taken.items() if key not in _NOT_TAKEN}
-    base["source"] = run.name
+def widen_from(run: FinishedRun) -> Command[WidenFromConfig]:
+    """Return the command that widens failed members of a finished run."""
+    origin = origin_of_members(run)
 
     def experiment(config: WidenFromConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_same(run, origin, config, task)
@@ -162,22 +148,12 @@ def widen_from(path: Path) -> tuple[Command[WidenFromConfig], Layer]:
     def extended(config: WidenFromConfig, keys: Iterable[str]) -> WidenFromConfig:
         return config
 
-    return Command("widen", WidenFromConfig, experiment, extended, cost, _no_plan), (str(path), base)
+    return Command("widen", experiment, extended, cost, _no_plan)
 
 
-def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
-    """Return the command that trains a finished prune run's tickets anew, and the settings that it takes from there.
-
-    Raises
-    ------
-    BadInput
-        No finished lottery summary, or one that this version cannot read.
-    """
-    run = FinishedRun.read(path, ("lottery",))
-    origin, lottery = _configured(run, PruneConfig), run.summary.result
-    assert isinstance(lottery, LotteryResult), "the kind says so"
-    last = lottery.rounds[-1].round
-    base = rewind_base(origin, origin.rewind_to, last, run.name)
+def rewind_from(run: FinishedRun) -> Command[RewindConfig]:
+    """Return the command that trains a finished prune run's tickets anew."""
+    origin, lottery, last = configured(run, PruneConfig), lottery_of(run), last_round(run)
 
     @cache
     def source(model: MLP) -> Source:
@@ -192,7 +168,7 @@ def rewind_from(path: Path) -> tuple[Command[RewindConfig], Layer]:
     def cost(config: RewindConfig, task: Task) -> Estimate:
         return rewind_estimate(config, task, experiment(config, task, ()).units)
 
-    return Command("rewind", RewindConfig, experiment, lambda config, keys: config, cost, _no_plan), (str(path), base)
+    return Command("rewind", experiment, lambda config, keys: config, cost, _no_plan)
 
 
 def rewind_estimate(config: RewindConfig, task: Task, units: Iterable[Unit]) -> Estimate:
@@ -215,7 +191,7 @@ def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, t
         raise BadInput(f"keep: rewind keeps the ends of its networks, found {','.join(config.keep)}; leave it out.")
     for key in NetworkConfig.model_fields:
         expected, found = getattr(origin, key), getattr(config, key)
-        if key not in _NOT_TAKEN and expected != found:
+        if key not in NOT_TAKEN_OF_MEMBERS and expected != found:
             raise BadInput(f"{key}: the tickets of {run.path} have {expected}, found {found}; leave it out.")
 
 
@@ -223,36 +199,6 @@ def _check_source(run: FinishedRun, found: str) -> None:
     """Refuse another name of the run than its own: identities of what starts from it would not tell two runs apart."""
     if found != run.name:
         raise BadInput(f"source: {run.path} is {run.name}, found {excerpt(found)}; leave it out.")
-
-
-_NOT_TAKEN = NOT_TAKEN | {"by", "embedding", "perturbation", "layer", "sources", "transient"}
-
-
-def _origin(run: FinishedRun) -> TrainConfig | WidenConfig:
-    if "source" in run.summary.config:
-        raise BadInput(
-            f"{run.path}: expected members that were trained from their draws, found those of widen --from; "
-            "name the run that they came from."
-        )
-    found: TrainConfig | WidenConfig
-    found = _configured(run, TrainConfig) if run.summary.kind == "train" else _configured(run, WidenConfig)
-    if isinstance(found, WidenConfig) and (found.lazy or found.lr_per_width or not found.widths):
-        raise BadInput(
-            f"{run.path}: expected members trained with all weights at one learning rate, found lazy or lr_per_width; "
-            "repeat that run without."
-        )
-    return found
-
-
-def _configured(run: FinishedRun, model: type[C]) -> C:
-    """Return the configuration of a finished run."""
-    try:
-        return model.model_validate(run.summary.config)
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"])) or "config"
-        raise BadInput(
-            f"{run.path}: its configuration does not fit ({excerpt(place)}); repeat the command that wrote it."
-        ) from None
 
 
 def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: WidenFromConfig, task: Task) -> None:
@@ -272,6 +218,14 @@ def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: Wid
         raise BadInput(f"widths: {run.path} has no members of width {unknown[0]}; leave it out.")
 
 
-TRAIN = Command("train", TrainConfig, train_experiment, _more_replicates, _train_estimate, _no_plan)
-WIDEN = Command("widen", WidenConfig, widen_experiment, _more_widths, _widen_estimate, _no_plan)
-PRUNE = Command("lottery", PruneConfig, prune_experiment, _more_rounds, _prune_estimate, _planned_densities)
+TRAIN = Command("train", train_experiment, _more_replicates, _train_estimate, _no_plan)
+WIDEN = Command("widen", widen_experiment, _more_widths, _widen_estimate, _no_plan)
+PRUNE = Command("lottery", prune_experiment, _more_rounds, _prune_estimate, _planned_densities)
+
+
+def command_of(name: str, run: FinishedRun | None) -> Command[Any]:
+    """Return a command by its name, with the finished run that it starts from, if there is one."""
+    if run is None:
+        commands: dict[str, Command[Any]] = {"train": TRAIN, "prune": PRUNE, "widen": WIDEN}
+        return commands[name]
+    return rewind_from(run) if name == "rewind" else widen_from(run)

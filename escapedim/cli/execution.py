@@ -1,4 +1,4 @@
-"""One path for every command that trains: settings, dry run, run folder, workers, summary, report."""
+"""One path for every command that trains: dry run, run folder, workers, summary, report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from escapedim.cli.settings import Given, Settings, resolve
+from escapedim.cli.settings import Settings
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import note, standard_output
 from escapedim.errors import BadInput, EscapedimError, Interrupted
@@ -45,7 +45,6 @@ class Command(Generic[C]):
     """
 
     kind: Kind
-    model: type[C]
     experiment: Callable[[C, Task, Iterable[str]], Experiment]
     extended: Callable[[C, Iterable[str]], C]
     estimate: Callable[[C, Task], Estimate]
@@ -63,9 +62,8 @@ class Output:
     force: bool = False
 
 
-def execute(command: Command[C], given: Given, output: Output) -> None:
-    """Do what a command says, from the options to the report."""
-    settings = resolve(command.model, given)
+def execute(command: Command[C], settings: Settings[C], output: Output) -> None:
+    """Do what a command says, from its settings to the report."""
     _check_device(settings.config)
     identity = run_id(command.kind, settings.config, settings.task.identity)
     estimate = command.estimate(settings.config, settings.task)

@@ -5,6 +5,7 @@ Only typer is imported here; a command imports what it needs when it runs, so th
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -77,7 +78,7 @@ def train(
     Writes train.json and prints a report of it. The same command again continues, or finds everything done.
     """
     given = {name: value for name, value in locals().items() if name in _TRAINING}
-    _execute("TRAIN", given, preset, config, override, _output("train.json", out, dry_run, json, quiet, force))
+    _execute("train", given, preset, config, override, _output("train.json", out, dry_run, json, quiet, force))
 
 
 @command()
@@ -120,7 +121,7 @@ def prune(
     --rounds or --replicates extend it.
     """
     given = {name: value for name, value in locals().items() if name in _TRAINING | _PRUNING}
-    _execute("PRUNE", given, preset, config, override, _output("lottery.json", out, dry_run, json, quiet, force))
+    _execute("prune", given, preset, config, override, _output("lottery.json", out, dry_run, json, quiet, force))
 
 
 @command()
@@ -173,8 +174,7 @@ def widen(
     a report of it. The same command again continues, or finds everything done; more --widths or --replicates extend it.
     """
     given = {name: value for name, value in locals().items() if name in _TRAINING | _WIDENING}
-    name = "WIDEN" if source is None else "widen_from"
-    _execute(name, given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
+    _execute("widen", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
 
 
 @command()
@@ -207,9 +207,7 @@ def rewind(
     Writes rewind.json and prints a report of it. The same command again continues, or finds everything done.
     """
     given = {name: value for name, value in locals().items() if name in _REWINDING}
-    _execute(
-        "rewind_from", given, None, config, override, _output("rewind.json", out, dry_run, json, quiet, force), source
-    )
+    _execute("rewind", given, None, config, override, _output("rewind.json", out, dry_run, json, quiet, force), source)
 
 
 @command()
@@ -450,25 +448,33 @@ def _execute(
     output: dict[str, Any],
     source: Path | None = None,
 ) -> None:
-    flags = {key: value for key, value in given.items() if value is not None}
-    if not output["dry_run"]:
-        _start_fork_server(flags)
-    from escapedim.cli import commands
-    from escapedim.cli.execution import Output, execute
-    from escapedim.cli.settings import Given
+    from escapedim.cli.beginnings import begin
+    from escapedim.cli.settings import Given, resolve
 
-    chosen, base = (getattr(commands, name), None) if source is None else getattr(commands, name)(source)
+    flags = {key: value for key, value in given.items() if value is not None}
+    begun = begin(name, source)
     if source is not None:
         _check_apart(source, output["out"])
-    execute(chosen, Given(flags, override or (), config, preset, base), Output(**output))
+    settings = resolve(begun.model, Given(flags, override or (), config, preset, begun.base))
+    # A train run is often a single stack.
+    if name != "train" and not output["dry_run"] and settings.config.jobs > 1 and settings.config.device == "cpu":
+        _start_fork_server()
+    from escapedim.cli.commands import command_of
+    from escapedim.cli.execution import Output, execute
+
+    execute(command_of(name, begun.run), settings, Output(**output))
 
 
-def _start_fork_server(flags: dict[str, Any]) -> None:
-    """Let the workers' torch be imported while this process imports its own, where there are going to be workers."""
-    from escapedim.machine import usable_cores
+def _start_fork_server() -> None:
+    """Let the workers' torch be imported while this process imports its own, which takes as long.
+
+    Whoever needs workers starts the server where it does not run, and says what is wrong where it cannot.
+    """
+    from escapedim.errors import EscapedimError
     from escapedim.training import fork_server
 
-    if flags.get("jobs", usable_cores()) > 1 and flags.get("device", "cpu") == "cpu":
+    signals.AT_END.add(fork_server.end)
+    with contextlib.suppress(OSError, EscapedimError):
         fork_server.start()
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from escapedim.stop_signals import EXIT_CODES, NOTICES
@@ -75,10 +76,17 @@ class Interrupts:
         self.number = self.number or number
 
 
+AT_END: set[Callable[[], None]] = set()
+"""What a process that ends at once still does: it has no time for more, and runs none of Python's own."""
+
+
 def _end(number: int, sentence: str) -> None:
     # No exception: one that is raised anywhere may be swallowed anywhere, and cleaning up takes time. Workers see that
     # their parent is gone, and a handler may interrupt a write to sys.stderr, so the sentence goes past it.
     below_the_bar = "\n" if os.isatty(2) else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{below_the_bar}escapedim: {sentence}\n".encode())
+    for last in AT_END:
+        with contextlib.suppress(Exception):
+            last()
     os._exit(EXIT_CODES[signal.Signals(number)])

@@ -35,7 +35,7 @@ def paired_difference(left: Sequence[float], right: Sequence[float]) -> PairedDi
     mean = float(differences.mean())
     if len(differences) < 2 or np.ptp(differences) <= 1e-12:  # equal but for rounding: no spread to estimate
         return PairedDifference(mean, None, None, None)
-    from scipy import special  # what stats.t is made of: all of scipy.stats takes a second to import
+    from scipy import special  # what stats.t is made of; importing scipy.stats takes as long as a round of pruning
 
     freedom = len(differences) - 1
     error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
@@ -71,7 +71,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-@cache
+@cache  # the summary of a run under way is written many times, with the same intervals
 def wilson(successes: int, count: int) -> tuple[float, float] | None:
     """Wilson's score interval of a rate (Wilson 1927); None without observations."""
     if not count:

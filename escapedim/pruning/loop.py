@@ -32,6 +32,8 @@ from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
 from escapedim.training.units import Arrays, Context, Outcome
 
+BEYOND = 1.2  # how much larger than what fits the cache a stack of whole replicates may be; ours
+
 
 @dataclass(frozen=True)
 class RoundUnit:
@@ -63,9 +65,9 @@ class RoundUnit:
 
     @property
     def most(self) -> int:
-        """Replicates whose arms fill a stack."""
-        arms = len(self.plan.arms) if self.round else 1
-        return -(-stack_size(self.model, self.recipe) // arms)
+        """Replicates whose arms fill a stack, or go a little beyond it: that costs less than one stack more."""
+        arms, fit = len(self.plan.arms) if self.round else 1, stack_size(self.model, self.recipe)
+        return max(1, int(BEYOND * fit / arms))
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """One cycle; `earlier` are the arrays of `needs`."""

@@ -30,7 +30,7 @@ from escapedim.regular_files import open_regular, read_regular
 
 HEARTBEAT_S = 10.0
 STALE_S = 60.0
-HELD = " is held by "  # what every refusal says, and nothing else does that commands say
+HELD = " is held by "  # a sweep knows a refusal in a log by it: "run is held by process 7 on node1"
 MOST_CLAIM_BYTES = 1 << 16  # ours; a claim has a few hundred
 
 _ATTEMPTS = 100
@@ -187,11 +187,11 @@ def _refusal(path: Path, holder: Holder | None, age_s: float) -> str:
     beat = f"last heartbeat {max(age_s, 0.0):.0f} s ago"
     elsewhere = f"from another host it is taken over {STALE_S:.0f} s after its last heartbeat"
     if holder is None:
-        return f"{path.parent} is held by the unreadable claim {path.name} ({beat}); wait: {elsewhere}."
+        return f"{path.parent}{HELD}the unreadable claim {path.name} ({beat}); wait: {elsewhere}."
     job = f"Slurm job {holder.slurm.name}, " if holder.slurm else ""
     stop = f"scancel {holder.slurm.name}" if holder.slurm else f"kill {holder.pid}"
     return (
-        f"{path.parent} is held by process {holder.pid} on {holder.host} "
+        f"{path.parent}{HELD}process {holder.pid} on {holder.host} "
         f"({job}since {holder.started}, {beat}); "
         f"wait for it, or stop it ('{stop}'), then repeat the command; {elsewhere}."
     )

@@ -25,13 +25,14 @@ from escapedim.records import summary
 from escapedim.records.atomic import remove_dead, write_atomic
 from escapedim.records.claim import HELD, Claim, ClaimLost
 from escapedim.records.finished import damage
+from escapedim.records.folders import RUNS
 from escapedim.records.original import set_aside
 from escapedim.records.provenance import now
 from escapedim.records.summary import Summary
 from escapedim.regular_files import open_appending, read_regular
 from escapedim.stop_signals import EXIT_CODES
 from escapedim.sweeping.runs import Run
-from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, is_whole, mark_of, tail
+from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
 _POLL_S = 0.05
@@ -84,9 +85,8 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
         if code in TOLD_TO_STOP or (stopping() and code != 0):
             return Ended(run, "stopped")
         claim.verify()
-        said = tail(folder / LOG) if code == BadInput.exit_code else ""
-        if HELD in said:  # what a killed sweep had started still went on: no failure
-            return Ended(run, "held", said)
+        if code != 0 and (holder := _holder(folder)):  # what a killed sweep had started: no failure
+            return Ended(run, "held", f"its run is held by {holder}")
         found, fault = _found(run, out, code)
         times = {"ended": now(), "wall_s": time.monotonic() - began}
         if found is None:
@@ -96,6 +96,15 @@ def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopp
         digest = hashlib.sha256(read_regular(run.summary(out))).hexdigest()
         _mark(claim, folder / DONE, {"code": 0, **times, "summary": digest, "id": found.id})
         return Ended(run, "complete", mended)
+
+
+def _holder(folder: Path) -> str | None:
+    """Return who holds the command's own run folder, or held it when the command was refused and has ended since."""
+    if held := command_holder(folder):
+        return held[0]
+    own, said = f"{folder / RUNS}{os.sep}", tail(folder / LOG)
+    name, _, holder = said.removeprefix(own).partition(HELD)
+    return holder if said.startswith(own) and os.sep not in name and holder else None
 
 
 def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:

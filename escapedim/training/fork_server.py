@@ -1,15 +1,17 @@
 """The process that workers are forked from. It imports torch once, for all of them.
 
-That takes as long as this process takes to import torch, so whoever knows that workers will be needed starts it before:
-nothing here imports torch.
+That takes a second or more, as importing torch does here: started before this process imports it, both do so at the
+same time. So nothing in this module imports torch.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import signal
 from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 
 from escapedim import children
 from escapedim.stop_signals import EXIT_CODES
@@ -18,8 +20,8 @@ SIGNALS = tuple(EXIT_CODES)
 
 
 def start() -> None:
-    """Start it where it does not run; it ends with this process."""
-    forkserver.set_forkserver_preload(["escapedim.training.server"])
+    """Start it where it does not run. It ends when this process has ended and its own imports are done."""
+    forkserver.set_forkserver_preload(["escapedim.training.preload"])
     with children.child_environment(OMP_NUM_THREADS="1"):
         with _blocked_signals():
             resource_tracker.ensure_running()  # by itself, since it unblocks signals
@@ -27,11 +29,20 @@ def start() -> None:
             forkserver.ensure_running()
 
 
+def end() -> None:
+    """Kill it and remove its folder: for a process that is about to end without Python's own tidying."""
+    pid = getattr(forkserver._forkserver, "_forkserver_pid", None)
+    if pid is not None:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(util.get_temp_dir(), ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _blocked_signals() -> Iterator[None]:
-    """Start children that never get what the parent handles: a signal to the whole process group is the parent's.
+    """Block the signals that the parent handles. Children that start meanwhile inherit that, and never get them.
 
-    One that comes meanwhile gets to the parent afterwards.
+    A signal to the whole process group is the parent's; one that comes meanwhile gets to it afterwards.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

@@ -98,7 +98,8 @@ def next_group(ready: Iterable[Unit], slots: int, load_paused: Paused) -> tuple[
     if not _is_kin(first):
         return [first], state
     alike = [first, *(unit for unit in rest if _is_kin(unit) and unit.kin == first.kin)]
-    wanted = min(first.most, math.ceil(len(alike) / slots))
+    groups = max(math.ceil(len(alike) / first.most), min(slots, len(alike)))
+    wanted = math.ceil(len(alike) / groups)
     chosen: list[Unit] = [first]
     states = [state]
     for unit in alike[1:]:

@@ -1,7 +1,7 @@
 """The row `commands`: the default `prune`, `rewind`, `widen` and `compare` as processes of their own, start included.
 
-`rewind` starts from what `prune` has written, and `compare` reads that and what `widen` has written. Each is held
-against what a user should wait for it at most.
+`rewind` starts from what `prune` has written, and `compare` reads that and what `widen` has written. What a user
+should wait at most is printed beside the times.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from escapedim.reporting.endings import LETTERS, OTHER
+
 WHOLE, FINE = 0.25, 0.5  # shares of the larger number
 FEW, POINTS = 20, 4.0
 NOTHING = 1e-9  # below it a loss is rounding
@@ -19,7 +21,7 @@ CLASSES = (0.005, 0.05)  # of p-values
 _NUMBER = re.compile(r"(?<![A-Za-z_])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
 _P_VALUE = re.compile(r"\bp(?: [=<])? ?<?(\d+(?:\.\d+)?(?:e[-+]?\d+)?)")
 _DRAWN = re.compile(r"[┤│└┬┴├]|^Cost:|MB of memory|^memory  ")
-_BAR = re.compile(r"\b[BCDGLPSU]{8,}\b")  # letters of endings
+_BAR = re.compile(rf"(?<!\w)[{''.join(LETTERS.values())}{OTHER}]{{8,}}(?!\w)")
 _IDENTITY = re.compile(r"\b[0-9a-f]{16}\b")
 
 

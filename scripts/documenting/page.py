@@ -104,7 +104,7 @@ class Page:
         run = {step.text for step in page.steps}
         for shown in page.shown:
             if shown.command not in run:
-                raise Unclear(f"{path}, line {shown.first}: the page does not run '{shown.command}' before it")
+                raise Unclear(f"{path}, line {shown.first}: the page does not run '{shown.command}'")
         return page
 
     def replaced(self, blocks: list[list[str]]) -> str:

@@ -93,7 +93,7 @@ def yaml_files(draw: Draw, valid: list[Any]) -> bytes:
 
 @CAMPAIGNS
 def test_mutated_plans(inputs, tmp_path, monkeypatch):
-    """They are estimated in this process: one of its own for each takes two seconds to start."""
+    """They are estimated in this process: one of its own for each takes two seconds to start (cli/test_costing.py)."""
     path = tmp_path / "plan.yaml"
     monkeypatch.setattr(costing, "_answers", lambda asked: answers(json.loads(json.dumps(asked))))
 

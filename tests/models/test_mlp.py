@@ -7,8 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from escapedim.models.activations import TABLE
-from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP, SPREADS
 
 MODULES = {
@@ -65,23 +63,6 @@ def test_apply_is_a_plain_network(sizes, activation, samples):
     x = torch.randn(samples, sizes[0], generator=generator(1), dtype=torch.float64)
     expected = nn.Sequential(*layers[:-1])(x)
     torch.testing.assert_close(MLP(sizes, activation).apply(params, x), expected, rtol=1e-12, atol=1e-12)
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    sizes=widths,
-    activation=st.sampled_from(sorted(TABLE)),
-    shape=st.tuples(st.integers(2, 5), st.integers(1, 40)),
-    dtype=st.sampled_from([torch.float32, torch.float64]),
-    bias=st.booleans(),
-)
-def test_a_stack_is_applied_as_vmap_does_to_the_last_bit(sizes, activation, shape, dtype, bias):
-    model, (members, samples) = MLP(sizes, activation, bias=bias), shape
-    flat = torch.randn(members, Layout(model.shapes).size, generator=generator(1), dtype=dtype)
-    x = torch.randn(samples, sizes[0], generator=generator(2), dtype=dtype).expand(members, -1, -1)
-    params, before = Layout(model.shapes).views(flat), flat.clone()
-    assert torch.equal(model.apply_stack(params, x), torch.func.vmap(model.apply)(params, x))
-    assert torch.equal(flat, before)
 
 
 @pytest.mark.parametrize("name", SPREADS)

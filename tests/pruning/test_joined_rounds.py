@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from escapedim.models.mlp import MLP
 from escapedim.pruning.loop import RoundUnit
 from escapedim.training import cut, descent, packed
 from escapedim.training.cut import make_stack
+from escapedim.training.experiment import stack_size
 from escapedim.training.job import State
 from escapedim.training.joining import Joined, as_one, next_group, split
 from escapedim.training.units import Arrays, Context, Outcome
@@ -117,6 +119,20 @@ def test_a_group_fills_a_stack_and_leaves_work_for_every_process():
     assert next_group(units, 9, nothing)[0] == units[:1]
     large = replace(problem.model, sizes=(64, 300, 100, 10))
     assert next_group([replace(one, model=large, round=1) for one in units], 1, nothing)[0][1:] == []
+
+
+def test_a_stack_of_whole_replicates_may_be_a_little_larger_than_the_cache():
+    any_unit = unit(PROBLEMS["minibatches, adam"], 1, 0)
+    recipe = replace(any_unit.recipe, batch_size=60)
+    digits = replace(any_unit, model=MLP((64, 100, 10), "relu"), recipe=recipe)
+    assert (len(digits.plan.arms), stack_size(digits.model, digits.recipe), digits.most) == (4, 17, 5)
+    assert replace(digits, model=MLP((784, 300, 100, 10), "relu")).most == 1
+    sizes, rest = [], [replace(digits, replicate=number) for number in range(12)]
+    while rest:
+        chosen, _ = next_group(rest, 2 if len(rest) == 12 else 1, lambda key: None)
+        sizes.append(len(chosen))
+        rest = rest[len(chosen) :]
+    assert sizes == [4, 4, 4]  # and not 5, 5 and 2
 
 
 def test_only_rounds_of_one_kin_and_step_are_joined():

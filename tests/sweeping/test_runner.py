@@ -131,6 +131,29 @@ def test_a_command_that_outlives_its_sweep_is_no_failure(monkeypatch, tmp_path):
     assert standing(run, tmp_path).state == "missing"
 
 
+def test_a_run_that_is_taken_over_while_it_trains_is_no_failure(monkeypatch, tmp_path):
+    run = runs()[0]
+    inner = run.folder(tmp_path) / "escapedim-runs" / "lottery-0"
+    inner.mkdir(parents=True)
+    monkeypatch.setattr(attempting, "_process", lambda command, log, stopping: 1)
+    with Claim.acquire(inner):
+        assert attempt(run, tmp_path, 1, None, lambda: False).state == "held"
+    assert attempt(run, tmp_path, 1, None, lambda: False).state == "failed"
+
+
+def test_names_of_folders_and_files_hold_no_run(monkeypatch, tmp_path):
+    run, out = runs()[0], tmp_path / "a folder that is held by me"
+
+    def refused(command, log, stopping):
+        log.write_text(f"escapedim: {out}/x.json is held by nobody; choose another --out.\n")
+        return 2
+
+    monkeypatch.setattr(attempting, "_process", refused)
+    assert attempt(run, out, 1, None, lambda: False).state == "failed"
+    monkeypatch.setattr(attempting, "tail", lambda log: f"{run.folder(out) / 'escapedim-runs'}/a/b is held by us")
+    assert attempt(run, out, 1, None, lambda: False).state == "failed"
+
+
 def test_what_its_holder_has_left_meanwhile_is_run_too(started, tmp_path):
     """Commands of a killed sweep hold two runs at the start; the one that ends while others run is taken over."""
     begun, _ = started

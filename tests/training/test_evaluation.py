@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from escapedim.models.activations import TABLE
+from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.training import evaluation
 from escapedim.training.data import Samples
-from escapedim.training.evaluation import evaluate
+from escapedim.training.evaluation import evaluate, stack_outputs
 
 from .plain import LOSSES, accuracy, network, toy
 
@@ -104,3 +108,20 @@ def test_no_rounding_makes_a_loss_negative():
     losses = evaluate(ReluStudent((20, 20, 1), "relu"), "relu-teacher", rows, Samples(nothing, nothing[:, :1])).loss
     assert (losses >= 0).all()
     assert losses.max() < 1e-12
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 6) | st.sampled_from([64, 300, 512, 784]), min_size=2, max_size=4).map(tuple),
+    activation=st.sampled_from(sorted(TABLE)),
+    shape=st.tuples(st.integers(2, 5), st.integers(1, 40)),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    bias=st.booleans(),
+)
+def test_a_stack_is_applied_as_vmap_does_to_the_last_bit(sizes, activation, shape, dtype, bias):
+    model, (members, samples) = MLP(sizes, activation, bias=bias), shape
+    flat = torch.randn(members, Layout(model.shapes).size, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    x = torch.randn(samples, sizes[0], generator=torch.Generator().manual_seed(2), dtype=dtype).expand(members, -1, -1)
+    params, before = Layout(model.shapes).views(flat), flat.clone()
+    assert torch.equal(stack_outputs(model, params, x), torch.func.vmap(model.apply)(params, x))
+    assert torch.equal(flat, before)

@@ -106,7 +106,7 @@ def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes, bat
         everyone, samples = torch.empty_like(flat), Samples(x, targets)
         make_gradient(model, loss)(flat, x, targets, everyone)
         scores = evaluate(model, loss, flat, samples).loss if shared else None
-        for first, last in itertools.combinations((0, 1, 3, 4, 8, 9), 2):  # parts of 1 to 9 at any place
+        for first, last in itertools.combinations((0, 1, 3, 4, 8, 9), 2):  # of every length, at one to three places
             part, own = flat[first:last].contiguous(), slice(None) if shared else slice(first, last)
             out = torch.empty_like(part)
             make_gradient(model, loss)(part, x[own], targets[own], out)

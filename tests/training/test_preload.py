@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-CODE = "import escapedim.training.server; raise {error}"
+CODE = "import escapedim.training.preload; raise {error}"
 
 
 @pytest.mark.parametrize(

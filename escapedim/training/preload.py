@@ -12,7 +12,7 @@ from types import TracebackType
 
 from escapedim.training import workers
 
-__all__ = ["workers"]
+__all__ = ["workers"]  # imported for what it imports
 
 
 def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
