@@ -61,6 +61,7 @@ def _run(command: list[str], log: int, env: Mapping[str, str]) -> int:
     os.environ.clear()
     os.environ.update(env)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signals.AT_END.clear()  # the fork server is the test's
     signals.take_over()
     sys.argv = ["escapedim", *command[command.index("escapedim") + 1 :]]
     code = run(lambda: app(sys.argv[1:], prog_name="escapedim"))

@@ -490,7 +490,7 @@ TRACEBACK = "ESCAPEDIM_TRACEBACK"
 LONGEST_SENTENCE = 8000  # ours: about a screen and a half
 
 
-def run(command_line: Callable[[], Any]) -> int:
+def run(command_line: Callable[[], Any], before_telling: Callable[[], None] = lambda: None) -> int:
     """Run a command line and return its exit code; errors become one sentence on standard error.
 
     A fault of escapedim itself has its traceback too where ESCAPEDIM_TRACEBACK is 1.
@@ -500,6 +500,7 @@ def run(command_line: Callable[[], Any]) -> int:
     try:
         command_line()
     except EscapedimError as error:
+        before_telling()
         if error.__cause__ is not None and os.environ.get(TRACEBACK) == "1":
             traceback.print_exc()
         _tell(str(error))
@@ -535,6 +536,8 @@ def _tell(sentence: str) -> None:
 def main() -> None:
     """Run the command line of this process and end it; `escapedim.__main__` is the console script."""
     streams.prepare()
-    code = run(lambda: app(prog_name="escapedim"))
-    signals.ignore()  # Python would give them back at exit, and one that comes then would kill
+    # A signal that comes after its reason has been told would tell another; one at exit, where Python gives them back,
+    # would kill.
+    code = run(lambda: app(prog_name="escapedim"), signals.ignore)
+    signals.ignore()
     sys.exit(code)
