@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from documenting.difference import difference
 
 from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import expand
@@ -20,7 +24,8 @@ from tests.hostile import fill
 from .cluster import NODES, Cluster, missing, wait
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "Slurm is here")
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "slurm"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "scripts" / "slurm"
 BASE = {"task": "digits", "hidden": 4, "replicates": 2, "optimizer": "sgd", "lr": 0.01, "steps": "20it"}
 
 
@@ -91,6 +96,47 @@ def test_a_task_runs_no_module_of_the_folder_and_obeys_no_abbreviation_or_variab
     wait(lambda: (tmp_path / "sweep-many" / "collected.json").exists(), 90, "the job that collects")
     assert len(collected(tmp_path)["runs"]) == 2
     assert not (tmp_path / "witness").exists()
+
+
+@pytest.mark.docs
+def test_the_page_on_clusters_shows_what_is_printed(cluster, tmp_path):
+    """Its sessions, in their order, on a Slurm that has seen no job; what passes by is waited for."""
+    for name in ("sweeps", "scripts"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **cluster.environment, "PATH": path, "PYTHON": sys.executable, "COLUMNS": "80"}
+    shown = sessions((ROOT / "docs" / "cluster.md").read_text())
+    assert len(shown) == 5
+
+    def differs(command: str, output: list[str]) -> str:
+        ended = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return difference(passing(output), passing(ended.stdout.splitlines()))
+
+    for command, output in shown:
+        if command == "squeue" or command.endswith("--status"):
+            wait(lambda command=command, output=output: not differs(command, output), 60, command)
+        else:
+            assert differs(command, output) == ""
+
+
+def sessions(page: str) -> list[tuple[str, list[str]]]:
+    """Commands of the page's console blocks, each with the lines that it prints."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        for part in block.removeprefix("$ ").split("\n$ "):
+            command, *output = part.strip("\n").split("\n")
+            found.append((command, output))
+    return found
+
+
+def passing(lines: list[str]) -> list[str]:
+    """What differs from one moment, machine and user to the next is left out."""
+    text = "\n".join(lines).replace(f" {getpass.getuser()} ", " root ")
+    for what in (r"\d+:\d\d", r"process \d+ on \S+,", r"heartbeat \d+ s", r"node\d", r"batch job \d+"):
+        text = re.sub(what, "-", text)
+    return text.splitlines()
 
 
 @pytest.mark.long
