@@ -16,12 +16,13 @@ class Ended(BaseException):
 
 @pytest.fixture(autouse=True)
 def ended(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Ends by an exception instead, and gives the handlers back."""
+    """Ends by an exception instead, with nothing to do at the end, and gives the handlers back."""
 
     def end(code: int) -> None:
         raise Ended(code)
 
     monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(signals, "AT_END", set())  # the test's process goes on, and so does its fork server
     before = {number: signal.getsignal(number) for number in EXIT_CODES}
     yield
     for number, handler in before.items():
@@ -88,10 +89,12 @@ def test_handlers_are_given_back():
 
 @pytest.mark.parametrize(("number", "code"), EXIT_CODES.items(), ids=str)
 def test_with_nothing_to_save_a_signal_ends_the_process(number, code, said: Said):
+    done: list[str] = []
+    signals.AT_END.update([lambda: done.append("tidied"), lambda: 1 / 0])
     signals.take_over()
     with pytest.raises(Ended) as end:
         signal.raise_signal(number)
-    assert end.value.args == (code,)
+    assert (end.value.args, done) == ((code,), ["tidied"])
     assert said() == f"escapedim: {STOPPED}\n"
 
 

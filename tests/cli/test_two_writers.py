@@ -63,8 +63,8 @@ def test_of_two_that_live_at_once_the_one_without_the_claim_stops(cli: Cli, tmp_
         with start(tmp_path, "node2", *PRUNE) as copy:
             wait_for(lambda: (run / "claim-0002.json").exists())
             orphan.send_signal(signal.SIGCONT)
-            assert orphan.wait(60) == 1
             said = orphan.stderr.read()
+            assert orphan.wait(60) == 1, said
             assert f"taken over by process {copy.pid} on node2; it stops without writing" in said
             assert (copy.wait(60), copy.stderr.read()) == (0, "")
     assert result_of(tmp_path / "lottery.json") == result_of(tmp_path / "alone" / "lottery.json")
