@@ -168,6 +168,18 @@ def test_a_second_writer_is_refused_and_a_lost_claim_stops_writing(tmp_path):
     assert list(run.paths.checkpoints.iterdir()) == []
 
 
+def test_what_another_holder_has_replaced_is_not_called_damaged(tmp_path):
+    run = open_run(tmp_path)
+    run.save("a", DONE, {"net_steps": 1})
+    run.paths.checkpoint("a").unlink()
+    with pytest.raises(BadInput, match="a.safetensors"):
+        run.load("a")
+    (claim,) = run.paths.folder.glob("claim-*.json")
+    claim.rename(claim.with_name("claim-0002.json"))
+    with pytest.raises(ClaimLost, match="stops without writing"):
+        run.load("a")
+
+
 @pytest.mark.parametrize("writes_before", [1, 2, 3])
 def test_a_claim_lost_in_the_middle_of_a_write_is_noticed_before_the_name_changes(tmp_path, monkeypatch, writes_before):
     """A checkpoint and two summaries are written; at each the new holder has cleared the unfinished file away."""
