@@ -172,7 +172,7 @@ def test_what_another_holder_has_replaced_is_not_called_damaged(tmp_path):
     run = open_run(tmp_path)
     run.save("a", DONE, {"net_steps": 1})
     run.paths.checkpoint("a").unlink()
-    with pytest.raises(BadInput, match="a.safetensors"):
+    with pytest.raises(BadInput, match=r"a\.safetensors"):
         run.load("a")
     (claim,) = run.paths.folder.glob("claim-*.json")
     claim.rename(claim.with_name("claim-0002.json"))
