@@ -57,10 +57,10 @@ def _of_prune(path: Path) -> Beginning:
 
 def _of_members(path: Path) -> Beginning:
     run = FinishedRun.read(path, ("train", "widen"))
-    origin_of_members(run)
+    origin_of_members(run)  # which refuses members that cannot be widened
     taken = {key: value for key, value in run.summary.config.items() if key in WidenFromConfig.model_fields}
-    own = {key: value for key, value in taken.items() if key not in NOT_TAKEN_OF_MEMBERS}
-    base: dict[str, Any] = {"hidden": [], "widths": []} | own | {"source": run.name}
+    taken = {key: value for key, value in taken.items() if key not in NOT_TAKEN_OF_MEMBERS}
+    base: dict[str, Any] = {"hidden": [], "widths": []} | taken | {"source": run.name}
     return Beginning(WidenFromConfig, run, (str(path), base))
 
 

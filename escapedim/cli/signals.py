@@ -86,7 +86,7 @@ def _end(number: int, sentence: str) -> None:
     below_the_bar = "\n" if os.isatty(2) else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{below_the_bar}escapedim: {sentence}\n".encode())
-    for last in AT_END:
+    for tidy in AT_END:
         with contextlib.suppress(Exception):
-            last()
+            tidy()
     os._exit(EXIT_CODES[signal.Signals(number)])

@@ -102,9 +102,9 @@ def _holder(folder: Path) -> str | None:
     """Return who holds the command's own run folder, or held it when the command was refused and has ended since."""
     if held := command_holder(folder):
         return held[0]
-    own, said = f"{folder / RUNS}{os.sep}", tail(folder / LOG)
-    name, _, holder = said.removeprefix(own).partition(HELD)
-    return holder if said.startswith(own) and os.sep not in name and holder else None
+    prefix, sentence = f"{folder / RUNS}{os.sep}", tail(folder / LOG)
+    name, _, holder = sentence.removeprefix(prefix).partition(HELD)
+    return holder if sentence.startswith(prefix) and os.sep not in name and holder else None
 
 
 def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:
