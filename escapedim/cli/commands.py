@@ -14,25 +14,25 @@ from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
-from escapedim.pruning.plan import expected_counts
+from escapedim.pruning.pruning_plan import expected_counts
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
 from escapedim.rewinding.config import RewindConfig
 from escapedim.rewinding.experiment import rewind_experiment
-from escapedim.rewinding.source import Source
-from escapedim.rewinding.unit import ReplayUnit, RewindUnit
+from escapedim.rewinding.retraining import ReplayWork, RewindWork
+from escapedim.rewinding.source import PruneSource
 from escapedim.tasks.base import Task
 from escapedim.text import excerpt
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
 from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
 from escapedim.training.points import rewind_step
-from escapedim.training.units import Unit
+from escapedim.training.work import Work
 from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
 from escapedim.widening.experiment import members_per_width, widen_experiment
 from escapedim.widening.from_run import finished_members, widen_from_experiment
 from escapedim.widening.keys import covered as widths_covered
-from escapedim.widening.stack import StackUnit
+from escapedim.widening.stack import StackWork
 
 C = TypeVar("C", bound=TrainingConfig)
 
@@ -86,7 +86,7 @@ def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
 
 
 def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
-    units = widen_experiment(config, task).units  # refuses what does not fit the task, before there is a folder
+    works = widen_experiment(config, task).works  # refuses what does not fit the task, before there is a folder
     recipe, networks = config.recipe(task), members_per_width(config)
     by_width = [
         estimate(
@@ -99,17 +99,17 @@ def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
         )
         for width in config.widths
     ]
-    further = [unit for unit in units if isinstance(unit, StackUnit)]
+    further = [work for work in works if isinstance(work, StackWork)]
     most = bool(further) or recipe.batch_size == recipe.samples
     return replace(together([*by_width, *_stack_estimates(config, task, further)]), most=most)
 
 
-def _stack_estimates(config: EmbeddingConfig, task: Task, units: Sequence[StackUnit]) -> list[Estimate]:
+def _stack_estimates(config: EmbeddingConfig, task: Task, works: Sequence[StackWork]) -> list[Estimate]:
     """Estimates of stacks, those of one network together."""
     found = []
-    for hidden in sorted({unit.setting.model.sizes[1:-1] for unit in units}):
-        own = [unit for unit in units if unit.setting.model.sizes[1:-1] == hidden]
-        members, steps = [unit.most for unit in own], sum(unit.planned_steps for unit in own)
+    for hidden in sorted({work.setting.model.sizes[1:-1] for work in works}):
+        own = [work for work in works if work.setting.model.sizes[1:-1] == hidden]
+        members, steps = [work.most for work in own], sum(work.planned_steps for work in own)
         found.append(estimate(config, task, hidden, max(members), sum(members), steps))
     return found
 
@@ -142,8 +142,8 @@ def widen_from(run: FinishedRun) -> Command[WidenFromConfig]:
             return widen_from_experiment(config, task, finished_members(run, models, origin.recipe(task).steps))
 
     def cost(config: WidenFromConfig, task: Task) -> Estimate:
-        units = [unit for unit in experiment(config, task, ()).units if isinstance(unit, StackUnit)]
-        return replace(together(_stack_estimates(config, task, units)), most=True)
+        works = [work for work in experiment(config, task, ()).works if isinstance(work, StackWork)]
+        return replace(together(_stack_estimates(config, task, works)), most=True)
 
     def extended(config: WidenFromConfig, keys: Iterable[str]) -> WidenFromConfig:
         return config
@@ -156,8 +156,8 @@ def rewind_from(run: FinishedRun) -> Command[RewindConfig]:
     origin, lottery, last = configured(run, PruneConfig), lottery_of(run), last_round(run)
 
     @cache
-    def source(model: MLP) -> Source:
-        return Source.of(run, model, origin.dtype, last, len(lottery.rounds[-1].arms["ticket"].success))
+    def source(model: MLP) -> PruneSource:
+        return PruneSource.of(run, model, origin.dtype, last, len(lottery.rounds[-1].arms["ticket"].success))
 
     def experiment(config: RewindConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_recipe(run, origin, config, task)
@@ -166,16 +166,16 @@ def rewind_from(run: FinishedRun) -> Command[RewindConfig]:
             return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
 
     def cost(config: RewindConfig, task: Task) -> Estimate:
-        return rewind_estimate(config, task, experiment(config, task, ()).units)
+        return rewind_estimate(config, task, experiment(config, task, ()).works)
 
     return Command("rewind", experiment, lambda config, keys: config, cost, _no_plan)
 
 
-def rewind_estimate(config: RewindConfig, task: Task, units: Iterable[Unit]) -> Estimate:
-    """Estimate a rewind run of these units."""
-    trained = [unit for unit in units if isinstance(unit, RewindUnit | ReplayUnit)]
-    networks = [len(unit.members) for unit in trained if isinstance(unit, RewindUnit)]
-    steps = sum(unit.planned_steps for unit in trained)
+def rewind_estimate(config: RewindConfig, task: Task, works: Iterable[Work]) -> Estimate:
+    """Estimate a rewind run of these works."""
+    trained = [work for work in works if isinstance(work, RewindWork | ReplayWork)]
+    networks = [len(work.members) for work in trained if isinstance(work, RewindWork)]
+    steps = sum(work.planned_steps for work in trained)
     return estimate(config, task, config.hidden, max(networks), sum(networks), steps)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from escapedim.cli.streams import note, standard_output
-from escapedim.comparison.compare import Named, Settings, compare, compare_id
+from escapedim.comparison.compare import CompareSettings, Named, compare, compare_id
 from escapedim.comparison.gates import Gate, parse_gate
 from escapedim.errors import BadInput
 from escapedim.records import provenance, summary
@@ -29,7 +29,9 @@ GATE = 3
 """Exit code where a gate tripped (design)."""
 
 
-def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: Path, json: bool, quiet: bool) -> int:
+def run(
+    files: Sequence[Path], settings: CompareSettings, fail_if: Sequence[str], out: Path, json: bool, quiet: bool
+) -> int:
     """Compare summaries, write and show the result, and return the exit code.
 
     `@LIST` among the files stands for those that a file names, one a line.
@@ -73,7 +75,7 @@ def run(files: Sequence[Path], settings: Settings, fail_if: Sequence[str], out: 
     return _judge(gates, result)
 
 
-def _compared(named: Sequence[Named], settings: Settings) -> CompareResult:
+def _compared(named: Sequence[Named], settings: CompareSettings) -> CompareResult:
     try:
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return compare(named, settings)

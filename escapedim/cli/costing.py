@@ -17,24 +17,24 @@ from escapedim.children import python_module
 from escapedim.errors import BadInput, EscapedimError
 from escapedim.records.strict_json import canonical
 from escapedim.sweeping.runner import shared
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.training.estimate import Estimate
 
 COMPARISON = Estimate(0, 0, 3.0, 200.0)  # trains nothing; measured on the plans in sweeps/, two cores of 2023
 _FREE = frozenset({"seed", "lr"})  # settings that change what is found and not what it takes
 
 
-class Costs:
+class RunCosts:
     """Estimates of the runs of one plan."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], Estimate] = {}
 
-    def of(self, run: Run, jobs: int) -> Estimate:
+    def of(self, run: SweepRun, jobs: int) -> Estimate:
         """Return what a run takes with so many processes; `ask` must have been told of it."""
         return COMPARISON if run.command == "compare" else self._known[_key(run), jobs]
 
-    def ask(self, wanted: Iterable[tuple[Run, int]]) -> None:
+    def ask(self, wanted: Iterable[tuple[SweepRun, int]]) -> None:
         """Get the estimates of runs with so many processes each, those that are known already left out.
 
         Raises
@@ -57,7 +57,7 @@ class Costs:
                 raise BadInput(f"{asked[key]['command']}: {answer['refused']}")
             self._known[key] = Estimate(**answer)
 
-    def together(self, runs: Sequence[Run], jobs: int) -> Estimate:
+    def together(self, runs: Sequence[SweepRun], jobs: int) -> Estimate:
         """Return what runs take, stage after stage, each started where a process is free, as a sweep starts them."""
         total = Estimate(0, 0, 0.0, 0.0)
         for _, group in groupby(shares(runs, jobs), key=lambda share: share[0].stage):
@@ -73,7 +73,7 @@ class Costs:
         return total
 
 
-def shares(runs: Sequence[Run], jobs: int) -> list[tuple[Run, int]]:
+def shares(runs: Sequence[SweepRun], jobs: int) -> list[tuple[SweepRun, int]]:
     """Return runs with the number of processes that each has when they are started together."""
     counts = Counter(run.stage for run in runs)
     return [(run, shared(counts[run.stage], jobs)[1]) for run in runs]
@@ -86,7 +86,7 @@ def _side_by_side(seconds: Sequence[float], workers: int) -> float:
     return max(ends)
 
 
-def _key(run: Run) -> str:
+def _key(run: SweepRun) -> str:
     kept = [{key: value for key, value in one.settings.items() if key not in _FREE} for one in (run, *run.sources)]
     return canonical([run.command, kept])
 

@@ -16,7 +16,7 @@ import escapedim
 from escapedim.cli.streams import show
 from escapedim.machine import available_mb, usable_cores
 from escapedim.records import provenance
-from escapedim.sweeping.plan import EXAMPLES
+from escapedim.sweeping.sweep_plan import EXAMPLES
 
 PACKAGES = ("torch", "numpy", "scipy", "typer", "rich", "tqdm", "pyyaml", "pydantic", "safetensors")
 

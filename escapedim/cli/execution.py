@@ -28,7 +28,7 @@ from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
 from escapedim.training.estimate import Estimate
 from escapedim.training.experiment import Experiment
-from escapedim.training.running import run_units
+from escapedim.training.running import run_works
 from escapedim.training.workers import Backend, make_backend
 
 C = TypeVar("C", bound=TrainingConfig)
@@ -39,8 +39,8 @@ Shares = Mapping[str, float]
 class Command(Generic[C]):
     """What tells one command from another.
 
-    `extended(config, keys)` returns the configuration with at least what the units `keys` that were begun cover,
-    and `experiment(config, task, keys)` the units, those among them;
+    `extended(config, keys)` returns the configuration with at least what the works `keys` that were begun cover,
+    and `experiment(config, task, keys)` the works, those among them;
     `plan` says for a dry run which share each round leaves, by layer.
     """
 
@@ -99,7 +99,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
     progress = open_progress(experiment.net_steps, run.planned_steps(), experiment.label, sys.stderr, output.quiet)
     if config != settings.config:
         progress.say(f"this run has more than was asked for; continuing with {_differences(settings.config, config)}.")
-    if all(run.has(unit.key) for unit in experiment.units):
+    if all(run.has(work.key) for work in experiment.works):
         progress.say("this run was finished before, and nothing is trained; --force starts anew beside it.")
     jobs = _useful_jobs(config, experiment)
     try:
@@ -107,7 +107,7 @@ def _train(command: Command[C], settings: Settings[C], run: Run, interrupts: Int
             progress,
             closing(make_backend(settings.task, config.dtype, config.device, jobs, interrupts.came)) as backend,
         ):
-            complete = run_units(experiment.units, run, backend, _Watch(run, backend, interrupts, progress))
+            complete = run_works(experiment.works, run, backend, _Watch(run, backend, interrupts, progress))
     except BaseException:  # a library that runs out of memory may raise one that is no Exception
         with suppress(OSError, EscapedimError):  # a full disk, say: the first error is the one to tell
             run.write("failed")
@@ -132,7 +132,7 @@ def _finish(run: Run) -> Summary:
 
 
 class _Watch:
-    """What the loop over units tells and asks: signals, progress, memory."""
+    """What the loop over works tells and asks: signals, progress, memory."""
 
     def __init__(self, run: Run, backend: Backend, interrupts: Interrupts, progress: Progress) -> None:
         self._run, self._backend, self._interrupts, self._progress = run, backend, interrupts, progress
@@ -147,7 +147,7 @@ class _Watch:
 
 
 def _useful_jobs(config: TrainingConfig, experiment: Experiment) -> int:
-    first = sum(not unit.needs for unit in experiment.units)  # no more can ever be under way at once
+    first = sum(not work.needs for work in experiment.works)  # no more can ever be under way at once
     return max(1, min(config.jobs, first))
 
 

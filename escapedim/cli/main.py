@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measures why wide neural networks train well: lottery tickets or escape dimensions.",
 )
-command = partial(app.command, cls=streams.Command)
+command = partial(app.command, cls=streams.StreamedCommand)
 
 
 def _version(shown: bool) -> None:
@@ -235,9 +235,9 @@ def compare(
     Writes compare.json and prints a report of it. Exit code 3 says that a --fail-if condition is true.
     """
     from escapedim.cli import comparing
-    from escapedim.comparison.compare import Settings
+    from escapedim.comparison.compare import CompareSettings
 
-    settings = Settings(tuple(allow or ()), base_width, minimal, margin, level, seed)
+    settings = CompareSettings(tuple(allow or ()), base_width, minimal, margin, level, seed)
     raise typer.Exit(comparing.run(files, settings, fail_if or (), out, json, quiet))
 
 
@@ -355,8 +355,8 @@ def count(
 ) -> None:
     """Count critical subspaces by width, in exact integers: those of bad points against those of global minima."""
     from escapedim.landscape.counting import counts
-    from escapedim.landscape.widths import parse_widths
     from escapedim.reporting.counting import as_json, table
+    from escapedim.width_grammar import parse_widths
 
     found = counts(minimal, parse_widths(widths))
     with standard_output():

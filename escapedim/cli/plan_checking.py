@@ -16,8 +16,8 @@ from escapedim.errors import BadInput, nearest
 from escapedim.pruning.config import PruneConfig
 from escapedim.records.strict_json import canonical
 from escapedim.rewinding.config import RewindConfig, rewind_base
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run, as_written
+from escapedim.sweeping.runs import SweepRun, as_written
+from escapedim.sweeping.sweep_plan import SweepPlan
 from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
@@ -55,7 +55,7 @@ class ComparePlan(BaseModel):
         return value
 
 
-def check(path: Path, plan: Plan, runs: Sequence[Run]) -> None:
+def check(path: Path, plan: SweepPlan, runs: Sequence[SweepRun]) -> None:
     """Check the settings of all runs.
 
     Raises
@@ -91,24 +91,24 @@ def recipes() -> Callable[[str, Mapping[str, Any]], Mapping[str, Any]]:
 class _Checks:
     """Checks of one plan; each kind of settings is checked once, whatever its seed."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SweepPlan) -> None:
         self._plan, self._load = plan, cache(load_task)
-        self._seen, self._same = set[str](), dict[str, Run]()
+        self._seen, self._same = set[str](), dict[str, SweepRun]()
 
-    def errors(self, runs: Sequence[Run]) -> Iterator[str]:
+    def errors(self, runs: Sequence[SweepRun]) -> Iterator[str]:
         for run in runs:
             source = run.sources[0].settings if run.command == "rewind" else None
             if (key := canonical([run.stage, _seedless(run.settings), _seedless(source or {})])) not in self._seen:
                 self._seen.add(key)
                 yield from (self._placed(run, *fault) for fault in self._faults(run, source))
 
-    def _placed(self, run: Run, key: str, text: str) -> str:
+    def _placed(self, run: SweepRun, key: str, text: str) -> str:
         stage = self._plan.stages[run.stage]
         place = stage.place(key, dict(run.settings)) if key in run.settings else ""
         within = f"then.{run.stage - 1}" if run.stage else ""
         return f"{'.'.join(part for part in (within, place) if part) or run.command}: {text}"
 
-    def _faults(self, run: Run, source: Mapping[str, Any] | None) -> Iterator[Fault]:
+    def _faults(self, run: SweepRun, source: Mapping[str, Any] | None) -> Iterator[Fault]:
         if run.command == "compare":
             yield from _compare_faults(run.settings)
         elif source is not None:
@@ -119,7 +119,7 @@ class _Checks:
             if resolved is not None and len(known) == len(run.settings):
                 yield from self._twice(run, resolved[0])
 
-    def _twice(self, run: Run, config: TrainingConfig) -> Iterator[Fault]:
+    def _twice(self, run: SweepRun, config: TrainingConfig) -> Iterator[Fault]:
         """Refuse two spellings of one run: both would be trained, and could not be compared."""
         key = canonical([run.stage, {**config.model_dump(mode="json"), "seed": 0, "jobs": 0}])
         other = self._same.setdefault(key, run)
@@ -130,7 +130,7 @@ class _Checks:
                 one, twin = run.settings.get(key), other.settings.get(key)
                 yield key, f"{one!r:.40} makes the same run as {twin!r:.40}; leave one out"
 
-    def _rewind_faults(self, run: Run, source: Mapping[str, Any]) -> Iterator[Fault]:
+    def _rewind_faults(self, run: SweepRun, source: Mapping[str, Any]) -> Iterator[Fault]:
         known = yield from _known(run.settings, _OF_ITS_OWN, RewindConfig)
         try:
             origin, sound = resolve(PruneConfig, Given({}, base=(_SOURCE, source)), self._load).config, True

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from escapedim.cli.costing import Costs, shares
+from escapedim.cli.costing import RunCosts, shares
 from escapedim.cli.plan_states import counted_states, first_rows
 from escapedim.cli.streams import show, standard_output
 from escapedim.reporting.numbers import counted, duration
 from escapedim.reporting.page import prose
 from escapedim.reporting.render import make_console
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.state import Standing, standings
+from escapedim.sweeping.sweep_plan import SweepPlan
 from escapedim.training.estimate import Estimate
 
 _LATER = ("missing", "failed")  # what a sweep would start
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenPlan:
     """A plan with what was asked for; `shards` is the number of shards whose command lines are wanted, or 0."""
 
-    plan: Plan
+    plan: SweepPlan
     path: Path
     out: Path | None
     asked: Asked
@@ -47,16 +47,16 @@ class Shard:
     """A command line, its runs that are missing, and the stage if it is of one."""
 
     command: str
-    due: Sequence[Run]
+    due: Sequence[SweepRun]
     stage: int | None
     shard: tuple[int, int]
 
 
-def dry_run(given: Given, runs: Sequence[Run], as_json: bool) -> None:
+def dry_run(given: GivenPlan, runs: Sequence[SweepRun], as_json: bool) -> None:
     """Print what a sweep would do, and do nothing."""
     found = standings(chosen(runs, given.asked), given.folder)
     due = [one.run for one in found if one.state in _LATER]
-    shards, costs, jobs = list(_shards(given, found)), Costs(), given.asked.jobs
+    shards, costs, jobs = list(_shards(given, found)), RunCosts(), given.asked.jobs
     own = shares([one.run for one in found], jobs)
     costs.ask([*own, *shares(due, jobs), *(share for one in shards for share in shares(one.due, jobs))])
     each, total = [costs.of(*share) for share in own], costs.together(due, jobs)
@@ -75,7 +75,7 @@ def dry_run(given: Given, runs: Sequence[Run], as_json: bool) -> None:
             show(f"Command line: {shards[0].command}")
 
 
-def _shards(given: Given, found: Sequence[Standing]) -> Iterator[Shard]:
+def _shards(given: GivenPlan, found: Sequence[Standing]) -> Iterator[Shard]:
     asked = given.asked
     if not given.shards:
         yield Shard(_command(given, asked.stage, asked.shard), _due(found), asked.stage, asked.shard)
@@ -87,11 +87,11 @@ def _shards(given: Given, found: Sequence[Standing]) -> Iterator[Shard]:
             yield Shard(_command(given, stage, shard), _due(own[index :: given.shards]), stage, shard)
 
 
-def _due(found: Sequence[Standing]) -> list[Run]:
+def _due(found: Sequence[Standing]) -> list[SweepRun]:
     return [one.run for one in found if one.state in _LATER]
 
 
-def _command(given: Given, stage: int | None, shard: tuple[int, int]) -> str:
+def _command(given: GivenPlan, stage: int | None, shard: tuple[int, int]) -> str:
     words = ["escapedim", "sweep", str(given.path), *(["--out", str(given.out)] if given.out else [])]
     words += [] if stage is None else ["--stage", str(stage)]
     words += [] if shard == (0, 1) else ["--shard", f"{shard[0]}/{shard[1]}"]
@@ -108,7 +108,7 @@ def _table(found: Sequence[Standing], each: Sequence[Estimate]) -> None:
     first_rows(["run", "stage", "state", "about", "MB", "settings"], rows, left=6)
 
 
-def _settings(run: Run) -> str:
+def _settings(run: SweepRun) -> str:
     parts = [f"{key} {value}" for key, value in run.settings.items()]
     if run.sources:
         named = run.sources[0].name if len(run.sources) == 1 else f"{len(run.sources)} summaries"
@@ -116,7 +116,7 @@ def _settings(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _sentence(due: Sequence[Run], cost: Estimate, jobs: int) -> str:
+def _sentence(due: Sequence[SweepRun], cost: Estimate, jobs: int) -> str:
     if not due:
         return "Nothing is missing."
     text = (
@@ -137,7 +137,7 @@ def _shard_table(shards: Sequence[tuple[Shard, Estimate]]) -> None:
 
 
 def _json(
-    given: Given,
+    given: GivenPlan,
     found: Sequence[Standing],
     each: Sequence[Estimate],
     total: Estimate,

@@ -14,14 +14,14 @@ from escapedim.reporting.numbers import counted
 from escapedim.reporting.page import prose
 from escapedim.reporting.render import make_console
 from escapedim.reporting.table import Row, text_table
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.state import standings
+from escapedim.sweeping.sweep_plan import SweepPlan
 
 _MOST_SHOWN = 40
 
 
-def status(plan: Plan, runs: Sequence[Run], folder: Path, as_json: bool) -> None:
+def status(plan: SweepPlan, runs: Sequence[SweepRun], folder: Path, as_json: bool) -> None:
     """Print where the runs stand; those that are complete are only counted."""
     found = standings(runs, folder)
     counts = Counter(one.state for one in found)

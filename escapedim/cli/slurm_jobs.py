@@ -22,8 +22,7 @@ from escapedim.records.ledger import Ledger
 from escapedim.records.strict_json import read_object
 from escapedim.regular_files import read_regular
 from escapedim.sweeping.directives import WORD, check_directive
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.slurm import (
     Array,
     Cluster,
@@ -35,6 +34,7 @@ from escapedim.sweeping.slurm import (
     time_limit_s,
 )  # fmt: skip
 from escapedim.sweeping.state import standings
+from escapedim.sweeping.sweep_plan import SweepPlan
 from escapedim.text import excerpt
 
 SUBMITTED = "submitted.json"
@@ -51,7 +51,7 @@ class Script:
     text: str
 
 
-def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> list[Script]:
+def scripts(plan: SweepPlan, runs: Sequence[SweepRun], path: Path, out: Path, cluster: Cluster) -> list[Script]:
     """Return the batch scripts of what is not complete, stage after stage, and of the job that collects.
 
     Raises
@@ -81,13 +81,13 @@ def scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Clu
     return [*made, Script("collect.sbatch", len(stages), collect_script(plan, cluster, place))]
 
 
-def print_scripts(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
+def print_scripts(plan: SweepPlan, runs: Sequence[SweepRun], path: Path, out: Path, cluster: Cluster) -> None:
     """Print the scripts. They name the plan itself, as nothing is written; those that are submitted have their copy."""
     for script in scripts(plan, runs, path, out, _fitted(cluster)):
         sys.stdout.write(f"# {script.name}\n{script.text}\n")
 
 
-def submit(plan: Plan, runs: Sequence[Run], path: Path, out: Path, cluster: Cluster) -> None:
+def submit(plan: SweepPlan, runs: Sequence[SweepRun], path: Path, out: Path, cluster: Cluster) -> None:
     """Write the scripts below `out` and submit them, each stage after the one before it; print the job of each.
 
     They run a copy of the plan, so that it may be edited for the next study while jobs wait.

@@ -76,7 +76,7 @@ def show(text: str) -> None:
     sys.stdout.write("".join(f"{visible(line)}\n" for line in text.split("\n")))
 
 
-class Command(TyperCommand):
+class StreamedCommand(TyperCommand):
     """A command whose help is printed as `standard_output`; it is printed while the options are read."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from escapedim.cli import slurm_jobs
 from escapedim.cli.plan_checking import check, recipes
-from escapedim.cli.plan_dry_run import Given, dry_run
+from escapedim.cli.plan_dry_run import GivenPlan, dry_run
 from escapedim.cli.plan_states import counted_states, status
 from escapedim.cli.signals import Interrupts
 from escapedim.cli.streams import note, standard_output, tell
@@ -20,11 +20,11 @@ from escapedim.records.folders import prepare_folder
 from escapedim.reporting.numbers import counted, duration
 from escapedim.sweeping.attempt import Ended
 from escapedim.sweeping.collecting import check_collected, collect
-from escapedim.sweeping.plan import Plan, read
 from escapedim.sweeping.runner import Asked, chosen, execute
-from escapedim.sweeping.runs import Run, expand
+from escapedim.sweeping.runs import SweepRun, expand
 from escapedim.sweeping.slurm import Cluster
 from escapedim.sweeping.state import Standing, standing, standings
+from escapedim.sweeping.sweep_plan import SweepPlan, read
 from escapedim.text import whole_number
 
 _SLURM = {"array_limit", "runs_per_task", "running", "time", "partition", "cpus", "notice", "sbatch", "device", "retry"}
@@ -76,7 +76,7 @@ def sweep(path: Path, out: Path | None, asked: Asked, wanted: Wanted) -> int:
         (slurm_jobs.submit if wanted.submit else slurm_jobs.print_scripts)(plan, runs, path, folder, wanted.cluster)
         return 0
     if wanted.dry_run:
-        dry_run(Given(plan, path, out, asked, wanted.shards), runs, wanted.json)
+        dry_run(GivenPlan(plan, path, out, asked, wanted.shards), runs, wanted.json)
         return 0
     if wanted.collect:
         return _collect(plan, runs, folder)
@@ -116,7 +116,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     raise BadInput(f"--shard: expected I/N with I from 0 to N-1, such as 0/10, found {text!r:.80}.")
 
 
-def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
+def _check_asked(plan: SweepPlan, asked: Asked, wanted: Wanted) -> None:
     if wanted.shards and not wanted.dry_run:
         raise BadInput("--shards: prints command lines with --dry-run; add it, or run one shard with --shard I/N.")
     if wanted.shards and asked.shard != (0, 1):
@@ -128,7 +128,7 @@ def _check_asked(plan: Plan, asked: Asked, wanted: Wanted) -> None:
         raise BadInput(f"--stage: expected a stage from 0 to {stages - 1}, found {asked.stage}.")
 
 
-def _run(plan: Plan, runs: Sequence[Run], folder: Path, asked: Asked, path: Path) -> int:
+def _run(plan: SweepPlan, runs: Sequence[SweepRun], folder: Path, asked: Asked, path: Path) -> int:
     prepare_folder(folder)
     mine = chosen(runs, asked)
     due = sum(one.state != "complete" for one in standings(mine, folder))
@@ -185,7 +185,7 @@ class _Said:
         tell(f"{place}{name} {ended.state}{detail}")
 
 
-def _collect(plan: Plan, runs: Sequence[Run], folder: Path) -> int:
+def _collect(plan: SweepPlan, runs: Sequence[SweepRun], folder: Path) -> int:
     from escapedim.records import summary
     from escapedim.reporting.render import make_console, render
 

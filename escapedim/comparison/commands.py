@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.study import Study, StudySource
 from escapedim.records.results import LotteryResult
 
 _RECIPE = ("--task", "--activation", "--steps", "--lr", "--optimizer", "--schedule", "--batch-size", "--dtype",
@@ -37,18 +37,18 @@ def command(study: Study, subcommand: str, more: Mapping[str, str | None], witho
     return shlex.join(words)
 
 
-def _origin(study: Study, subcommand: str) -> Source | None:
+def _origin(study: Study, subcommand: str) -> StudySource | None:
     """Return the source whose command line is taken: of the same subcommand if there is one."""
     ranked = sorted(study.sources, key=lambda source: not _is(source, subcommand))
     return next((source for source in ranked if source.argv), None)
 
 
-def _is(source: Source, subcommand: str) -> bool:
+def _is(source: StudySource, subcommand: str) -> bool:
     """Say whether a source was made by a subcommand from scratch, so that its options can be given to it again."""
     return list(source.argv[1:2]) == [subcommand] and not any(name == "--from" for name, _ in _options(source.argv))
 
 
-def _recipe(source: Source, options: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+def _recipe(source: StudySource, options: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
     """Return task and recipe as options that every subcommand takes.
 
     A file of settings is about one subcommand: what it says of the recipe is given in full.

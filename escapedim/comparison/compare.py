@@ -24,7 +24,7 @@ from escapedim.comparison.rows import (
     literal_tickets,
     restarts,
 )
-from escapedim.comparison.study import LEVEL, MARGIN, Source, Study
+from escapedim.comparison.study import LEVEL, MARGIN, Study, StudySource
 from escapedim.comparison.verdict import directed, verdict
 from escapedim.comparison.widths import exhaustive, failures, stays
 from escapedim.errors import BadInput
@@ -50,7 +50,7 @@ Named = tuple[str, Summary]
 
 
 @dataclass(frozen=True)
-class Settings:
+class CompareSettings:
     """What is fixed before the numbers are seen: see `Study`. `allow` are differences that are permitted."""
 
     allow: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Settings:
     seed: int = 0
 
 
-def compare(named: Sequence[Named], settings: Settings) -> CompareResult:
+def compare(named: Sequence[Named], settings: CompareSettings) -> CompareResult:
     """Compare summaries by the names of their files, in any order.
 
     Raises
@@ -129,7 +129,7 @@ def _groups(named: Sequence[Named]) -> list[list[Named]]:
     return [*others, *([widens] if widens else [])]
 
 
-def _compared(group: Sequence[Named]) -> tuple[Source, Compared]:
+def _compared(group: Sequence[Named]) -> tuple[StudySource, Compared]:
     name, summary = group[0]
     widens = [one.result for _, one in group if isinstance(one.result, WidenResult)]
     result = merging.merged(widens) if widens else summary.result
@@ -147,10 +147,10 @@ def _compared(group: Sequence[Named]) -> tuple[Source, Compared]:
         result=result.model_dump(mode="json"),
         not_merged=list(merging.NOT_MERGED) if merging.is_split(widens) else [],
     )
-    return Source(label, summary.config, result, summary.provenance.argv, record.files), record
+    return StudySource(label, summary.config, result, summary.provenance.argv, record.files), record
 
 
-def _base_width(sources: Sequence[Source], given: int | None) -> int | None:
+def _base_width(sources: Sequence[StudySource], given: int | None) -> int | None:
     """Return the width r of effective tickets: that of the task's restarts, or the smallest, unless another is given.
 
     All of these are fixed before a network is trained.
@@ -164,7 +164,7 @@ def _base_width(sources: Sequence[Source], given: int | None) -> int | None:
     return given or (chosen[0] if chosen else min(widths, default=None))
 
 
-def compare_id(named: Sequence[Named], settings: Settings) -> str:
+def compare_id(named: Sequence[Named], settings: CompareSettings) -> str:
     """Return 16 hex digits of what was compared, in any order, and how."""
     runs = sorted((summary.kind, summary.id) for _, summary in named)
     chosen = {**vars(settings), "allow": sorted(settings.allow)}

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.study import Study, StudySource
 from escapedim.records.experiments import Escape
 
-Entries = list[tuple[Source, Escape]]
+Entries = list[tuple[StudySource, Escape]]
 
 SPLIT = "split"
 _EVEN = 0.5
@@ -49,7 +49,7 @@ def splits(study: Study) -> Entries:
     return [pair for pair in entries if way(pair[1]) == chosen]
 
 
-def others(study: Study, chosen: Sequence[tuple[Source, Escape]]) -> Entries:
+def others(study: Study, chosen: Sequence[tuple[StudySource, Escape]]) -> Entries:
     """Return the entries of splits that are not among the chosen."""
     return [
         pair

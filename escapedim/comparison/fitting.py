@@ -16,7 +16,7 @@ import numpy as np
 
 from escapedim.comparison import chains, powers
 from escapedim.comparison.counted import pooled, pooled_pairs
-from escapedim.comparison.preference import Choice, off_by, paired_off_by, prefer
+from escapedim.comparison.preference import Preference, off_by, paired_off_by, prefer
 from escapedim.comparison.statistics import holm
 from escapedim.comparison.study import MARGIN
 from escapedim.records.comparison import Failures, Law, Laws, Predicted
@@ -276,7 +276,7 @@ def _judged(laws: Sequence[Law], level: float) -> list[Law]:
     ]
 
 
-def _sentence(laws: Sequence[Law], choice: Choice) -> str:
+def _sentence(laws: Sequence[Law], choice: Preference) -> str:
     fits = [law.name for law in laws if law.rejected is False]
     rejected = [law.name for law in laws if law.rejected]
     unknown = [law.name for law in laws if law.rejected is None]

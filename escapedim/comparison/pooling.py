@@ -14,6 +14,7 @@ from escapedim.comparison.counted import pooled, pooled_table
 from escapedim.comparison.escapes import way
 from escapedim.comparison.statistics import best_of
 from escapedim.comparison.tickets import complement_index, describe_tickets, entry_shares
+from escapedim.records.columns import Model
 from escapedim.records.experiments import (
     Complement,
     Controls,
@@ -29,7 +30,6 @@ from escapedim.records.experiments import (
     Tickets,
     Transient,
 )
-from escapedim.records.parts import Model
 from escapedim.records.results import WidenResult
 
 E = TypeVar("E", bound=Model)

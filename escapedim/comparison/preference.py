@@ -19,30 +19,32 @@ from escapedim.records.comparison import Law
 
 
 @dataclass(frozen=True)
-class Choice:
+class Preference:
     """The name of the preferred law, and a clause that says which it is or why there is none."""
 
     name: str | None
     sentence: str
 
 
-def prefer(laws: Sequence[Law], widths: Sequence[int], base: int | None, margin: float) -> Choice:
+def prefer(laws: Sequence[Law], widths: Sequence[int], base: int | None, margin: float) -> Preference:
     """Return the choice; what could not be fitted is not rejected either. `widths` are those from `base` on."""
     left = [law for law in laws if not law.rejected]
     if len(left) != 1 or left[0].rejected is None:
-        return Choice(None, "none is preferred over all rivals")
+        return Preference(None, "none is preferred over all rivals")
     law = left[0]
     judged = {one.width for one in law.predicted} | {base}
     missed = [width for width in widths if width not in judged]
     if missed:
         listed = ", ".join(map(str, missed))
-        return Choice(None, f"none is preferred: {law.name} says nothing of width{'s' * (len(missed) > 1)} {listed}")
+        return Preference(
+            None, f"none is preferred: {law.name} says nothing of width{'s' * (len(missed) > 1)} {listed}"
+        )
     if law.off_by is None or law.off_by > margin:
         most = "" if law.off_by is None else f" ({100 * law.off_by:.1f} at most)"
-        return Choice(
+        return Preference(
             None, f"none is preferred: {law.name} is not shown to be within {100 * margin:g} points of what fails{most}"
         )
-    return Choice(law.name, f"preferred is {law.name}, off by at most {100 * law.off_by:.1f} points")
+    return Preference(law.name, f"preferred is {law.name}, off by at most {100 * law.off_by:.1f} points")
 
 
 def off_by(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from escapedim.records.parts import Model
+from escapedim.records.columns import Model
 from escapedim.records.results import LotteryResult, TrainResult, WidenResult
 from escapedim.records.rewinding import RewindResult
 
@@ -24,7 +24,7 @@ INDEX_MARGIN = 0.25
 
 
 @dataclass(frozen=True)
-class Source:
+class StudySource:
     """A result and where it came from: its name in the comparison, configuration, command line, and files."""
 
     name: str
@@ -38,7 +38,7 @@ class Source:
 class Study:
     """Sources of one task and recipe; `base_width` is the r of effective tickets, `minimal` that of the counts."""
 
-    sources: Sequence[Source]
+    sources: Sequence[StudySource]
     base_width: int | None = None
     minimal: int | None = None
     margin: float = MARGIN
@@ -46,16 +46,16 @@ class Study:
     seed: int = 0
     task: str = field(default="")
 
-    def of(self, kind: type[R]) -> Iterator[tuple[Source, R]]:
+    def of(self, kind: type[R]) -> Iterator[tuple[StudySource, R]]:
         """Return the sources of one kind with their results."""
         for source in self.sources:
             if isinstance(source.result, kind):
                 yield source, source.result
 
-    def widths(self) -> list[tuple[Source, WidenResult]]:
+    def widths(self) -> list[tuple[StudySource, WidenResult]]:
         """Return the sources that trained widths from scratch."""
         return [(source, result) for source, result in self.of(WidenResult) if result.widths]
 
-    def entries(self, name: str) -> list[tuple[Source, Any]]:
+    def entries(self, name: str) -> list[tuple[StudySource, Any]]:
         """Return the entries of one experiment of `widen`, such as `isolation`, of all sources."""
         return [(source, entry) for source, result in self.of(WidenResult) for entry in getattr(result, name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from escapedim.figures import parts, scales
+from escapedim.figures import marks, scales
 from escapedim.figures.style import BLUE, GREEN, VERMILLION, Look, legend_above, of_arm, title_above
 from escapedim.records.experiments import Complement, Estimated, Tickets
 from escapedim.records.results import WidenResult
@@ -43,7 +43,7 @@ def draw(axes: Axes, entry: Complement) -> None:
     ):
         x = [number + 0.09 * side for number in range(len(found) + 1)]
         rates = [_alone(entry, kind, style is _WINNERS), *(_at(kind, scale) for scale in found)]
-        parts.percentages(axes, x, rates, style, name)
+        marks.percentages(axes, x, rates, style, name)
     scales.categories(axes, [ALONE, *(f"{scale:g}" for scale in found)], "scale of the other units' weights (factor)")
     scales.percent(axes, "success rate (%)")
     legend_above(axes, 3)
@@ -78,10 +78,10 @@ def draw_tickets(axes: Axes, found: Sequence[Surroundings], alone: bool = False)
     """
     names = list(dict.fromkeys(name for one in found for name in one.subnetworks))
     accuracy = _has_accuracy(found)
-    for number, (name, place) in enumerate(zip(names, parts.offsets(len(names)), strict=True)):
+    for number, (name, place) in enumerate(zip(names, marks.offsets(len(names)), strict=True)):
         chosen = [one.subnetworks.get(name) for one in found]
         rates = [None if one is None else _measured(one, accuracy, alone) for one in chosen]
-        parts.percentages(axes, [k + place for k in range(len(found))], rates, of_arm(name, number), name)
+        marks.percentages(axes, [k + place for k in range(len(found))], rates, of_arm(name, number), name)
     scales.categories(axes, [one.complement for one in found], "complement")
     scales.percent(axes, "test accuracy (%)" if accuracy else "success rate (%)", whole=not accuracy)
     legend_above(axes, 3)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from escapedim.figures import overview
-from escapedim.figures.plans import Plan, Skipped, file_names, planned
+from escapedim.figures.plans import FigurePlan, Skipped, file_names, planned
 from escapedim.figures.style import COLUMN, HEIGHT, WIDE, laid_out, new_figure, styled
 from escapedim.reporting.material import Material
 
@@ -58,7 +58,7 @@ def figures(materials: Sequence[Material]) -> Iterator[PlannedFigure]:
         yield PlannedFigure(name, plan.title, plan.caption, _source(plan, material), partial(figure_of, plan))
 
 
-def figure_of(plan: Plan) -> Figure:
+def figure_of(plan: FigurePlan) -> Figure:
     """Draw one plan: one panel in the width of a column, several two in a row in the width of a page.
 
     What is drawn in three dimensions has the first row for itself.
@@ -76,12 +76,12 @@ def figure_of(plan: Plan) -> Figure:
         return laid_out(figure)
 
 
-def _source(plan: Plan, material: Material) -> str:
+def _source(plan: FigurePlan, material: Material) -> str:
     """Return the name of the plan's source, after that of the comparison that holds it."""
     return plan.source if plan.source == material.name or not material.name else f"{material.name}/{plan.source}"
 
 
-def _planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
+def _planned(material: Material) -> tuple[list[FigurePlan], list[Skipped]]:
     plans, missing = planned(material)
     reason = overview.missing(plans, material)
     return plans, [*missing, *([Skipped(OVERVIEW, reason)] if reason else [])]
@@ -91,12 +91,12 @@ def _overviews(materials: Sequence[Material], taken: set[str]) -> Iterator[Plann
     pages = [(material, _planned(material)[0]) for material in materials]
     pages = [(material, plans) for material, plans in pages if not overview.missing(plans, material)]
     for material, plans in pages:
-        plan = Plan(OVERVIEW, material.name, "Summary", overview.caption(plans), ())
+        plan = FigurePlan(OVERVIEW, material.name, "Summary", overview.caption(plans), ())
         prefixed = f"{material.name}-{OVERVIEW}" if material.name and len(pages) > 1 else OVERVIEW
-        (name,) = file_names([Plan(prefixed, "", "", "", ())], taken)
+        (name,) = file_names([FigurePlan(prefixed, "", "", "", ())], taken)
         yield PlannedFigure(name, plan.title, plan.caption, material.name, partial(_page, plans, material))
 
 
-def _page(plans: Sequence[Plan], material: Material) -> Figure:
+def _page(plans: Sequence[FigurePlan], material: Material) -> Figure:
     with styled():
         return laid_out(overview.draw(plans, material))

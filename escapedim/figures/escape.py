@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from escapedim.figures import parts, scales
+from escapedim.figures import marks, scales
 from escapedim.figures.style import BLUE, GREEN, GREY, ORANGE, VERMILLION, Look, legend_above
 from escapedim.records.experiments import Escape
 from escapedim.records.results import WidenResult
@@ -44,11 +44,11 @@ def draw_losses(axes: Axes, found: Sequence[Escape]) -> None:
         ("noise only", _NOISE, [entry.loss_noise_only for entry in found]),
     )
     heights: list[float] = []
-    for place, (label, style, losses) in zip(parts.offsets(3, 0.27), series, strict=True):
+    for place, (label, style, losses) in zip(marks.offsets(3, 0.27), series, strict=True):
         points = [
             (number + place + shift, max(loss, _FLOOR))
             for number, members in enumerate(losses)
-            for shift, loss in zip(parts.scattered(len(members), 0.2), members, strict=True)
+            for shift, loss in zip(marks.scattered(len(members), 0.2), members, strict=True)
             if loss is not None and math.isfinite(loss)
         ]
         heights += [loss for _, loss in points]
@@ -77,9 +77,9 @@ def draw_shares(axes: Axes, found: Sequence[Escape]) -> None:
         ("fresh, narrow", _NARROW, [entry.controls.fresh_narrow for entry in found]),
         ("fresh, wide", _WIDE, [entry.controls.fresh_wide for entry in found]),
     )
-    for place, (label, style, measured) in zip(parts.offsets(4), series, strict=True):
+    for place, (label, style, measured) in zip(marks.offsets(4), series, strict=True):
         x = [number + place for number in range(len(found))]
-        parts.percentages(axes, x, [parts.estimated(share) for share in measured], style, label)
+        marks.percentages(axes, x, [marks.estimated(share) for share in measured], style, label)
     scales.categories(axes, labels(found), _axis(found))
     scales.percent(axes, f"{_reached(found)} (%)")
     legend_above(axes, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from escapedim.figures import parts, scales
+from escapedim.figures import marks, scales
 from escapedim.figures.style import BLACK, BLUE, GREY, ORANGE, VERMILLION, Look, legend_above
 from escapedim.records.experiments import Isolation, Share
 from escapedim.records.results import WidenResult
@@ -60,7 +60,7 @@ def caption_exceptions(found: Sequence[Isolation]) -> str:
 
 def _pair(axes: Axes, found: Sequence[Share | None], style: Look, label: str, side: int) -> None:
     x = [number + 0.12 * side for number in range(len(found))]
-    parts.percentages(axes, x, [None if share is None else parts.estimated(share) for share in found], style, label)
+    marks.percentages(axes, x, [None if share is None else marks.estimated(share) for share in found], style, label)
 
 
 def _axes(axes: Axes, found: Sequence[Isolation], label: str) -> None:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from escapedim.figures.plans import Plan
+from escapedim.figures.plans import FigurePlan
 from escapedim.figures.style import WIDE, legend_height, new_figure, title_above, wrapped
 from escapedim.reporting import settings
 from escapedim.reporting.material import Material
@@ -24,22 +24,22 @@ _LETTERS = "abcdefgh"
 _MOST = len(_LETTERS)
 
 
-def chosen(plans: Sequence[Plan]) -> list[Plan]:
+def chosen(plans: Sequence[FigurePlan]) -> list[FigurePlan]:
     """Return the first plan of each figure."""
-    first: dict[str, Plan] = {}
+    first: dict[str, FigurePlan] = {}
     for plan in plans:
         first.setdefault(plan.figure, plan)
     return list(first.values())[:_MOST]
 
 
-def missing(plans: Sequence[Plan], material: Material) -> str:
+def missing(plans: Sequence[FigurePlan], material: Material) -> str:
     """Say why there is no overview, or nothing."""
     if len(chosen(plans)) > 1 or (plans and material.rows):
         return ""
     return "it takes two figures" if plans else "no figure can be drawn"
 
 
-def draw(plans: Sequence[Plan], material: Material) -> Figure:
+def draw(plans: Sequence[FigurePlan], material: Material) -> Figure:
     """Return the page; panels are as high as the sentences below them allow on one page."""
     shown = chosen(plans)
     lines = [line for text in findings(material) for line in wrapped(text, _TEXT, _SIZE)]
@@ -65,7 +65,7 @@ def _cell(number: int, count: int) -> tuple[int, slice]:
     return row, slice(1, 3) if alone else slice(2 * side, 2 * side + 2)
 
 
-def _titles(shown: Sequence[Plan], panels: Sequence[Axes]) -> None:
+def _titles(shown: Sequence[FigurePlan], panels: Sequence[Axes]) -> None:
     for number, (plan, axes) in enumerate(zip(shown, panels, strict=True)):
         own = axes.get_title(loc="left")
         title = f"{_LETTERS[number]}  {plan.title}{f': {own}' if own else ''}"
@@ -82,7 +82,7 @@ def heading(material: Material) -> str:
     return textwrap.shorten(text.replace(TIE, " ").strip(), _LONGEST_HEADING, placeholder=" ...")
 
 
-def caption(plans: Sequence[Plan]) -> str:
+def caption(plans: Sequence[FigurePlan]) -> str:
     """Return what each panel shows."""
     parts = [f"({_LETTERS[number]}) {plan.lead_caption or plan.caption}" for number, plan in enumerate(chosen(plans))]
     return " ".join(parts)

@@ -23,7 +23,7 @@ Panel = Callable[["Axes"], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class FigurePlan:
     """A figure that can be drawn: which one, from which source ("" of a comparison), its title, panels and caption.
 
     `part` tells several figures of one source apart, and panel number `lead`, with a caption of its own if it needs
@@ -49,15 +49,15 @@ class Skipped:
     reason: str
 
 
-Found = tuple[list[Plan], str]
+Found = tuple[list[FigurePlan], str]
 """The plans of one figure; without any, why."""
 
 _NONE = "no {what} in these files; {command} measures it"
 
 
-def planned(material: Material) -> tuple[list[Plan], list[Skipped]]:
+def planned(material: Material) -> tuple[list[FigurePlan], list[Skipped]]:
     """Return what can be drawn of a material, in the order of the overview, and what cannot."""
-    plans: list[Plan] = []
+    plans: list[FigurePlan] = []
     skipped: list[Skipped] = []
     for figure, plan in FIGURES.items():
         found, reason = plan(material)
@@ -73,7 +73,7 @@ def _density(material: Material) -> Found:
         return [], _none("pruning", "`escapedim prune`")
     reasons = {name: density.missing(result) for name, result in found}
     plans = [
-        Plan(
+        FigurePlan(
             "density",
             name,
             "Accuracy against density",
@@ -102,8 +102,8 @@ def _success(material: Material) -> Found:
     return plans, _none("width scaling", "`escapedim widen`")
 
 
-def _success_plan(name: str, caption: str, panel: Panel) -> Plan:
-    return Plan("success", name, "Success against width", caption, (panel,))
+def _success_plan(name: str, caption: str, panel: Panel) -> FigurePlan:
+    return FigurePlan("success", name, "Success against width", caption, (panel,))
 
 
 def _effective(material: Material) -> Found:
@@ -113,7 +113,7 @@ def _effective(material: Material) -> Found:
     if row is None:
         return [], "the comparison did not measure effective tickets"
     panel = partial(effective.draw, found=row)
-    return [Plan("effective", material.name, "Effective tickets", effective.caption(row), (panel,))], ""
+    return [FigurePlan("effective", material.name, "Effective tickets", effective.caption(row), (panel,))], ""
 
 
 def _endings(material: Material) -> Found:
@@ -122,7 +122,9 @@ def _endings(material: Material) -> Found:
         return [], _none("width scaling", "`escapedim widen`")
     reasons = {name: endings.missing(result) for name, result in found}
     plans = [
-        Plan("endings", name, "Endings by width", endings.caption(result), (partial(endings.draw, result=result),))
+        FigurePlan(
+            "endings", name, "Endings by width", endings.caption(result), (partial(endings.draw, result=result),)
+        )
         for name, result in found
         if not reasons[name]
     ]
@@ -135,7 +137,7 @@ def _escape(material: Material) -> Found:
         if entries := escape.entries(result):
             panels = (partial(escape.draw_losses, found=entries), partial(escape.draw_shares, found=entries))
             plans.append(
-                Plan(
+                FigurePlan(
                     "escape",
                     name,
                     "Escape",
@@ -154,7 +156,7 @@ def _escape(material: Material) -> Found:
 def _portrait(material: Material) -> Found:
     found = [(name, seen) for name, result in material.results(WidenResult) for seen in portrait.entries(result)]
     plans = [
-        Plan(
+        FigurePlan(
             "portrait",
             name,
             "A way out",
@@ -181,7 +183,7 @@ def _isolation(material: Material) -> Found:
                 partial(isolation.draw_failures, found=entries),
             )
             plans.append(
-                Plan(
+                FigurePlan(
                     "isolation",
                     name,
                     "Isolation",
@@ -202,12 +204,14 @@ def _complement(material: Material) -> Found:
         for entry in entries:
             part = f"{entry.units}-in-{entry.width}" if len(entries) > 1 else ""
             panels = (partial(complement.draw, entry=entry),)
-            plans.append(Plan("complement", name, "Complement", complement.caption(entry), panels, part))
+            plans.append(FigurePlan("complement", name, "Complement", complement.caption(entry), panels, part))
     for name, rewound in material.results(RewindResult):
         if found := complement.last_round(rewound):
             lead = complement.caption_tickets(found, whole_only=True)
             sides = tuple(partial(complement.draw_tickets, found=found, alone=alone) for alone in (False, True))
-            plans.append(Plan("complement", name, "Complement", complement.caption_tickets(found), sides, "", 0, lead))
+            plans.append(
+                FigurePlan("complement", name, "Complement", complement.caption_tickets(found), sides, "", 0, lead)
+            )
     command = "`escapedim widen --complement UNITS` or `escapedim rewind`"
     return plans, _none("complement", command)
 
@@ -218,7 +222,7 @@ def _barriers(material: Material) -> Found:
         if drawn := barriers.panels(result):
             panels = tuple(partial(barriers.draw, lines=lines) for lines in drawn)
             plans.append(
-                Plan("barriers", name, "Barriers", barriers.caption(result), panels, lead=barriers.lead(result))
+                FigurePlan("barriers", name, "Barriers", barriers.caption(result), panels, lead=barriers.lead(result))
             )
     return plans, _none("barrier", "`escapedim rewind lottery.json`")
 
@@ -257,7 +261,7 @@ def _each(reasons: dict[str, str]) -> str:
     return "; ".join(f"{name}: {reason}" if len(reasons) > 1 else reason for name, reason in given)
 
 
-def file_names(plans: Sequence[Plan], taken: set[str]) -> list[str]:
+def file_names(plans: Sequence[FigurePlan], taken: set[str]) -> list[str]:
     """Return a file name for each plan: the figure's, after the source's name where several draw the same figure."""
     sources: dict[str, set[str]] = {}
     for plan in plans:

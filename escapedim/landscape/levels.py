@@ -23,7 +23,7 @@ CERTIFIED = (Ending.GLOBAL_MINIMUM, Ending.BAD_MINIMUM, Ending.SADDLE, Ending.PL
 
 
 @dataclass(frozen=True)
-class Level:
+class LossLevel:
     """One loss, and the members that ended there; the curvature is None where none was taken."""
 
     loss: float
@@ -42,7 +42,7 @@ def levels(
     marginal: Array,
     smallest_eigenvalue: Array,
     negative_directions: Array,
-) -> list[Level]:
+) -> list[LossLevel]:
     """Return the levels of certified members, most frequent first, at most `MOST`.
 
     All arguments are columns `(members,)` as `Certificates` has them: `ending` of `Ending`, `limit_loss` what counts
@@ -71,9 +71,9 @@ def apart(lower: Array, higher: Array) -> Array:
     return np.asarray(higher - lower > np.maximum(GAP * np.abs(higher), SMALLEST_GAP))
 
 
-def _level(ending: Ending, loss: Array, marginal: Array, smallest: Array, negative: Array) -> Level:
+def _level(ending: Ending, loss: Array, marginal: Array, smallest: Array, negative: Array) -> LossLevel:
     taken = np.isfinite(smallest)
-    return Level(
+    return LossLevel(
         loss=float(loss.min()),
         members=len(loss),
         ending=ending,

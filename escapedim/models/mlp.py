@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from escapedim.models.activations import TABLE
-from escapedim.models.names import INITIALISATIONS
+from escapedim.models.layer_names import INITIALISATIONS
 from escapedim.specs import parse_spec, take_params
 
 Params = Mapping[str, Tensor]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.pruning.masks import Masks, prune, shuffle
-from escapedim.pruning.plan import Plan
+from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.pruning.scores import Weights, score
 
 
@@ -40,7 +40,7 @@ class Start:
     masks: Masks
 
 
-def next_masks(plan: Plan, last: Mapping[str, Masks], weights: Weights, draws: Draws) -> dict[str, Masks]:
+def next_masks(plan: PruningPlan, last: Mapping[str, Masks], weights: Weights, draws: Draws) -> dict[str, Masks]:
     """Make the masks of this round for all arms that are asked for; `ticket` is always among them."""
     scores = score(plan.criterion, weights, plan.granularity, draws.generator("criterion"))
     masks = {"ticket": prune(plan, last["ticket"], scores)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import field_validator, model_validator
 
 from escapedim.errors import nearest
-from escapedim.pruning.plan import ARMS, CRITERIA, Plan
+from escapedim.pruning.pruning_plan import ARMS, CRITERIA, PruningPlan
 from escapedim.training.config import Names, NetworkConfig, choice, field
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
@@ -107,7 +107,7 @@ class PruneConfig(NetworkConfig):
             raise ValueError("output_fraction needs scope layer and granularity weight; leave it out")
         return self
 
-    def plan(self, model: MLP, recipe: Recipe) -> Plan:
+    def plan(self, model: MLP, recipe: Recipe) -> PruningPlan:
         """Resolve to whole numbers and a step.
 
         Raises
@@ -118,7 +118,7 @@ class PruneConfig(NetworkConfig):
         fraction = self.fraction or 0.0
         output = fraction if self.output_fraction is None else self.output_fraction
         fractions = {name: output if name == model.output_layer else fraction for name in model.prunable}
-        return Plan(
+        return PruningPlan(
             rounds=self.rounds,
             fractions=fractions,
             density=self.density,

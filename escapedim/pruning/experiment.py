@@ -1,4 +1,4 @@
-"""The experiment of `escapedim prune`: its units, and the lottery result that their metrics add up to."""
+"""The experiment of `escapedim prune`: its works, and the lottery result that their metrics add up to."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.loop import RoundUnit
+from escapedim.pruning.loop import RoundWork
 from escapedim.pruning.verdict import judge
-from escapedim.records.parts import Arm
+from escapedim.records.columns import Arm
 from escapedim.records.results import Invariants, Layer, LotteryResult, Round
 from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import Experiment, columns, make_model
 from escapedim.training.points import kept_steps
-from escapedim.training.units import Metrics
+from escapedim.training.work import Metrics
 
 
 def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
-    """Return the units of `escapedim prune`, one a round and replicate, earlier rounds first, whatever is done.
+    """Return the works of `escapedim prune`, one a round and replicate, earlier rounds first, whatever is done.
 
     Raises
     ------
@@ -37,8 +37,8 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
     model, recipe = make_model(config, task), config.recipe(task)
     plan = config.plan(model, recipe)
     keep = kept_steps((*config.keep, config.rewind_to), recipe)
-    units = [
-        RoundUnit(plan, model, recipe, keep, config.seed, replicate, number)
+    works = [
+        RoundWork(plan, model, recipe, keep, config.seed, replicate, number)
         for number in range(plan.rounds + 1)
         for replicate in range(config.replicates)
     ]
@@ -46,10 +46,10 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
     networks = config.replicates * len(plan.arms)
     return Experiment(
         kind="lottery",
-        units=units,
+        works=works,
         net_steps=config.replicates * per_replicate,
         label=f"{counted(networks, 'network')} × {counted(plan.rounds, 'round')}",
-        describe=_Describe(model, task, units, config.tolerance),
+        describe=_Describe(model, task, works, config.tolerance),
     )
 
 
@@ -57,14 +57,14 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
 class _Describe:
     model: MLP
     task: Task
-    units: Sequence[RoundUnit]
+    works: Sequence[RoundWork]
     tolerance: float
 
     def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> LotteryResult:
         by_round: dict[int, dict[int, Metrics]] = {}
-        for unit in self.units:
-            if unit.key in metrics:
-                by_round.setdefault(unit.round, {})[unit.replicate] = metrics[unit.key]
+        for work in self.works:
+            if work.key in metrics:
+                by_round.setdefault(work.round, {})[work.replicate] = metrics[work.key]
         rounds = [self._round(number, done) for number, done in sorted(by_round.items())]
         judged, verdict = judge(rounds, self.tolerance)
         return LotteryResult(
@@ -91,7 +91,7 @@ class _Describe:
             # In the order of the plan: metrics are sorted by name.
             arms={
                 name: self._arm([member["arms"][name] for member in members])
-                for name in ("dense", *self.units[0].plan.arms)
+                for name in ("dense", *self.works[0].plan.arms)
                 if name in members[0]["arms"]
             },
             invariants=Invariants(

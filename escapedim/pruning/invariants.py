@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.pruning.masks import Masks, kept_units
-from escapedim.pruning.plan import Plan
+from escapedim.pruning.pruning_plan import PruningPlan
 
 Layers = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedWeights:
     """Prunable weights by layer at the rewind point, at the start of training and at its end.
 
     With the masks of this round and of the one before.
@@ -33,7 +33,7 @@ class Trained:
     last_masks: Masks
 
 
-def check(plan: Plan, trained: Trained, expected: dict[str, int]) -> dict[str, bool]:
+def check(plan: PruningPlan, trained: TrainedWeights, expected: dict[str, int]) -> dict[str, bool]:
     """Return each invariant's truth; `expected` are the round's counts from `plan.expected_counts`."""
     masks = trained.masks
     return {
@@ -62,12 +62,12 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
     return left.dtype == right.dtype and left.tobytes() == right.tobytes()
 
 
-def _in_use(trained: Trained) -> Masks:
+def _in_use(trained: TrainedWeights) -> Masks:
     """Weights that training had at hand: not zero at the start, or not zero at the end."""
     return {name: (trained.started[name] != 0) | (trained.ended[name] != 0) for name in trained.masks}
 
 
-def _counts(plan: Plan, masks: Masks) -> dict[str, int]:
+def _counts(plan: PruningPlan, masks: Masks) -> dict[str, int]:
     if plan.granularity == "unit":
         counts = {name: int(units.sum()) for name, units in kept_units(masks).items()}
     else:

@@ -1,7 +1,7 @@
 """Iterative magnitude pruning with weight rewinding (Frankle & Carbin 2019; Frankle et al. 2020).
 
 Train to the end; remove the lowest-scored fraction of what is left; rewind the survivors to what they were at step k;
-repeat. One `RoundUnit` is one such cycle of one replicate with all its arms, which share their data order and are
+repeat. One `RoundWork` is one such cycle of one replicate with all its arms, which share their data order and are
 trained as one stack, with those of other replicates where networks are small. Round 0 is the dense network; it keeps
 the weights that later rounds rewind to.
 """
@@ -20,7 +20,7 @@ from escapedim.models.mlp import MLP
 from escapedim.pruning import invariants
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
 from escapedim.pruning.masks import Masks, full_masks, living_units
-from escapedim.pruning.plan import Plan, expected_counts
+from escapedim.pruning.pruning_plan import PruningPlan, expected_counts
 from escapedim.pruning.scores import Weights
 from escapedim.training.descent import descend
 from escapedim.training.experiment import stack_size
@@ -30,16 +30,16 @@ from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
-from escapedim.training.units import Arrays, Context, Outcome
+from escapedim.training.work import Arrays, Context, Outcome
 
 BEYOND = 1.2  # how much larger than what fits the cache a stack of whole replicates may be; ours
 
 
 @dataclass(frozen=True)
-class RoundUnit:
+class RoundWork:
     """One round of one replicate: prune, rewind, train, and say what came of it."""
 
-    plan: Plan
+    plan: PruningPlan
     model: MLP
     recipe: Recipe
     keep: tuple[int, ...]
@@ -59,7 +59,7 @@ class RoundUnit:
         return tuple(round_key(number, self.replicate) for number in earlier)
 
     @property
-    def kin(self) -> RoundUnit:
+    def kin(self) -> RoundWork:
         """The same round of no replicate: rounds of other replicates may be trained in the same stack."""
         return replace(self, replicate=-1)
 
@@ -75,13 +75,13 @@ class RoundUnit:
 
     def together(
         self,
-        units: Sequence[RoundUnit],
+        works: Sequence[RoundWork],
         context: Context,
         earlier: Sequence[Mapping[str, Arrays]],
         paused: Sequence[Arrays],
     ) -> list[Outcome]:
         """Train one cycle of several replicates as one stack."""
-        begun = [unit.begin(context, arrays) for unit, arrays in zip(units, earlier, strict=True)]
+        begun = [work.begin(context, arrays) for work, arrays in zip(works, earlier, strict=True)]
         job = _job(context, begun)
         states = [State.from_arrays(arrays, context.device) for arrays in paused]
         state = descend(job, context.data, State.joined(states) if states else job.begin(), context.tick)
@@ -130,7 +130,7 @@ class RoundUnit:
 class _Begun:
     """A cycle before its training: what the rounds before have left, and where every arm starts."""
 
-    unit: RoundUnit
+    work: RoundWork
     past: _Past | None
     arms: Mapping[str, Start]
 
@@ -141,7 +141,7 @@ class _Begun:
     @property
     def start(self) -> int:
         """The step at which the training starts."""
-        return self.unit.plan.rewind_step if self.past else 0
+        return self.work.plan.rewind_step if self.past else 0
 
     @property
     def _masks(self) -> Masks:
@@ -149,22 +149,22 @@ class _Begun:
         return next(iter(self.arms.values())).masks
 
     def _metrics(self, state: State, measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        unit, past, masks = self.unit, self.past, self._masks
-        trained = invariants.Trained(
-            rewound=unit.prunable(past.rewound if past else state.kept[0][0].numpy()),
-            started=unit.prunable(state.kept[self.start][0].numpy()),
-            ended=unit.prunable(state.params[0].cpu().numpy()),
+        work, past, masks = self.work, self.past, self._masks
+        trained = invariants.TrainedWeights(
+            rewound=work.prunable(past.rewound if past else state.kept[0][0].numpy()),
+            started=work.prunable(state.kept[self.start][0].numpy()),
+            ended=work.prunable(state.params[0].cpu().numpy()),
             masks=masks,
             last_masks=past.masks["ticket"] if past else masks,
         )
-        expected = expected_counts(unit.plan, unit.prunable_shapes)[unit.round]
+        expected = expected_counts(work.plan, work.prunable_shapes)[work.round]
         return {
             "arms": measured,
-            "invariants": invariants.check(unit.plan, trained, expected),
+            "invariants": invariants.check(work.plan, trained, expected),
             "surviving": {name: int(mask.sum()) for name, mask in masks.items()},
             "units_alive": {name: int(alive.sum()) for name, alive in living_units(masks).items()},
-            "parameters": Layout(unit.model.shapes).size,
-            "net_steps": (unit.recipe.steps - self.start) * len(self.arms),
+            "parameters": Layout(work.model.shapes).size,
+            "net_steps": (work.recipe.steps - self.start) * len(self.arms),
         }
 
     def _kept_arrays(self, state: State) -> Arrays:
@@ -172,7 +172,7 @@ class _Begun:
         lead = next(iter(self.arms))
         points = {} if self.past else {f"step{step}": rows[0].numpy() for step, rows in state.kept.items()}
         rows = {**points, f"{lead}.end": state.params[0].cpu().numpy()}
-        layout = Layout(self.unit.model.shapes)
+        layout = Layout(self.work.model.shapes)
         named = {
             f"{prefix}.{name}": values for prefix, row in rows.items() for name, values in layout.split(row).items()
         }
@@ -187,33 +187,33 @@ class _Begun:
 
 def _job(context: Context, begun: Sequence[_Begun]) -> Job:
     """All arms of all replicates as one stack; the arms of a replicate share its data order."""
-    first, starts = begun[0], [(one.unit, start) for one in begun for start in one.arms.values()]
-    unit, layout = first.unit, Layout(first.unit.model.shapes)
+    first, starts = begun[0], [(one.work, start) for one in begun for start in one.arms.values()]
+    work, layout = first.work, Layout(first.work.model.shapes)
     rows = np.stack([start.row for _, start in starts])
     mask = np.stack([layout.pack(start.masks, True, np.dtype(bool)) for _, start in starts])
     return Job(
-        model=unit.model,
+        model=work.model,
         loss=context.task.loss,
-        recipe=unit.recipe,
+        recipe=work.recipe,
         params=torch.from_numpy(rows).to(context.device),
-        mask=torch.from_numpy(mask).to(context.device) if unit.round else None,
+        mask=torch.from_numpy(mask).to(context.device) if work.round else None,
         order_seeds=[order_seed(one.model, one.seed, one.replicate, one.round) for one, _ in starts],
         start=first.start,
-        keep=() if unit.round else unit.keep,
+        keep=() if work.round else work.keep,
     )
 
 
 class _Past:
     """What the rounds before have left to a round: the masks, the rewound weights, and the weights to score."""
 
-    def __init__(self, unit: RoundUnit, earlier: Mapping[str, Arrays]) -> None:
-        self._unit = unit
-        dense, last = earlier[unit.needs[0]], earlier[unit.needs[-1]]  # in round 1 they are the same
-        lead = "dense" if unit.round == 1 else "ticket"
+    def __init__(self, work: RoundWork, earlier: Mapping[str, Arrays]) -> None:
+        self._work = work
+        dense, last = earlier[work.needs[0]], earlier[work.needs[-1]]  # in round 1 they are the same
+        lead = "dense" if work.round == 1 else "ticket"
         self.masks: dict[str, Masks] = {
-            arm: self._masks(last, arm) for arm in ("ticket", *{"random"}.intersection(unit.plan.arms))
+            arm: self._masks(last, arm) for arm in ("ticket", *{"random"}.intersection(work.plan.arms))
         }
-        self.rewound = self._row(dense, f"step{unit.plan.rewind_step}")
+        self.rewound = self._row(dense, f"step{work.plan.rewind_step}")
         self._initial = self._row(dense, "step0")
         self._final = self._row(last, f"{lead}.end")
 
@@ -221,29 +221,29 @@ class _Past:
         """Weights that criteria score, 0 where the last ticket's masks are."""
         masks = self.masks["ticket"]
         initial, final = (
-            {name: values * masks[name] for name, values in self._unit.prunable(row).items()}
+            {name: values * masks[name] for name, values in self._work.prunable(row).items()}
             for row in (self._initial, self._final)
         )
         return Weights(initial, final, lambda: self._gradient(context))
 
     def _masks(self, last: Arrays, arm: str) -> Masks:
-        if self._unit.round == 1:
-            return full_masks(self._unit.prunable_shapes)
-        return {name: last[f"{arm}.mask.{name}"] for name in self._unit.model.prunable}
+        if self._work.round == 1:
+            return full_masks(self._work.prunable_shapes)
+        return {name: last[f"{arm}.mask.{name}"] for name in self._work.model.prunable}
 
     def _row(self, arrays: Arrays, prefix: str) -> np.ndarray:
-        shapes = self._unit.model.shapes
+        shapes = self._work.model.shapes
         named = {name: arrays[f"{prefix}.{name}"] for name in shapes}
-        return Layout(shapes).pack(named, 0, np.dtype(self._unit.recipe.dtype))
+        return Layout(shapes).pack(named, 0, np.dtype(self._work.recipe.dtype))
 
     def _gradient(self, context: Context) -> dict[str, np.ndarray]:
         """Loss gradient on the whole training part at the masked initial weights."""
-        unit, layout = self._unit, Layout(self._unit.model.shapes)
+        work, layout = self._work, Layout(self._work.model.shapes)
         row = self._initial * layout.pack(self.masks["ticket"], True, np.dtype(bool))
         flat = torch.from_numpy(row)[None].to(context.device)
         train, out = context.data.train, torch.empty_like(flat)
-        make_gradient(unit.model, context.task.loss, train.weights)(flat, train.x, train.targets, out)
-        return unit.prunable(out[0].cpu().numpy())
+        make_gradient(work.model, context.task.loss, train.weights)(flat, train.x, train.targets, out)
+        return work.prunable(out[0].cpu().numpy())
 
 
 def round_key(number: int, replicate: int) -> str:

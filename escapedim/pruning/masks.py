@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from escapedim.pruning.plan import Plan, counted, hidden_layers, left_in_all, left_in_layer
+from escapedim.pruning.pruning_plan import PruningPlan, counted, hidden_layers, left_in_all, left_in_layer
 
 Masks = dict[str, np.ndarray]
 Scores = Mapping[str, np.ndarray]
@@ -23,7 +23,7 @@ def full_masks(shapes: Mapping[str, tuple[int, ...]]) -> Masks:
     return {name: np.ones(shape, bool) for name, shape in shapes.items()}
 
 
-def prune(plan: Plan, masks: Masks, scores: Scores) -> Masks:
+def prune(plan: PruningPlan, masks: Masks, scores: Scores) -> Masks:
     """Remove the lowest-scored survivors of one round; the result lies inside `masks`."""
     if plan.granularity == "weight":
         return _select(plan, masks, scores, counted(plan, _shapes(masks)))
@@ -32,7 +32,7 @@ def prune(plan: Plan, masks: Masks, scores: Scores) -> Masks:
     return _without_units(masks, kept)
 
 
-def shuffle(plan: Plan, masks: Masks, random: np.random.Generator) -> Masks:
+def shuffle(plan: PruningPlan, masks: Masks, random: np.random.Generator) -> Masks:
     """Draw masks with as many survivors (units: as many living units) in every layer, at random places."""
     if plan.granularity == "weight":
         return {name: random.permutation(mask.ravel()).reshape(mask.shape) for name, mask in masks.items()}
@@ -61,7 +61,7 @@ def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
     return {name: mask.shape for name, mask in masks.items()}
 
 
-def _select(plan: Plan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
+def _select(plan: PruningPlan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
     if plan.scope == "layer":
         return {
             name: _keep_highest(mask, scores[name], left_in_layer(plan, name, int(mask.sum()), totals[name]))

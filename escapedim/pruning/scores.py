@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from escapedim.pruning.plan import hidden_layers
+from escapedim.pruning.pruning_plan import hidden_layers
 
 Layers = Mapping[str, np.ndarray]
 Size = Callable[[Layers], dict[str, np.ndarray]]

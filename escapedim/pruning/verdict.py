@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from escapedim.comparison.statistics import LEVEL, PairedDifference, holm, paired_difference, standard_error
-from escapedim.pruning.plan import CONTROLS
-from escapedim.records.parts import Arm
+from escapedim.pruning.pruning_plan import CONTROLS
+from escapedim.records.columns import Arm
 from escapedim.records.results import Contrast, LotteryVerdict, Round
 
 EPSILON = 1e-9  # accuracies are ratios of whole numbers: equality to the tolerance must not depend on rounding

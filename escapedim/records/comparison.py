@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from escapedim.records.columns import Count, Interval, Model, Rate, RateInterval
 from escapedim.records.experiments import Share
-from escapedim.records.parts import Count, Interval, Model, Rate, RateInterval
 
 Key = Literal[
     "isolation",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from escapedim.records.parts import Count, Interval, Model, PerReplicate, Rate, RateInterval, check_rate
+from escapedim.records.columns import Count, Interval, Model, PerReplicate, Rate, RateInterval, check_rate
 
 
 class Share(Model):

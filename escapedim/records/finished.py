@@ -76,7 +76,7 @@ class FinishedRun:
             ) from error
 
     def checkpoints(self) -> dict[str, tuple[Arrays, dict[str, Any]]]:
-        """Return arrays and metrics of all finished units, by key.
+        """Return arrays and metrics of all finished works, by key.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class FinishedRun:
         return {key: self.checkpoint(key, value) for key, value in files.items()}
 
     def checkpoint(self, key: str, expected: str) -> tuple[Arrays, dict[str, Any]]:
-        """Return arrays and metrics of one finished unit by its hash; errors as in `checkpoints`."""
+        """Return arrays and metrics of one finished work by its hash; errors as in `checkpoints`."""
         path = self._folder / "checkpoints" / f"{key}.safetensors"
         try:
             arrays, metadata = checkpoint.read(path, expected)

@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from escapedim.records.comparison import CompareResult
-from escapedim.records.experiments import Complement, Escape, Halving, Isolation, Restarts, Transient
-from escapedim.records.parts import (
+from escapedim.records.columns import (
     Accuracies,
     Arm,
     Count,
@@ -25,6 +23,8 @@ from escapedim.records.parts import (
     RateInterval,
     check_rate,
 )
+from escapedim.records.comparison import CompareResult
+from escapedim.records.experiments import Complement, Escape, Halving, Isolation, Restarts, Transient
 from escapedim.records.rewinding import RewindResult
 
 

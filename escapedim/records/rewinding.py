@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from escapedim.records.columns import Accuracies, Arm, Count, Interval, Model, PerReplicate, Rate
 from escapedim.records.experiments import Estimated, Paired
-from escapedim.records.parts import Accuracies, Arm, Count, Interval, Model, PerReplicate, Rate
 
 
 class Kept(Model):

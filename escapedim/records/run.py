@@ -1,12 +1,12 @@
-"""A run under way: its folder, its claim, its finished and paused units, and its summary.
+"""A run under way: its folder, its claim, its finished and paused works, and its summary.
 
 The order of writes is what makes a kill harmless. A checkpoint gets a name that nothing refers to yet; then the
 summary, which records its hash, replaces the old one; then the files that no summary refers to any more are deleted.
 Whatever moment a process dies at, the summary and the checkpoints that it names agree. What a disk damages is noticed
-by its hash and set aside: the generation before it is used, of a summary the copy, of a paused unit the state before.
+by its hash and set aside: the generation before it is used, of a summary the copy, of a paused work the state before.
 
-The summary grows with the units, and rewriting it after each of thousands would take most of the time. So it waits
-where it would take more than `WRITING_SHARE` of it; a kill costs the units of that short while, which train again.
+The summary grows with the works, and rewriting it after each of thousands would take most of the time. So it waits
+where it would take more than `WRITING_SHARE` of it; a kill costs the works of that short while, which train again.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from escapedim.regular_files import read_regular
 Arrays = dict[str, np.ndarray]
 Metrics = dict[str, Any]
 Describe = Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
-"""Makes the result from the metrics of finished units and the hashes of all checkpoint files."""
+"""Makes the result from the metrics of finished works and the hashes of all checkpoint files."""
 
 PAUSED = ".paused-"
-WRITING_SHARE = 0.1  # of the time that rewriting the summary after finished units may take; ours
+WRITING_SHARE = 0.1  # of the time that rewriting the summary after finished works may take; ours
 
 
 class Run:
@@ -95,24 +95,24 @@ class Run:
         self._claim.release()
 
     def keys(self) -> list[str]:
-        """Keys of the units that were begun: the finished ones and those that were under way."""
+        """Keys of the works that were begun: the finished ones and those that were under way."""
         return sorted({name.partition(PAUSED)[0] for name in self._hashes})
 
     def has(self, key: str) -> bool:
-        """Say whether a unit is finished and its checkpoint is there."""
+        """Say whether a work is finished and its checkpoint is there."""
         return key in self._metrics
 
     def load(self, key: str) -> Arrays:
-        """Return a finished unit's arrays, checked against the recorded hash."""
+        """Return a finished work's arrays, checked against the recorded hash."""
         return self._arrays(key)[0]
 
     def load_paused(self, key: str) -> Arrays | None:
-        """Return the arrays of a unit that was under way, if there are any."""
+        """Return the arrays of a work that was under way, if there are any."""
         names = self._paused(key)
         return self._arrays(names[-1])[0] if names else None
 
     def save(self, key: str, arrays: Arrays, metrics: Metrics | None, seconds: float = 0.0) -> None:
-        """Keep a finished unit, or with metrics of None a paused one; then drop what it replaces.
+        """Keep a finished work, or with metrics of None a paused one; then drop what it replaces.
 
         `seconds` since it was last saved are added up in the envelope, since results and checkpoints hold no times.
         """
@@ -164,11 +164,11 @@ class Run:
         return self._describe(self._metrics, files)
 
     def net_steps(self) -> int:
-        """Return the steps of one network that the finished units took."""
+        """Return the steps of one network that the finished works took."""
         return sum(metrics["net_steps"] for metrics in self._metrics.values())
 
     def planned_steps(self) -> int:
-        """Return the network steps that were planned for the finished units: members that are done early save some."""
+        """Return the network steps that were planned for the finished works: members that are done early save some."""
         return sum(int(metrics.get("planned_steps") or metrics["net_steps"]) for metrics in self._metrics.values())
 
     def _put(self, path: Path, data: bytes, write: Callable[..., None] = atomic.write_atomic) -> None:
@@ -212,7 +212,7 @@ class Run:
                 path.unlink()
         for name in sorted(self._hashes):
             if not self.paths.checkpoint(name).exists():
-                del self._hashes[name]  # deleted by hand: its unit is trained again
+                del self._hashes[name]  # deleted by hand: its work is trained again
                 continue
             try:
                 metrics = self._arrays(name)[1]["metrics"]
@@ -220,7 +220,7 @@ class Run:
                 self._drop_damaged(name, error)
             else:
                 self._metrics |= {} if metrics is None else {name: metrics}
-        begun = set(self.keys())  # a unit that begins anew has taken no time yet
+        begun = set(self.keys())  # a work that begins anew has taken no time yet
         self._unit_s = {key: seconds for key, seconds in self._unit_s.items() if key in begun}
 
     def _drop_damaged(self, name: str, error: DamagedCheckpoint) -> None:
@@ -263,5 +263,5 @@ class Run:
 
 
 def _name(key: str, arrays: Arrays, metrics: Metrics | None) -> str:
-    """Return the name of the checkpoint of a finished unit, or with metrics of None of a paused one."""
+    """Return the name of the checkpoint of a finished work, or with metrics of None of a paused one."""
     return key if metrics is not None else f"{key}{PAUSED}{int(arrays['step']):09d}"

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from escapedim.errors import BadInput, EscapedimError
-from escapedim.records.parts import Model
+from escapedim.records.columns import Model
 from escapedim.records.results import RESULTS, Result
 from escapedim.records.strict_json import canonical, parse_object, pretty
 from escapedim.regular_files import open_regular, read_rest

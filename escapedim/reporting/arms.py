@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from escapedim.records.parts import Arm
+from escapedim.records.columns import Arm
 from escapedim.records.results import LotteryResult, LotteryVerdict, Round
 from escapedim.reporting import numbers
-from escapedim.reporting.numbers import TIE, Estimate
+from escapedim.reporting.numbers import TIE, Uncertain
 
 TICKET = "ticket"
 DENSE = "dense"
@@ -78,16 +78,16 @@ def dense_round(result: LotteryResult) -> Round | None:
     return next((entry for entry in result.rounds if DENSE in entry.arms), None)
 
 
-def dense_accuracy(result: LotteryResult) -> Estimate:
+def dense_accuracy(result: LotteryResult) -> Uncertain:
     """Return the dense network's test accuracy, as measured or else as the verdict states it."""
     dense = dense_round(result)
     measured = numbers.estimate(test_accuracy(dense, DENSE) if dense else [])
     if measured.count or result.verdict is None or result.verdict.dense_test_accuracy is None:
         return measured
-    return Estimate(result.verdict.dense_test_accuracy, None, 1, measured.missing)
+    return Uncertain(result.verdict.dense_test_accuracy, None, 1, measured.missing)
 
 
-def ticket_minus_dense(result: LotteryResult, entry: Round) -> Estimate:
+def ticket_minus_dense(result: LotteryResult, entry: Round) -> Uncertain:
     """Return ticket minus dense in test accuracy, over the replicates that have both."""
     dense = dense_round(result)
     full = _by_replicate(dense, DENSE) if dense else {}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from escapedim.errors import BadInput
+from escapedim.records.columns import Model
 from escapedim.records.comparison import Compared, CompareResult, Laws, Row
-from escapedim.records.parts import Model
 from escapedim.records.results import RESULTS
 from escapedim.records.summary import SCHEMA, Cost, Provenance, Summary
 

@@ -42,7 +42,7 @@ def _told(entry: Retrained) -> str:
 def _dense(entry: Retrained) -> str:
     found = entry.against_dense
     assert found is not None
-    estimate = numbers.Estimate(found.difference, found.standard_error, 2, 0)
+    estimate = numbers.Uncertain(found.difference, found.standard_error, 2, 0)
     return f"By {entry.mode} that is {numbers.points(estimate)} the dense network"
 
 

@@ -17,7 +17,7 @@ TIE = "\u00a0"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Uncertain:
     """Mean and standard error over the `count` replicates with a value; `missing` have none.
 
     `mean` is None without a value, `error` is None with fewer than two.
@@ -29,17 +29,17 @@ class Estimate:
     missing: int
 
 
-def estimate(values: Sequence[float | None]) -> Estimate:
+def estimate(values: Sequence[float | None]) -> Uncertain:
     """Return mean and standard error of the values that are there and finite."""
     present = [float(value) for value in values if value is not None and math.isfinite(value)]
     missing = len(values) - len(present)
     if not present:
-        return Estimate(None, None, 0, missing)
+        return Uncertain(None, None, 0, missing)
     # Scaled by the largest value: sums and squares of losses near the end of the float range overflow.
     scale = max(abs(value) for value in present) or 1.0
     shares = [value / scale for value in present]
     mean = math.fsum(shares) / len(shares)
-    return Estimate(mean * scale, _standard_error(shares, mean, scale), len(present), missing)
+    return Uncertain(mean * scale, _standard_error(shares, mean, scale), len(present), missing)
 
 
 def _standard_error(shares: Sequence[float], mean: float, scale: float) -> float | None:
@@ -86,14 +86,14 @@ def _signless_zero(text: str) -> str:
     return text.removeprefix("-") if not text.strip("-0.") else text
 
 
-def accuracy(value: Estimate, joint: str = " ± ") -> str:
+def accuracy(value: Uncertain, joint: str = " ± ") -> str:
     """Return an accuracy in percent with its standard error, or "-" without a value."""
     if value.mean is None:
         return "-"
     return percent(value.mean) + ("" if value.error is None else joint + percent(value.error))
 
 
-def mean_loss(value: Estimate, joint: str = " ± ") -> str:
+def mean_loss(value: Uncertain, joint: str = " ± ") -> str:
     """Return a loss with its standard error, to the error's second digit, or "-" without a value."""
     if value.mean is None:
         return "-"
@@ -105,21 +105,21 @@ def mean_loss(value: Estimate, joint: str = " ± ") -> str:
     return f"{value.mean:.{decimals}f}{joint}{value.error:.{decimals}f}"
 
 
-def mean_count(value: Estimate) -> str:
+def mean_count(value: Uncertain) -> str:
     """Return a mean of counts with its standard error, or "-" without a value."""
     if value.mean is None:
         return "-"
     return f"{value.mean:,.1f}" + ("" if value.error is None else f" ± {value.error:,.1f}")
 
 
-def scientific(value: Estimate, joint: str = " ± ") -> str:
+def scientific(value: Uncertain, joint: str = " ± ") -> str:
     """Return a loss with its standard error in columns that span decades: "2.7e-05 ± 1e-05"."""
     if value.mean is None:
         return "-"
     return f"{value.mean:.1e}" + ("" if value.error is None else f"{joint}{value.error:.0e}")
 
 
-def points(difference: Estimate) -> str:
+def points(difference: Uncertain) -> str:
     """Return a difference of accuracies in words: "0.83 ± 0.12 points above"."""
     value = difference.mean or 0.0
     error = "" if difference.error is None else f" ± {percent(difference.error)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from escapedim.records.results import LotteryResult, Round
 from escapedim.reporting import arms, numbers
-from escapedim.reporting.numbers import Estimate
+from escapedim.reporting.numbers import Uncertain
 from escapedim.reporting.page import prose
 from escapedim.reporting.table import narrowest_fit, text_table
 
@@ -48,7 +48,7 @@ def successes(result: LotteryResult) -> list[str]:
     return [f"Replicates that succeed{criterion}", "", *text_table(["round", "density", *names], rows)]
 
 
-def measured(result: LotteryResult, entry: Round, name: str) -> Estimate:
+def measured(result: LotteryResult, entry: Round, name: str) -> Uncertain:
     """Return an arm's test accuracy, or its train loss on a task without accuracy."""
     if arms.has_accuracy(result):
         return numbers.estimate(arms.test_accuracy(entry, name))
@@ -90,7 +90,7 @@ def _head(result: LotteryResult, entry: Round) -> list[str]:
     return [label, numbers.percent(entry.density, 4 if 0 < entry.density < 0.001 else 2)]
 
 
-def _cell(value: Estimate, joint: str, show: Callable[[Estimate, str], str]) -> str:
+def _cell(value: Uncertain, joint: str, show: Callable[[Uncertain, str], str]) -> str:
     missing = f"({value.missing} diverged)" if value.missing else ""
     shown = show(value, joint) if value.count else ""
     return "\n".join(part for part in (shown, missing) if part)

@@ -10,7 +10,7 @@ from rich.console import Console
 from escapedim.records.results import TrainResult
 from escapedim.records.summary import Summary
 from escapedim.reporting import endings, numbers, replicates, settings
-from escapedim.reporting.numbers import TIE, Estimate
+from escapedim.reporting.numbers import TIE, Uncertain
 from escapedim.reporting.page import Block, block, prose, write
 from escapedim.reporting.table import text_table
 
@@ -78,7 +78,7 @@ def _means(result: TrainResult, width: int) -> list[str]:
     return [*text_table(["measure", "mean ± standard error", "replicates"], rows), "", *prose(legend, width)]
 
 
-def _mean(name: str) -> Callable[[Estimate], str]:
+def _mean(name: str) -> Callable[[Uncertain], str]:
     if "accuracy" in name:
         return numbers.accuracy
     return numbers.mean_count if name == "steps" else numbers.mean_loss

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from escapedim.records.results import Contrast, LotteryResult, Round
 from escapedim.records.summary import Summary
 from escapedim.reporting import arms, numbers
-from escapedim.reporting.numbers import TIE, Estimate
+from escapedim.reporting.numbers import TIE, Uncertain
 
 
 def sentence(summary: Summary, result: LotteryResult) -> str:
@@ -86,7 +86,7 @@ def _gap(entry: Round, place: str) -> str:
 
 
 def _difference(contrast: Contrast) -> str:
-    gap = numbers.points(Estimate(contrast.difference, contrast.standard_error, 1, 0))
+    gap = numbers.points(Uncertain(contrast.difference, contrast.standard_error, 1, 0))
     p = "" if contrast.p_holm is None else f" (Holm-corrected {numbers.p_value(contrast.p_holm)})"
     return f"{gap} {contrast.control}, the best trained control{p}"
 

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import nearest
-from escapedim.landscape.widths import parse_widths
-from escapedim.rewinding.names import COMPLEMENTS, END, FRESH, MODES, NONE
+from escapedim.rewinding.mode_names import COMPLEMENTS, END, FRESH, MODES, NONE
 from escapedim.specs import parse_spec, take_params
 from escapedim.training.config import Names, NetworkConfig, Value, Width, field
-from escapedim.training.names import OPTIMIZERS
+from escapedim.training.optimizer_names import OPTIMIZERS
 from escapedim.training.steps import parse_point
+from escapedim.width_grammar import parse_widths
 
 
 def _rounds(value: Value) -> Value:

@@ -13,21 +13,21 @@ from escapedim.records.results import LotteryResult
 from escapedim.records.rewinding import RewindResult
 from escapedim.reporting.numbers import counted
 from escapedim.rewinding.config import RewindConfig
-from escapedim.rewinding.plan import Plan, make_plan
-from escapedim.rewinding.result import Found, Work
-from escapedim.rewinding.source import Source
-from escapedim.rewinding.treatments import Round, Treatment
-from escapedim.rewinding.unit import ReplayUnit, RewindUnit, RoundsUnit
+from escapedim.rewinding.result import RewindMetrics, Work
+from escapedim.rewinding.retraining import LinesWork, ReplayWork, RewindWork
+from escapedim.rewinding.rewinding_plan import RewindingPlan, make_plan
+from escapedim.rewinding.source import PruneSource
+from escapedim.rewinding.treatments import PrunedRound, Treatment
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import Experiment, make_model, stack_size
 from escapedim.training.recipe import Recipe
-from escapedim.training.units import Metrics
+from escapedim.training.work import Metrics
 
 
 def rewind_experiment(
-    config: RewindConfig, task: Task, source: Source, lottery: LotteryResult, rewind_to: int
+    config: RewindConfig, task: Task, source: PruneSource, lottery: LotteryResult, rewind_to: int
 ) -> Experiment:
-    """Return the units of `escapedim rewind`: a replay of round 0 where points are missing, stacks, and lines.
+    """Return the works of `escapedim rewind`: a replay of round 0 where points are missing, stacks, and lines.
 
     Raises
     ------
@@ -36,22 +36,22 @@ def rewind_experiment(
     """
     model, recipe = make_model(config, task), config.recipe(task)
     plan, replays, stacks = planned(config, task, source, list(lottery.rounds[-1].arms))
-    rounds: list[RoundsUnit] = []
+    rounds: list[LinesWork] = []
     if config.instability:
-        rounds = [RoundsUnit(model, replicate, source.ends(replicate)) for replicate in range(source.replicates)]
-    networks = sum(len(unit.trained) for unit in stacks)
-    steps = sum(unit.planned_steps for unit in replays) + sum(unit.planned_steps for unit in stacks)
+        rounds = [LinesWork(model, replicate, source.ends(replicate)) for replicate in range(source.replicates)]
+    networks = sum(len(work.trained) for work in stacks)
+    steps = sum(work.planned_steps for work in replays) + sum(work.planned_steps for work in stacks)
     work = Work(task, recipe, plan, lottery, stacks, replays, rounds)
 
     def result(metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> RewindResult:
-        return Found(work, metrics).describe(source.kept, rewind_to, checkpoints)
+        return RewindMetrics(work, metrics).describe(source.kept, rewind_to, checkpoints)
 
     return Experiment("rewind", [*replays, *rounds, *stacks], steps, counted(networks, "network"), result)
 
 
 def planned(
-    config: RewindConfig, task: Task, source: Source, arms: Sequence[str]
-) -> tuple[Plan, list[ReplayUnit], list[RewindUnit]]:
+    config: RewindConfig, task: Task, source: PruneSource, arms: Sequence[str]
+) -> tuple[RewindingPlan, list[ReplayWork], list[RewindWork]]:
     """Return what is trained, `arms` being those whose masks the prune run has; errors as in `rewind_experiment`."""
     model, recipe = make_model(config, task), config.recipe(task)
     _check_rounds(config, source)
@@ -60,7 +60,7 @@ def planned(
     return plan, replays, _stacks(config, model, recipe, source, plan, replays)
 
 
-def _check_rounds(config: RewindConfig, source: Source) -> None:
+def _check_rounds(config: RewindConfig, source: PruneSource) -> None:
     late = [number for number in config.round if number > source.rounds]
     if late:
         raise BadInput(
@@ -69,7 +69,7 @@ def _check_rounds(config: RewindConfig, source: Source) -> None:
         )
 
 
-def _missing(config: RewindConfig, plan: Plan, source: Source) -> tuple[int, ...]:
+def _missing(config: RewindConfig, plan: RewindingPlan, source: PruneSource) -> tuple[int, ...]:
     needed = {one.weights for one in plan.treatments if isinstance(one.weights, int)}
     needed |= {one.start for one in plan.treatments if one.rest in ("original", "frozen")}
     missing = tuple(sorted(step for step in needed if step not in source.kept))
@@ -83,19 +83,24 @@ def _missing(config: RewindConfig, plan: Plan, source: Source) -> tuple[int, ...
 
 
 def _replays(
-    config: RewindConfig, model: MLP, recipe: Recipe, source: Source, missing: tuple[int, ...]
-) -> list[ReplayUnit]:
+    config: RewindConfig, model: MLP, recipe: Recipe, source: PruneSource, missing: tuple[int, ...]
+) -> list[ReplayWork]:
     if not missing:
         return []
     return [
-        ReplayUnit(model, recipe, config.seed, missing, tuple(source.left(1, replicate) for replicate in part))
+        ReplayWork(model, recipe, config.seed, missing, tuple(source.left(1, replicate) for replicate in part))
         for part in _parts(source, stack_size(model, recipe))
     ]
 
 
 def _stacks(
-    config: RewindConfig, model: MLP, recipe: Recipe, source: Source, plan: Plan, replays: Sequence[ReplayUnit]
-) -> list[RewindUnit]:
+    config: RewindConfig,
+    model: MLP,
+    recipe: Recipe,
+    source: PruneSource,
+    plan: RewindingPlan,
+    replays: Sequence[ReplayWork],
+) -> list[RewindWork]:
     by_clock: dict[tuple[int, bool], list[Treatment]] = {}
     for treatment in plan.treatments:
         by_clock.setdefault((treatment.start, treatment.at_last_rate), []).append(treatment)
@@ -105,13 +110,13 @@ def _stacks(
             pairs = () if late else tuple(plan.copies.get(start, {}).values())
             for part in _parts(source, stack_size(model, recipe) // len(treatments)):
                 left = tuple(source.left(number, replicate) for replicate in part)
-                own = Round(model, config.dtype, config.seed, number)
+                own = PrunedRound(model, config.dtype, config.seed, number)
                 again = {replicate: one.key for one in replays for replicate in one.replicates if replicate in part}
-                made.append(RewindUnit(own, recipe, left, tuple(treatments), pairs, again))
+                made.append(RewindWork(own, recipe, left, tuple(treatments), pairs, again))
     return made
 
 
-def _parts(source: Source, size: int) -> Iterable[range]:
+def _parts(source: PruneSource, size: int) -> Iterable[range]:
     """Cut the replicates into neighbours of at most `size`, at least one."""
     step = max(1, size)
     return [range(at, min(at + step, source.replicates)) for at in range(0, source.replicates, step)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.pruning.invariants import all_zero, same_bits
-from escapedim.rewinding.names import END, FRESH
+from escapedim.rewinding.mode_names import END, FRESH
 from escapedim.rewinding.source import Left
 from escapedim.rewinding.treatments import Treatment
 

@@ -18,8 +18,8 @@ from escapedim.comparison.statistics import (
     standard_error,
 )
 from escapedim.comparison.tickets import clustered_rate
+from escapedim.records.columns import Arm
 from escapedim.records.experiments import Estimated, Paired
-from escapedim.records.parts import Arm
 from escapedim.records.results import LotteryResult
 from escapedim.records.results import Round as RoundEntry
 from escapedim.records.rewinding import (
@@ -32,21 +32,21 @@ from escapedim.records.rewinding import (
     Surrounded,
     Surroundings,
 )
-from escapedim.rewinding.lines import ALPHAS, STABLE_BELOW, error_name, has_accuracy
-from escapedim.rewinding.names import DENSE_ORDERS, END, ORDERS, SUCCESSIVE
-from escapedim.rewinding.plan import Mode, Plan
+from escapedim.rewinding.barriers import ALPHAS, STABLE_BELOW, error_name, has_accuracy
+from escapedim.rewinding.mode_names import DENSE_ORDERS, END, ORDERS, SUCCESSIVE
+from escapedim.rewinding.retraining import LinesWork, ReplayWork, RewindWork
+from escapedim.rewinding.rewinding_plan import Mode, RewindingPlan
 from escapedim.rewinding.treatments import Treatment
-from escapedim.rewinding.unit import ReplayUnit, RewindUnit, RoundsUnit
 from escapedim.tasks.base import Task
 from escapedim.training.recipe import Recipe
-from escapedim.training.units import Metrics
+from escapedim.training.work import Metrics
 
 Row = Mapping[str, Any]
 _ARMS = {"weights": "ticket", "reinit": "reinit", "shuffle": "shuffle"}  # modes that are arms of the prune run
 
 
 @dataclass(frozen=True)
-class Trained:
+class RetrainedNetwork:
     """One network of a finished stack: whole, with its complement cut away, how far apart, and its invariants."""
 
     replicate: int
@@ -58,19 +58,19 @@ class Trained:
 
 @dataclass(frozen=True)
 class Work:
-    """All units of a run, and what they are about."""
+    """All works of a run, and what they are about."""
 
     task: Task
     recipe: Recipe
-    plan: Plan
+    plan: RewindingPlan
     lottery: LotteryResult
-    stacks: Sequence[RewindUnit]
-    replays: Sequence[ReplayUnit]
-    rounds: Sequence[RoundsUnit]
+    stacks: Sequence[RewindWork]
+    replays: Sequence[ReplayWork]
+    rounds: Sequence[LinesWork]
 
 
 @dataclass(frozen=True)
-class Found:
+class RewindMetrics:
     """What is finished so far, by round and treatment."""
 
     work: Work
@@ -80,13 +80,13 @@ class Found:
         """Return the result; a round enters it once all its stacks are finished."""
         exact = [
             holds
-            for unit in self.work.replays
-            if unit.key in self.metrics
-            for holds in self.metrics[unit.key]["replay_exact"]
+            for work in self.work.replays
+            if work.key in self.metrics
+            for holds in self.metrics[work.key]["replay_exact"]
         ]
         numbers = [number for number in self._numbers if self._done(number)]
         return RewindResult(
-            replicates=sorted({replicate for unit in self.work.stacks for replicate in unit.replicates}),
+            replicates=sorted({replicate for work in self.work.stacks for replicate in work.replicates}),
             success_criterion=str(self.work.task.criterion),
             rewind_to=rewind_to,
             kept=list(kept),
@@ -103,23 +103,23 @@ class Found:
 
     @property
     def _numbers(self) -> list[int]:
-        return sorted({unit.round.number for unit in self.work.stacks})
+        return sorted({work.round.number for work in self.work.stacks})
 
     def _done(self, number: int) -> bool:
-        return all(unit.key in self.metrics for unit in self.work.stacks if unit.round.number == number)
+        return all(work.key in self.metrics for work in self.work.stacks if work.round.number == number)
 
     @cached_property
-    def _networks(self) -> dict[tuple[int, Treatment], list[Trained]]:
+    def _networks(self) -> dict[tuple[int, Treatment], list[RetrainedNetwork]]:
         """Networks by round and treatment, in the order of replicates."""
-        found: dict[tuple[int, Treatment], list[Trained]] = {}
-        for unit in self.work.stacks:
-            if unit.key not in self.metrics:
+        found: dict[tuple[int, Treatment], list[RetrainedNetwork]] = {}
+        for work in self.work.stacks:
+            if work.key not in self.metrics:
                 continue
-            own = self.metrics[unit.key]
+            own = self.metrics[work.key]
             columns = zip(*(own[name] for name in ("whole", "alone", "apart", "invariants")), strict=True)
-            for (at, treatment), columns_of_one in zip(unit.members, columns, strict=True):
-                network = Trained(unit.left[at].replicate, *columns_of_one)
-                found.setdefault((unit.round.number, treatment), []).append(network)
+            for (at, treatment), columns_of_one in zip(work.members, columns, strict=True):
+                network = RetrainedNetwork(work.left[at].replicate, *columns_of_one)
+                found.setdefault((work.round.number, treatment), []).append(network)
         return {key: sorted(networks, key=lambda one: one.replicate) for key, networks in found.items()}
 
     def _entry(self, number: int) -> RoundEntry:
@@ -147,7 +147,7 @@ class Found:
             invariants=_kept(networks),
         )
 
-    def _against_dense(self, networks: Sequence[Trained]) -> Difference | None:
+    def _against_dense(self, networks: Sequence[RetrainedNetwork]) -> Difference | None:
         dense = self._entry(0)
         accuracies = dense.arms["dense"].test_accuracy
         if accuracies is None:
@@ -173,7 +173,9 @@ class Found:
             invariants=_kept([one for draws in networks.values() for part in draws for one in part]),
         )
 
-    def _surrounded(self, draws: Sequence[Sequence[Trained]], isolated: Sequence[Trained]) -> Surrounded:
+    def _surrounded(
+        self, draws: Sequence[Sequence[RetrainedNetwork]], isolated: Sequence[RetrainedNetwork]
+    ) -> Surrounded:
         by_replicate = list(zip(*draws, strict=True))
         whole = [float(np.mean([one.whole["success"] for one in group])) for group in by_replicate]
         alone = [float(np.mean([one.alone["success"] for one in group])) for group in by_replicate]
@@ -201,24 +203,24 @@ class Found:
     def _copies(self, number: int) -> list[Line]:
         made = []
         for step, pairs in self.work.plan.copies.items():
-            units = [
-                unit for unit in self.work.stacks if unit.round.number == number and unit.pairs and unit.start == step
+            works = [
+                work for work in self.work.stacks if work.round.number == number and work.pairs and work.start == step
             ]
             for at, name in enumerate(pairs):
-                lines = [self.metrics[unit.key]["lines"][at] for unit in units]
+                lines = [self.metrics[work.key]["lines"][at] for work in works]
                 density = 1.0 if name == DENSE_ORDERS else self._entry(number).density
                 networks = [one for side in pairs[name] for one in self._networks[number, side]]
                 made.append(self._line(name, number, density, step, lines, _kept(networks)))
         return made
 
     def _successive(self) -> list[Line]:
-        units = [unit for unit in self.work.rounds if unit.key in self.metrics]
-        if not units or len(units) < len(self.work.rounds):
+        works = [work for work in self.work.rounds if work.key in self.metrics]
+        if not works or len(works) < len(self.work.rounds):
             return []
         made = []
-        for at in range(len(units[0].ends) - 1):
+        for at in range(len(works[0].ends) - 1):
             lines = [
-                {name: values[at : at + 1] for name, values in self.metrics[unit.key]["line"].items()} for unit in units
+                {name: values[at : at + 1] for name, values in self.metrics[work.key]["line"].items()} for work in works
             ]
             made.append(self._line(SUCCESSIVE, at + 1, self._entry(at + 1).density, None, lines))
         return made
@@ -260,12 +262,12 @@ def _place(origin: int | str) -> str:
     return origin if isinstance(origin, str) else f"step {origin:,}"
 
 
-def _arm(task: Task, networks: Sequence[Trained]) -> Arm:
+def _arm(task: Task, networks: Sequence[RetrainedNetwork]) -> Arm:
     lists = {name: [one.whole[name] for one in networks] for name in task.measured}
     return Arm(success=[one.whole["success"] for one in networks], **lists)
 
 
-def _kept(networks: Sequence[Trained]) -> Kept:
+def _kept(networks: Sequence[RetrainedNetwork]) -> Kept:
     names = Kept.model_fields
     return Kept(**{name: all(one.invariants[name] for one in networks) for name in names})
 
@@ -294,11 +296,11 @@ def _difference(
     return Difference(difference=found.mean, standard_error=found.standard_error, interval=found.interval, p=found.p)
 
 
-def _of_winners(shares: Sequence[float], isolated: Sequence[Trained]) -> list[float]:
+def _of_winners(shares: Sequence[float], isolated: Sequence[RetrainedNetwork]) -> list[float]:
     return [share for share, one in zip(shares, isolated, strict=True) if one.whole["success"]]
 
 
-def _paired(first: Sequence[Trained], second: Sequence[Trained]) -> Paired:
+def _paired(first: Sequence[RetrainedNetwork], second: Sequence[RetrainedNetwork]) -> Paired:
     """Success of the same replicates under two treatments."""
     counts = Counter((bool(a.whole["success"]), bool(b.whole["success"])) for a, b in zip(first, second, strict=True))
     return Paired(

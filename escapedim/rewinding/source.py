@@ -13,7 +13,7 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.pruning.loop import round_key
 from escapedim.records.finished import FinishedRun
-from escapedim.training.units import Arrays
+from escapedim.training.work import Arrays
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Source:
+class PruneSource:
     """A finished prune run: `ends` `(rounds, parameters)` of the lead arm and the rounds' arrays, by replicate."""
 
     model: MLP
@@ -43,7 +43,7 @@ class Source:
     replicates: int
 
     @classmethod
-    def of(cls, run: FinishedRun, model: MLP, dtype: str, rounds: int, replicates: int) -> Source:
+    def of(cls, run: FinishedRun, model: MLP, dtype: str, rounds: int, replicates: int) -> PruneSource:
         """Read the checkpoints of a run.
 
         Raises
@@ -86,7 +86,7 @@ class Source:
 
     @cached_property
     def _points(self) -> dict[int, dict[int, np.ndarray]]:
-        """Weights of round 0 by replicate and step: made once, since many units start from them."""
+        """Weights of round 0 by replicate and step: made once, since many works start from them."""
         dense = {replicate: self.arrays[round_key(0, replicate)] for replicate in range(self.replicates)}
         return {
             replicate: {step: self._row(arrays, f"step{step}") for step in self.kept}
@@ -114,7 +114,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Expected(Source):
+class Expected(PruneSource):
     """What a prune run that is not there yet will leave, as far as the counts of a rewind run go: no weights.
 
     `points` are the steps of round 0 at which it will keep weights.

@@ -15,7 +15,7 @@ import numpy as np
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.rewinding.names import END, FRESH
+from escapedim.rewinding.mode_names import END, FRESH
 from escapedim.rewinding.source import Left
 from escapedim.training.initial import drawn_row, fresh_row, order_seed
 from escapedim.training.seeds import derive_seed
@@ -87,7 +87,7 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Round:
+class PrunedRound:
     """One round of a prune run as treatments start from it: `root` is the run's root seed."""
 
     model: MLP

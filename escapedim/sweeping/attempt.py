@@ -31,7 +31,7 @@ from escapedim.records.provenance import now
 from escapedim.records.summary import Summary
 from escapedim.regular_files import open_appending, read_regular
 from escapedim.stop_signals import EXIT_CODES
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.state import BEGUN, DONE, FAILED, LOG, command_holder, is_whole, mark_of, tail
 
 CONFIG, SOURCES = "config.yaml", "sources.txt"
@@ -45,12 +45,12 @@ Stopping = Callable[[], bool]
 class Ended:
     """How an attempt ended: `complete`, `failed`, `stopped` by a signal, or `held` by somebody else."""
 
-    run: Run
+    run: SweepRun
     state: str
     detail: str = ""
 
 
-def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
+def attempt(run: SweepRun, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
     """Run a command to its end, or until `stopping` says yes: then it saves its state first.
 
     What goes wrong concerns this run alone: others go on.
@@ -63,7 +63,7 @@ def attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stoppi
         return Ended(run, "failed", str(error))
 
 
-def _attempt(run: Run, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
+def _attempt(run: SweepRun, out: Path, jobs: int, device: str | None, stopping: Stopping) -> Ended:
     folder = run.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -107,7 +107,7 @@ def _holder(folder: Path) -> str | None:
     return holder if sentence.startswith(prefix) and os.sep not in name and holder else None
 
 
-def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:
+def _unmark_damaged(sources: Sequence[SweepRun], out: Path) -> list[str]:
     """Let sources with damaged checkpoints count as missing, so that their command mends them; a sentence for each."""
     damaged = [source for source in sources if damage(source.summary(out))]
     for source in damaged:
@@ -115,7 +115,7 @@ def _unmark_damaged(sources: Sequence[Run], out: Path) -> list[str]:
     return [f"The next sweep does so for {source.name}." for source in damaged]
 
 
-def _set_damaged_aside(run: Run, out: Path) -> str:
+def _set_damaged_aside(run: SweepRun, out: Path) -> str:
     """Make room for another summary than one that is damaged, over which no command writes; say so, or nothing."""
     path, done = run.summary(out), mark_of(run.folder(out))
     if done is None or is_whole(path, run, done):
@@ -126,7 +126,7 @@ def _set_damaged_aside(run: Run, out: Path) -> str:
     return f"its summary had changed since it was written, was set aside as {set_aside(path)}, and made again"
 
 
-def arguments(run: Run, out: Path, jobs: int, device: str | None) -> list[str]:
+def arguments(run: SweepRun, out: Path, jobs: int, device: str | None) -> list[str]:
     """Return the arguments of the command that makes a run."""
     folder = run.folder(out)
     if run.command == "compare":  # of thousands of runs, too many for a command line
@@ -167,7 +167,7 @@ def _process(given: Sequence[str], log: Path, stopping: Stopping) -> int:
         return process.returncode
 
 
-def _found(run: Run, out: Path, code: int) -> tuple[Summary | None, str]:
+def _found(run: SweepRun, out: Path, code: int) -> tuple[Summary | None, str]:
     """Return the complete summary of an attempt, or why it has failed."""
     if code != 0:
         return None, f"exit code {code}: {tail(run.folder(out) / LOG)}"

@@ -16,14 +16,14 @@ from escapedim.records import summary
 from escapedim.records.atomic import remove_dead
 from escapedim.records.ledger import Ledger, hash_of
 from escapedim.regular_files import open_regular, read_regular
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.state import standing
+from escapedim.sweeping.sweep_plan import SweepPlan
 
 COLLECTED = "collected.json"
 
 
-def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
+def collect(plan: SweepPlan, runs: Sequence[SweepRun], out: Path) -> list[Path]:
     """Write what there is, and return the files: `collected.json` and the comparisons.
 
     Raises
@@ -44,20 +44,20 @@ def collect(plan: Plan, runs: Sequence[Run], out: Path) -> list[Path]:
     return [out / COLLECTED, *(out / name for name in copies)]
 
 
-def check_collected(plan: Plan, runs: Sequence[Run], out: Path) -> None:
+def check_collected(plan: SweepPlan, runs: Sequence[SweepRun], out: Path) -> None:
     """Refuse to collect where files of the same names are the user's own; errors as in `collect`."""
     ledger = Ledger(out, "--out")
     ours = {} if ledger.recorded() else _of_earlier_versions(plan, runs, out)
     ledger.require_ours([COLLECTED, *_copies(runs)], ours)
 
 
-def _copies(runs: Sequence[Run]) -> dict[str, Run]:
+def _copies(runs: Sequence[SweepRun]) -> dict[str, SweepRun]:
     """Return the comparisons by the name of their copy: numbered as in the plan, whichever of them are there."""
     planned = [run for run in runs if run.command == "compare"]
     return {"compare.json" if len(planned) == 1 else f"compare-{n}.json": run for n, run in enumerate(planned, 1)}
 
 
-def _of_earlier_versions(plan: Plan, runs: Sequence[Run], out: Path) -> dict[str, list[str]]:
+def _of_earlier_versions(plan: SweepPlan, runs: Sequence[SweepRun], out: Path) -> dict[str, list[str]]:
     """Return the hashes of what versions without a ledger have written: this plan's results, and its comparisons."""
     compared = [found for path in out.glob("runs/compare-*/compare.json") if (found := hash_of(path)) is not None]
     ours = dict.fromkeys(_copies(runs), compared)
@@ -68,11 +68,11 @@ def _of_earlier_versions(plan: Plan, runs: Sequence[Run], out: Path) -> dict[str
     return ours
 
 
-def _start(plan: Plan) -> bytes:
+def _start(plan: SweepPlan) -> bytes:
     return f'{{"schema": "escapedim.sweep/1",\n"plan": {json.dumps(plan.name)},\n'.encode()
 
 
-def _document(plan: Plan, runs: Sequence[Run], complete: Container[str], out: Path) -> Iterator[bytes]:
+def _document(plan: SweepPlan, runs: Sequence[SweepRun], complete: Container[str], out: Path) -> Iterator[bytes]:
     """Yield JSON with a line for every run, one after another: thousands of results need not be held apart."""
     yield _start(plan) + b'"runs": ['
     between = "\n"
@@ -84,7 +84,7 @@ def _document(plan: Plan, runs: Sequence[Run], complete: Container[str], out: Pa
     yield f'],\n"missing": {json.dumps(missing)}}}\n'.encode()
 
 
-def _entry(run: Run, out: Path) -> dict[str, Any]:
+def _entry(run: SweepRun, out: Path) -> dict[str, Any]:
     found = summary.read(run.summary(out))
     result = found.result.model_dump(mode="json")
     if run.command == "compare":  # named by paths, and there whole beside it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.sweeping.attempt import Ended, Stopping, attempt
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
 from escapedim.sweeping.state import standing
 
 _POLL_S, _WAIT_POLLS = 0.1, 30  # how soon a signal is seen; a look at what is held every three seconds
@@ -35,10 +35,10 @@ class Asked:
     patient: bool = False
 
 
-def chosen(runs: Sequence[Run], asked: Asked) -> list[Run]:
+def chosen(runs: Sequence[SweepRun], asked: Asked) -> list[SweepRun]:
     """Return the runs of this shard and stage; shards take turns within each stage."""
     index, of = asked.shard
-    found, seen = list[Run](), dict[int, int]()
+    found, seen = list[SweepRun](), dict[int, int]()
     for run in runs:
         place = seen.get(run.stage, 0)
         seen[run.stage] = place + 1
@@ -54,7 +54,7 @@ def shared(runs: int, jobs: int) -> tuple[int, int]:
 
 
 def execute(
-    runs: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
+    runs: Sequence[SweepRun], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
 ) -> list[Ended]:
     """Run what is missing, stage by stage; return how each attempt ended."""
     ended: list[Ended] = []
@@ -79,7 +79,9 @@ def _enough(ended: Sequence[Ended], asked: Asked, stopping: Stopping) -> bool:
     return done or stopping() or (asked.fail_fast and any(one.state == "failed" for one in ended))
 
 
-def _due_since(own: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, tried: Container[str]) -> list[Run]:
+def _due_since(
+    own: Sequence[SweepRun], out: Path, asked: Asked, stopping: Stopping, tried: Container[str]
+) -> list[SweepRun]:
     """Return what has become due: runs whose holder has gone, if need be after some patience."""
     while True:
         due = [run for run in _due(own, out, retry=False) if run.name not in tried]
@@ -87,7 +89,7 @@ def _due_since(own: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, 
             return due
 
 
-def _due(runs: Sequence[Run], out: Path, retry: bool) -> Iterator[Run]:
+def _due(runs: Sequence[SweepRun], out: Path, retry: bool) -> Iterator[SweepRun]:
     """Yield the runs that can and should be started."""
     for run in runs:
         state = standing(run, out).state
@@ -96,7 +98,7 @@ def _due(runs: Sequence[Run], out: Path, retry: bool) -> Iterator[Run]:
             yield run
 
 
-def _held(runs: Sequence[Run], out: Path, stopping: Stopping) -> bool:
+def _held(runs: Sequence[SweepRun], out: Path, stopping: Stopping) -> bool:
     """Wait for runs that are held elsewhere; say whether there is something to look at again."""
     if not any(standing(run, out).state == "running" for run in runs):
         return False
@@ -113,7 +115,7 @@ def _pause(stopping: Stopping) -> bool:
 
 
 def _stage(
-    due: Sequence[Run], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
+    due: Sequence[SweepRun], out: Path, asked: Asked, stopping: Stopping, said: Callable[[Ended], None]
 ) -> list[Ended]:
     workers, each = shared(len(due), asked.jobs)
     ended: list[Ended] = []

@@ -16,7 +16,7 @@ from typing import Any
 from escapedim.comparison.compatibility import KEYS
 from escapedim.errors import BadInput
 from escapedim.records.strict_json import canonical
-from escapedim.sweeping.plan import Plan, Stage
+from escapedim.sweeping.sweep_plan import Stage, SweepPlan
 
 MOST_RUNS = 100_000
 """Runs of a plan: more are a slip of the pen (ours)."""
@@ -34,7 +34,7 @@ SUMMARIES = {
 
 
 @dataclass(frozen=True)
-class Run:
+class SweepRun:
     """One command with its settings; `sources` are runs whose summaries it takes, `stage` counts from 0.
 
     `data` is the hash of data that lie on disk: other content under the same path is another run.
@@ -43,7 +43,7 @@ class Run:
     stage: int
     command: str
     settings: Mapping[str, Any]
-    sources: tuple[Run, ...] = field(default=())
+    sources: tuple[SweepRun, ...] = field(default=())
     data: str | None = None
 
     @cached_property
@@ -71,7 +71,7 @@ def as_written(command: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: settings[name] for name in KEYS if name in settings}
 
 
-def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
+def expand(plan: SweepPlan, recipe: Recipe = as_written) -> list[SweepRun]:
     """Return all runs of a plan, stage after stage; the same run twice is one.
 
     Raises
@@ -79,7 +79,7 @@ def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
     BadInput
         More than `MOST_RUNS`, or comparisons of more than `MOST_COMPARED` summaries in all.
     """
-    runs: dict[str, Run] = {}
+    runs: dict[str, SweepRun] = {}
     named = 0
     for number, stage in enumerate(plan.stages):
         if stage.size > MOST_RUNS:
@@ -99,29 +99,29 @@ def expand(plan: Plan, recipe: Recipe = as_written) -> list[Run]:
     return list(runs.values())
 
 
-def _too_many(plan: Plan, number: int) -> BadInput:
+def _too_many(plan: SweepPlan, number: int) -> BadInput:
     return BadInput(f"{plan.name}: more than {MOST_RUNS:,} runs (in stage {number}); make its grid smaller.")
 
 
-def _of_stage(number: int, stage: Stage, earlier: Sequence[Run], recipe: Recipe) -> Iterator[Run]:
+def _of_stage(number: int, stage: Stage, earlier: Sequence[SweepRun], recipe: Recipe) -> Iterator[SweepRun]:
     """Yield the runs of a stage, one after another: the runs before it may multiply them beyond what a memory holds."""
     if stage.command == "rewind":
         pruned = [run for run in earlier if run.command == "prune"]
-        yield from (Run(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings())
+        yield from (SweepRun(number, "rewind", settings, (run,)) for run in pruned for settings in stage.settings())
     elif stage.command == "compare":
-        compared, grouped = _comparable(earlier), dict[str, list[tuple[Run, ...]]]()
+        compared, grouped = _comparable(earlier), dict[str, list[tuple[SweepRun, ...]]]()
         for settings in stage.settings():
             allow = settings.get("allow", ())
             if (key := canonical(allow)) not in grouped:
                 grouped[key] = _groups(compared, recipe, allow)
             for group in grouped[key]:
-                yield Run(number, "compare", settings, group)
+                yield SweepRun(number, "compare", settings, group)
     else:
         digests: dict[str, str | None] = {}
         for settings in stage.settings():
             task = str(settings.get("task", ""))
             digests[task] = digests[task] if task in digests else _digest(task)
-            yield Run(number, stage.command, settings, data=digests[task])
+            yield SweepRun(number, stage.command, settings, data=digests[task])
 
 
 def _digest(task: str) -> str | None:
@@ -132,14 +132,14 @@ def _digest(task: str) -> str | None:
     return str(load_task(task).identity["data"])
 
 
-def _comparable(runs: Iterable[Run]) -> list[Run]:
+def _comparable(runs: Iterable[SweepRun]) -> list[SweepRun]:
     return [run for run in runs if run.command in ("prune", "rewind", "widen")]
 
 
-def _groups(runs: Sequence[Run], recipe: Recipe, allow: object) -> list[tuple[Run, ...]]:
+def _groups(runs: Sequence[SweepRun], recipe: Recipe, allow: object) -> list[tuple[SweepRun, ...]]:
     """Put runs of one task and recipe together; what may differ keeps none apart."""
     free = allow if isinstance(allow, list | tuple) else (allow,)
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[SweepRun]] = {}
     for run in runs:
         made = run.sources[0] if run.command == "rewind" else run
         found = recipe(made.command, made.settings)

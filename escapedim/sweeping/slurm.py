@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from escapedim.children import python_module
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run
+from escapedim.sweeping.runs import SweepRun
+from escapedim.sweeping.sweep_plan import SweepPlan
 
 _DIRECTIVE = "#SBATCH "
 MAX_ARRAY_SIZE, MAX_JOB_COUNT = 1001, 10_000  # Slurm's own defaults (slurm.conf(5))
@@ -66,7 +66,7 @@ class Array:
     tasks: tuple[int, ...]
 
 
-def arrays(runs: Sequence[Run], done: Collection[str], stage: int, cluster: Cluster) -> list[Array]:
+def arrays(runs: Sequence[SweepRun], done: Collection[str], stage: int, cluster: Cluster) -> list[Array]:
     """Return the arrays of a stage, without tasks of which all runs are `done`: none where nothing is left."""
     names = [run.name for run in runs if run.stage == stage]
     shards = -(-len(names) // cluster.runs_per_task)
@@ -78,7 +78,7 @@ def arrays(runs: Sequence[Run], done: Collection[str], stage: int, cluster: Clus
     return [Array(stage, number, shards, first, tasks) for number, (first, tasks) in enumerate(full)]
 
 
-def array_script(plan: Plan, array: Array, cluster: Cluster, place: Place) -> str:
+def array_script(plan: SweepPlan, array: Array, cluster: Cluster, place: Place) -> str:
     """Return the batch script of an array."""
     most = f"%{cluster.running}" if cluster.running else ""
     head = _head(f"{plan.name}-{array.stage}", cluster, place, f"{_ranges(array.tasks)}{most}", "%x-%A_%a.log")
@@ -89,7 +89,7 @@ def array_script(plan: Plan, array: Array, cluster: Cluster, place: Place) -> st
     return f"{head}\n\n{_BODY.format(work=f'{work} {shard}', folder=shlex.quote(str(place.working)))}"
 
 
-def collect_script(plan: Plan, cluster: Cluster, place: Place) -> str:
+def collect_script(plan: SweepPlan, cluster: Cluster, place: Place) -> str:
     """Return the batch script that collects what the stages found."""
     head = _head(f"{plan.name}-collect", cluster, place, None, "%x-%j.log")
     return f"{head}\n\ncd {shlex.quote(str(place.working))} || exit 1\nexec {_sweep(place, '--collect')}\n"

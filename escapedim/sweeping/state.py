@@ -21,7 +21,7 @@ from escapedim.records import summary
 from escapedim.records.claim import holder_of
 from escapedim.records.folders import RUNS
 from escapedim.regular_files import open_regular, read_regular
-from escapedim.sweeping.runs import SUMMARIES, Run
+from escapedim.sweeping.runs import SUMMARIES, SweepRun
 
 DONE, FAILED, LOG = "done.json", "failed.json", "log.txt"
 LOST = "its summary is gone or damaged: it is made again"
@@ -37,13 +37,13 @@ _SENTENCE, _FRAME = "escapedim: ", " \t╭╮╰╯│─"
 class Standing:
     """A run and its state; `detail` says who runs it and since when, or how its log ends."""
 
-    run: Run
+    run: SweepRun
     state: State
     detail: str = ""
     wall_s: float | None = None
 
 
-def standing(run: Run, out: Path) -> Standing:
+def standing(run: SweepRun, out: Path) -> Standing:
     """Return where a run stands."""
     folder = run.folder(out)
     done = mark_of(folder)
@@ -64,7 +64,7 @@ def mark_of(folder: Path) -> dict[str, Any] | None:
     return _read(folder / DONE)
 
 
-def is_whole(path: Path, run: Run, done: Mapping[str, Any]) -> bool:
+def is_whole(path: Path, run: SweepRun, done: Mapping[str, Any]) -> bool:
     """Say whether a summary is the one that was marked as done, or at least a complete one of the same run."""
     try:
         raw = read_regular(path)
@@ -85,7 +85,7 @@ def command_holder(folder: Path) -> tuple[str, float] | None:
     return next((held for path in inner if (held := holder_of(path)) is not None), None)
 
 
-def standings(runs: Iterable[Run], out: Path) -> list[Standing]:
+def standings(runs: Iterable[SweepRun], out: Path) -> list[Standing]:
     """Return where all runs stand."""
     return [standing(run, out) for run in runs]
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from escapedim.errors import BadInput, nearest
-from escapedim.models.names import ACTIVATIONS
+from escapedim.models.layer_names import ACTIVATIONS
 from escapedim.specs import Value
 from escapedim.tasks.base import Array, Criterion, Split, Task
 from escapedim.tasks.preparation import check_range

@@ -30,7 +30,7 @@ from escapedim.specs import take_params
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
 from escapedim.training.job import Job, Landed, Landing, State
-from escapedim.training.names import OPTIMIZERS
+from escapedim.training.optimizer_names import OPTIMIZERS
 from escapedim.training.recipe import Recipe
 
 MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours

@@ -20,10 +20,10 @@ from pydantic import (
 )
 
 from escapedim.errors import BadInput
-from escapedim.models.names import ACTIVATIONS, INITIALISATIONS, check_initialisation
+from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS, check_initialisation
 from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
-from escapedim.training.names import DTYPES, OPTIMIZERS, check_optimizer
+from escapedim.training.optimizer_names import DTYPES, OPTIMIZERS, check_optimizer
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import SCHEDULES, make_schedule

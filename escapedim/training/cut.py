@@ -24,7 +24,7 @@ from escapedim.training.data import Data
 from escapedim.training.gradients import RESIDUALS
 from escapedim.training.job import Job, State
 from escapedim.training.mixed import as_one, make_whole_stack
-from escapedim.training.names import OPTIMIZERS
+from escapedim.training.optimizer_names import OPTIMIZERS
 from escapedim.training.optimizers import Moments, by_matrix, of_members
 from escapedim.training.stack import Trained
 

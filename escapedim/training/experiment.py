@@ -1,4 +1,4 @@
-"""An experiment: the units of work of a command and how their metrics become a result; `train` is the simplest one."""
+"""An experiment: the works of a command and how their metrics become a result; `train` is the simplest one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.points import kept_steps
 from escapedim.training.recipe import Recipe
-from escapedim.training.units import Arrays, Context, Metrics, Outcome, Unit
+from escapedim.training.work import Arrays, Context, Metrics, Outcome, Work
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Experiment:
     """What a command runs. `label` is the work in words, `net_steps` its size in steps of one network."""
 
     kind: Kind
-    units: Sequence[Unit]
+    works: Sequence[Work]
     net_steps: int
     label: str
     describe: Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
@@ -69,7 +69,7 @@ def stack_size(model: MLP, recipe: Recipe) -> int:
 
 
 @dataclass(frozen=True)
-class TrainUnit:
+class TrainWork:
     """A stack of replicates, from their initial weights to the end of the run."""
 
     model: MLP
@@ -118,7 +118,7 @@ class TrainUnit:
 
 
 def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:
-    """Return the replicates of each unit of a train run, in order."""
+    """Return the replicates of each work of a train run, in order."""
     pairs = [key.split("-")[1:] for key in sorted(keys)]
     return [tuple(range(int(first), int(last) + 1)) for first, last in pairs]
 
@@ -136,23 +136,23 @@ def stacks(wanted: range, begun: Sequence[tuple[int, ...]], size: int) -> list[t
 
 
 def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
-    """Return the units of `escapedim train`: those `keys` that an earlier start has begun, and stacks of the rest."""
+    """Return the works of `escapedim train`: those `keys` that an earlier start has begun, and stacks of the rest."""
     model, recipe = make_model(config, task), config.recipe(task)
     keep = kept_steps(config.keep, recipe)
     begun = covered(keys)
     rest = stacks(range(config.replicates), begun, stack_size(model, recipe))
-    units = [TrainUnit(model, recipe, keep, config.seed, replicates) for replicates in (*begun, *rest)]
+    works = [TrainWork(model, recipe, keep, config.seed, replicates) for replicates in (*begun, *rest)]
 
     def describe(metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> TrainResult:
         members = {
             replicate: member
-            for unit in units
-            if unit.key in metrics
-            for replicate, member in zip(unit.replicates, metrics[unit.key]["members"], strict=True)
+            for work in works
+            if work.key in metrics
+            for replicate, member in zip(work.replicates, metrics[work.key]["members"], strict=True)
         }
         return describe_members(model, task, keep, members, checkpoints)
 
-    return Experiment("train", units, config.replicates * recipe.steps, counted(config.replicates, "network"), describe)
+    return Experiment("train", works, config.replicates * recipe.steps, counted(config.replicates, "network"), describe)
 
 
 def describe_members(

@@ -1,7 +1,7 @@
-"""Units that are trained as one stack: what each is told, finds and leaves is as if it had been alone.
+"""Works that are trained as one stack: what each is told, finds and leaves is as if it had been alone.
 
-Small networks cost by the step of a stack and hardly by its members, so that units of one kin are joined: as many as
-fit a stack, but no more than leave work for every process. Checkpoints stay those of each unit. On the CPU not a bit of
+Small networks cost by the step of a stack and hardly by its members, so that works of one kin are joined: as many as
+fit a stack, but no more than leave work for every process. Checkpoints stay those of each work. On the CPU not a bit of
 a result depends on who was joined with whom (`training.gradients`).
 """
 
@@ -12,69 +12,69 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
-from escapedim.training.units import Arrays, Context, Outcome, Unit
+from escapedim.training.work import Arrays, Context, Outcome, Work
 
 
-class Kin(Unit, Protocol):
-    """A unit that may be joined with those of an equal `kin`, of which at most `most` make a stack."""
+class Kin(Work, Protocol):
+    """A work that may be joined with those of an equal `kin`, of which at most `most` make a stack."""
 
     @property
     def kin(self) -> Any:
-        """What units have in common that can be joined."""
+        """What works have in common that can be joined."""
 
     @property
     def most(self) -> int:
-        """Units of a stack."""
+        """Works of a stack."""
 
     def together(
-        self, units: Sequence[Any], context: Context, earlier: Sequence[Mapping[str, Arrays]], paused: Sequence[Arrays]
+        self, works: Sequence[Any], context: Context, earlier: Sequence[Mapping[str, Arrays]], paused: Sequence[Arrays]
     ) -> list[Outcome]:
-        """Work as `Unit.__call__`, on several units; all are paused, at the same step, or none."""
+        """As `Work.__call__`, on several works at once; all are paused, at the same step, or none."""
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Several units as one: arrays are named by unit, and metrics listed."""
+    """Several works as one: arrays are named by work, and metrics listed."""
 
-    units: tuple[Kin, ...]
+    works: tuple[Kin, ...]
 
     @property
     def key(self) -> str:
         """For messages: it names no checkpoint."""
-        return f"{self.units[0].key} to {self.units[-1].key}"
+        return f"{self.works[0].key} to {self.works[-1].key}"
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Those of all units."""
-        return tuple(dict.fromkeys(key for unit in self.units for key in unit.needs))
+        """Those of all works."""
+        return tuple(dict.fromkeys(key for work in self.works for key in work.needs))
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-        """Work on all units."""
-        own = [{key: earlier[key] for key in unit.needs} for unit in self.units]
-        states = [_named(paused, at) for at in range(len(self.units))] if paused else []
-        found = self.units[0].together(self.units, context, own, states)
+        """Do all of them."""
+        own = [{key: earlier[key] for key in work.needs} for work in self.works]
+        states = [_named(paused, at) for at in range(len(self.works))] if paused else []
+        found = self.works[0].together(self.works, context, own, states)
         arrays = merged_arrays([one.arrays for one in found])
-        return Outcome(arrays, None if found[0].metrics is None else {"units": [one.metrics for one in found]})
+        return Outcome(arrays, None if found[0].metrics is None else {"works": [one.metrics for one in found]})
 
-    def split(self, outcome: Outcome) -> list[tuple[Unit, Outcome]]:
-        """Return the outcome of each unit; all took as long."""
-        metrics = [None] * len(self.units) if outcome.metrics is None else outcome.metrics["units"]
-        seconds = outcome.seconds / len(self.units)
-        return [(unit, Outcome(_named(outcome.arrays, at), metrics[at], seconds)) for at, unit in enumerate(self.units)]
-
-
-def as_one(units: Sequence[Unit]) -> Unit:
-    """Return units of one kin as one, and one alone as it is."""
-    return units[0] if len(units) == 1 else Joined(tuple(unit for unit in units if _is_kin(unit)))
+    def split(self, outcome: Outcome) -> list[tuple[Work, Outcome]]:
+        """Return the outcome of each work; all took as long."""
+        metrics = [None] * len(self.works) if outcome.metrics is None else outcome.metrics["works"]
+        seconds = outcome.seconds / len(self.works)
+        return [(work, Outcome(_named(outcome.arrays, at), metrics[at], seconds)) for at, work in enumerate(self.works)]
 
 
-def split(unit: Unit, outcome: Outcome) -> list[tuple[Unit, Outcome]]:
-    """Return the units that `as_one` made one, each with its outcome."""
-    return unit.split(outcome) if isinstance(unit, Joined) else [(unit, outcome)]
+def as_one(works: Sequence[Work]) -> Work:
+    """Return works of one kin as one, and one alone as it is."""
+    return works[0] if len(works) == 1 else Joined(tuple(work for work in works if _is_kin(work)))
+
+
+def split(work: Work, outcome: Outcome) -> list[tuple[Work, Outcome]]:
+    """Return the works that `as_one` made one, each with its outcome."""
+    return work.split(outcome) if isinstance(work, Joined) else [(work, outcome)]
 
 
 def merged_arrays(parts: Sequence[Arrays]) -> Arrays:
-    """Return the arrays of several units under names of their own."""
+    """Return the arrays of several works under names of their own."""
     return {f"{at}:{name}": values for at, part in enumerate(parts) for name, values in part.items()}
 
 
@@ -86,10 +86,10 @@ def _named(arrays: Arrays, at: int) -> Arrays:
 Paused = Callable[[str], Arrays | None]
 
 
-def next_group(ready: Iterable[Unit], slots: int, load_paused: Paused) -> tuple[list[Unit], Arrays | None]:
-    """Return the units of `ready` that are to be worked on now in one of so many free slots, and their paused arrays.
+def next_group(ready: Iterable[Work], slots: int, load_paused: Paused) -> tuple[list[Work], Arrays | None]:
+    """Return the works of `ready` that are to be worked on now in one of so many free slots, and their paused arrays.
 
-    None where none is ready; units that were paused at different steps are not joined.
+    None where none is ready; works that were paused at different steps are not joined.
     """
     rest = iter(ready)
     if (first := next(rest, None)) is None:
@@ -97,25 +97,25 @@ def next_group(ready: Iterable[Unit], slots: int, load_paused: Paused) -> tuple[
     state = load_paused(first.key)
     if not _is_kin(first):
         return [first], state
-    alike = [first, *(unit for unit in rest if _is_kin(unit) and unit.kin == first.kin)]
+    alike = [first, *(work for work in rest if _is_kin(work) and work.kin == first.kin)]
     groups = max(math.ceil(len(alike) / first.most), min(slots, len(alike)))
     wanted = math.ceil(len(alike) / groups)
-    chosen: list[Unit] = [first]
+    chosen: list[Work] = [first]
     states = [state]
-    for unit in alike[1:]:
+    for work in alike[1:]:
         if len(chosen) >= wanted:
             break
-        other = load_paused(unit.key)
+        other = load_paused(work.key)
         if _step(other) == _step(state):
-            chosen.append(unit)
+            chosen.append(work)
             states.append(other)
     if len(chosen) == 1:
         return chosen, state
     return chosen, None if state is None else merged_arrays([one for one in states if one is not None])
 
 
-def _is_kin(unit: Unit) -> TypeGuard[Kin]:
-    return hasattr(unit, "kin")
+def _is_kin(work: Work) -> TypeGuard[Kin]:
+    return hasattr(work, "kin")
 
 
 def _step(paused: Arrays | None) -> int | None:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from escapedim.specs import Spec, take_params
-from escapedim.training.names import OPTIMIZERS
+from escapedim.training.optimizer_names import OPTIMIZERS
 
 Moments = dict[str, Tensor]
 REGISTER = 16  # numbers; AVX-512 holds as many in float32, all others fewer

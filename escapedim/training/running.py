@@ -1,4 +1,4 @@
-"""The loop that gets units done. It skips what is stored: to continue a run is the same code as to start one."""
+"""The loop that gets works done. It skips what is stored: to continue a run is the same code as to start one."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from escapedim.training.joining import as_one, next_group, split
-from escapedim.training.units import Backend, Outcome, Store, Unit, Watch
+from escapedim.training.work import Backend, Outcome, Store, Watch, Work
 
 POLL_S = 0.2  # how soon a signal is seen and progress is shown; ours
 
 
-def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watch) -> bool:
-    """Work until every unit is stored, or until `watch.stopping()`; say whether all is done.
+def run_works(works: Sequence[Work], store: Store, backend: Backend, watch: Watch) -> bool:
+    """Go on until every work is stored, or until `watch.stopping()`; say whether all is done.
 
-    Earlier units of the sequence go first among those whose needs are met. A paused unit is stored and goes on.
+    Earlier works of the sequence go first among those whose needs are met. A paused work is stored and goes on.
     """
     # By key, and asked for the next one only: there may be tens of thousands.
-    waiting = {unit.key: unit for unit in units if not store.has(unit.key)}
-    running: dict[Future[Outcome], Unit] = {}
+    waiting = {work.key: work for work in works if not store.has(work.key)}
+    running: dict[Future[Outcome], Work] = {}
 
     def fill_slots() -> None:
         while len(running) < backend.slots and not watch.stopping():
-            ready = (unit for unit in waiting.values() if all(store.has(key) for key in unit.needs))
+            ready = (work for work in waiting.values() if all(store.has(key) for key in work.needs))
             chosen, paused = next_group(ready, backend.slots - len(running), store.load_paused)
             if not chosen:
                 break
-            for unit in chosen:
-                del waiting[unit.key]
+            for work in chosen:
+                del waiting[work.key]
             group = as_one(chosen)
             earlier = {key: store.load(key) for key in group.needs}
             running[backend.submit(group, earlier, paused)] = group
@@ -46,18 +46,18 @@ def run_units(units: Sequence[Unit], store: Store, backend: Backend, watch: Watc
         if backend.slots > 1 and not any(_failed(future) or _paused(future) for future in done):
             fill_slots()  # other processes need not wait until this one has saved
         for group, future in ended:
-            for unit, outcome in reversed(split(group, backend.result(future))):
-                store.save(unit.key, outcome.arrays, outcome.metrics, outcome.seconds)
+            for work, outcome in reversed(split(group, backend.result(future))):
+                store.save(work.key, outcome.arrays, outcome.metrics, outcome.seconds)
                 if outcome.metrics is None:
-                    waiting = {unit.key: unit, **waiting}
+                    waiting = {work.key: work, **waiting}
         watch.poll()
         if watch.stopping() and not running:
             break
-    return all(store.has(unit.key) for unit in units)
+    return all(store.has(work.key) for work in works)
 
 
 def _paused(future: Future[Outcome]) -> bool:
-    """Say whether a unit is to go on itself, before others."""
+    """Say whether a work is to go on itself, before others."""
     return future.result().metrics is None
 
 

@@ -1,4 +1,4 @@
-"""Where units run: in this process, or in several processes of one thread each.
+"""Where works run: in this process, or in several processes of one thread each.
 
 Small tensors do not scale over threads, so every process has one. Workers come from a fork server, which imports torch
 once; they ignore the signals that the parent handles, die with it, and write nothing.
@@ -30,9 +30,9 @@ from escapedim.tasks.base import Task
 from escapedim.training import fork_server
 from escapedim.training.data import Data
 from escapedim.training.fork_server import SIGNALS
-from escapedim.training.units import Arrays, Context, Outcome, Unit
+from escapedim.training.work import Arrays, Context, Outcome, Work
 
-SAVE_EVERY_S = 60.0  # a unit under way pauses and is saved this often: what a lost machine costs at most; ours
+SAVE_EVERY_S = 60.0  # a work under way pauses and is saved this often: what a lost machine costs at most; ours
 COUNT_EVERY_S = 0.2  # how often a worker tells how far it is; ours
 OUT_OF_MEMORY = re.compile("out of memory|allocate memory|not enough memory|ALLOC_FAILED")  # as torch says it
 LOST_WORKER = (
@@ -49,7 +49,7 @@ class Ticker:
         self._told = self._began = time.monotonic()
 
     def begin(self) -> None:
-        """Start the clock of a unit."""
+        """Start the clock of a work."""
         self._told = self._began = time.monotonic()
 
     def __call__(self, members: int) -> bool:
@@ -72,14 +72,14 @@ class _Worker:
     context: Context
     ticker: Ticker
 
-    def run(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
+    def run(self, work: Work, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         self.ticker.begin()
         # Processor time is not lengthened by other processes; but the processor waits while a GPU works.
         clock = time.process_time if self.context.device == "cpu" else time.perf_counter
         began = clock()
         try:
-            with _one_sentence(unit.key):
-                outcome = unit(self.context, earlier, paused)
+            with _one_sentence(work.key):
+                outcome = work(self.context, earlier, paused)
         finally:
             self.ticker.flush()
         return replace(outcome, seconds=clock() - began)
@@ -116,7 +116,7 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 class Inline:
-    """Runs units in this process, one after another: for one job, and for a GPU."""
+    """Runs works in this process, one after another: for one job, and for a GPU."""
 
     slots = 1
 
@@ -127,18 +127,18 @@ class Inline:
             _prepare_processor()
         self._worker = _make_worker(task, dtype, device, Ticker(self._add, stopping))
 
-    def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
-        """Run a unit now."""
+    def submit(self, work: Work, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
+        """Run a work now."""
         future: Future[Outcome] = Future()
-        future.set_result(self._worker.run(unit, earlier, paused))
+        future.set_result(self._worker.run(work, earlier, paused))
         return future
 
     def result(self, future: Future[Outcome]) -> Outcome:
-        """Return what a unit came to."""
+        """Return what a work came to."""
         return future.result()
 
     def stop(self) -> None:
-        """Do nothing: no unit is under way between two calls of `submit`."""
+        """Do nothing: no work is under way between two calls of `submit`."""
 
     def steps(self) -> int:
         """Network steps so far."""
@@ -168,9 +168,9 @@ class _Shared:
 
 
 class Processes:
-    """Runs units in `jobs` processes of one thread each, on the CPU.
+    """Runs works in `jobs` processes of one thread each, on the CPU.
 
-    Every process has a thread here, which starts it, sends it units and waits for what they come to. The two share
+    Every process has a thread here, which starts it, sends it works and waits for what they come to. The two share
     nothing but a pipe, whose end tells each that the other is gone. (`ProcessPoolExecutor` has locks, which a worker
     may be killed with, and does not see one die that it started after others.)
     """
@@ -187,12 +187,12 @@ class Processes:
         # Signals are for the main thread, and not for a fork server that a thread has to start again.
         self._threads = ThreadPoolExecutor(jobs, "link", signal.pthread_sigmask, (signal.SIG_BLOCK, SIGNALS))
 
-    def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
-        """Start a unit in a process that is free."""
-        return self._threads.submit(self._run, unit, earlier, paused)
+    def submit(self, work: Work, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
+        """Start a work in a process that is free."""
+        return self._threads.submit(self._run, work, earlier, paused)
 
     def result(self, future: Future[Outcome]) -> Outcome:
-        """Return what a unit that has ended came to.
+        """Return what a work that has ended came to.
 
         Raises
         ------
@@ -202,7 +202,7 @@ class Processes:
         return future.result()
 
     def stop(self) -> None:
-        """Make the units under way pause at their next step."""
+        """Make the works under way pause at their next step."""
         self._shared.stop.value = 1
 
     def steps(self) -> int:
@@ -214,7 +214,7 @@ class Processes:
         return [link.pid for link in self._links if link.pid is not None]
 
     def close(self) -> None:
-        """End the processes; units under way pause and are dropped."""
+        """End the processes; works under way pause and are dropped."""
         self.stop()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for link in self._links:
@@ -229,7 +229,7 @@ class Processes:
 
 
 class _Link:
-    """A worker process, started with its first unit, and the parent's end of the pipe to it."""
+    """A worker process, started with its first work, and the parent's end of the pipe to it."""
 
     def __init__(self, context: ForkServerContext, arguments: tuple[Task, str, _Shared, int]) -> None:
         self._context, self._arguments = context, arguments
@@ -242,7 +242,7 @@ class _Link:
         return self._process.pid if self._process else None
 
     def ask(self, work: tuple[Any, ...]) -> Outcome:
-        """Let the process do a unit of work, and wait for it.
+        """Let the process do a work, and wait for it.
 
         Raises
         ------
@@ -279,11 +279,11 @@ class _Link:
 
 
 def _serve(pipe: Connection, task: Task, dtype: str, shared: _Shared, slot: int) -> None:
-    """Be a worker: do units of work as they come, until the pipe ends."""
+    """Be a worker: do works as they come, until the pipe ends."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    work: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
-    threading.Thread(target=_receive, args=(pipe, work), daemon=True).start()
+    assignments: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
+    threading.Thread(target=_receive, args=(pipe, assignments), daemon=True).start()
     _prepare_processor()
 
     def add(steps: int) -> None:
@@ -293,19 +293,19 @@ def _serve(pipe: Connection, task: Task, dtype: str, shared: _Shared, slot: int)
     worker: _Worker | None = None
     with contextlib.suppress(OSError):  # of a pipe whose other end has just gone
         while True:
-            unit, earlier, paused = work.get()
+            work, earlier, paused = assignments.get()
             try:
                 worker = worker or _make_worker(task, dtype, "cpu", ticker)
-                pipe.send(worker.run(unit, earlier, paused))
+                pipe.send(worker.run(work, earlier, paused))
             except EscapedimError as error:
                 pipe.send(error)
 
 
-def _receive(pipe: Connection, work: SimpleQueue[tuple[Any, ...]]) -> None:
-    """Take units from the pipe; when it ends the parent is gone or done, and whatever is under way is in vain."""
+def _receive(pipe: Connection, assignments: SimpleQueue[tuple[Any, ...]]) -> None:
+    """Take works from the pipe; when it ends the parent is gone or done, and whatever is under way is in vain."""
     with contextlib.suppress(EOFError, OSError):
         while True:
-            work.put(pipe.recv())
+            assignments.put(pipe.recv())
     os._exit(1)
 
 
@@ -323,7 +323,7 @@ Backend = Inline | Processes
 
 
 def make_backend(task: Task, dtype: str, device: str, jobs: int, stopping: Callable[[], bool]) -> Backend:
-    """Return what runs units: one process on a GPU or for one job, otherwise `jobs` processes."""
+    """Return what runs works: one process on a GPU or for one job, otherwise `jobs` processes."""
     if device != "cpu" or jobs == 1:
         return Inline(task, dtype, device, stopping)
     return Processes(task, dtype, jobs)

@@ -13,9 +13,9 @@ from torch import Tensor
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.mlp import MLP
 from escapedim.training.experiment import stack_size
-from escapedim.training.units import Arrays
-from escapedim.widening.stack import ENDINGS, Begin, Earlier, Setting, StackUnit
-from escapedim.widening.unit import WidthUnit
+from escapedim.training.work import Arrays
+from escapedim.widening.counted_members import WidthWork
+from escapedim.widening.stack import ENDINGS, Begin, Earlier, Setting, StackWork
 
 CANDIDATES = 10_000  # members of a width that are chosen from, the first ones: they pass between processes; ours
 
@@ -71,7 +71,7 @@ class BySuccess:
 
 
 @dataclass(frozen=True)
-class Given:
+class FromAnotherRun:
     """Members that another run left: rows `(members, parameters)`."""
 
     replicates: tuple[int, ...]
@@ -102,45 +102,45 @@ class Pool(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Keys of the units that decide."""
+        """Keys of the works that decide."""
 
     @property
     def name(self) -> str:
-        """What tells keys of units that start from this pool from those that start from another."""
+        """What tells keys of works that start from this pool from those that start from another."""
 
 
 @dataclass(frozen=True)
 class Counted:
     """The counted members of a width, of which those that succeeded, or failed, are chosen."""
 
-    units: tuple[WidthUnit, ...]
+    works: tuple[WidthWork, ...]
     most: int
     success: bool
 
     @property
     def needs(self) -> tuple[str, ...]:
         """See `Pool`."""
-        return tuple(unit.key for unit in self._candidates)
+        return tuple(work.key for work in self._candidates)
 
     @property
     def name(self) -> str:
         """See `Pool`: with more members others may be chosen."""
-        return f"of-{sum(n < CANDIDATES for unit in self._candidates for n in unit.replicates):06d}"
+        return f"of-{sum(n < CANDIDATES for work in self._candidates for n in work.replicates):06d}"
 
     def part(self, start: int, stop: int) -> BySuccess:
         """See `Pool`."""
-        return BySuccess(tuple((unit.key, unit.replicates) for unit in self._candidates), self.success, start, stop)
+        return BySuccess(tuple((work.key, work.replicates) for work in self._candidates), self.success, start, stop)
 
     @property
-    def _candidates(self) -> list[WidthUnit]:
-        return [unit for unit in self.units if unit.replicates[0] < CANDIDATES]
+    def _candidates(self) -> list[WidthWork]:
+        return [work for work in self.works if work.replicates[0] < CANDIDATES]
 
 
 @dataclass(frozen=True)
 class Handed:
     """Members that another run left."""
 
-    members: Given
+    members: FromAnotherRun
 
     @property
     def most(self) -> int:
@@ -157,18 +157,20 @@ class Handed:
         """See `Pool`."""
         return f"given-{self.most:06d}"
 
-    def part(self, start: int, stop: int) -> Given:
+    def part(self, start: int, stop: int) -> FromAnotherRun:
         """See `Pool`."""
         own = self.members
-        return Given(own.replicates[start:stop], own.rows[start:stop], own.endings[start:stop], own.losses[start:stop])
+        return FromAnotherRun(
+            own.replicates[start:stop], own.rows[start:stop], own.endings[start:stop], own.losses[start:stop]
+        )
 
 
 def stacks_of(
     pool: Pool, prefix: str, setting: Setting, begin: Callable[[Choice], Begin], each: int = 1
-) -> tuple[StackUnit, ...]:
+) -> tuple[StackWork, ...]:
     """Return stacks that begin with the pool's members, `each` networks for one of them."""
     return tuple(
-        StackUnit(part_key(pool, prefix, start, stop), setting, begin(pool.part(start, stop)), most, pool.needs)
+        StackWork(part_key(pool, prefix, start, stop), setting, begin(pool.part(start, stop)), most, pool.needs)
         for start, stop, most in parts(pool, setting, each)
     )
 

@@ -17,9 +17,9 @@ from escapedim.comparison.tickets import complement_index, describe_tickets, ent
 from escapedim.records.experiments import Complement, Estimated, Ticket, Tickets
 from escapedim.tasks.base import Task
 from escapedim.widening.choice import Choice, Pool, stacks_of
-from escapedim.widening.findings import Found, Member
+from escapedim.widening.findings import Member, WidenMetrics
 from escapedim.widening.shares import share
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts
+from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
 from escapedim.widening.subnetworks import placed, rescaled, rescaling
 
 SCALES = (1.0, 3.0, 10.0)  # of the fresh units' weights; the first decides, the others describe (design)
@@ -28,7 +28,7 @@ WINNERS, LOSERS = "winners", "losers"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class FreshSurroundings:
     """Begins with tickets among fresh units, whose weights are `scale` times as large; `draws` for each ticket."""
 
     narrow: Setting
@@ -52,7 +52,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Alone:
+class TicketsAlone:
     """Begins with the tickets alone, as they stand in a wide network, under new data orders."""
 
     wide: Setting
@@ -83,17 +83,17 @@ class ComplementPlan:
     narrow: Setting
     wide: Setting
     draws: int
-    arms: Mapping[str, Mapping[str, tuple[StackUnit, ...]]]
+    arms: Mapping[str, Mapping[str, tuple[StackWork, ...]]]
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
+    def works(self) -> tuple[StackWork, ...]:
         """All stacks."""
-        return tuple(unit for arms in self.arms.values() for stacks in arms.values() for unit in stacks)
+        return tuple(work for arms in self.arms.values() for stacks in arms.values() for work in stacks)
 
-    def describe(self, found: Found) -> list[Complement]:
+    def describe(self, found: WidenMetrics) -> list[Complement]:
         """Return the entry, once all stacks and the counted members of the wide width are finished."""
         counted = found.members(self.wide.width)
-        if not counted or not found.done(self.units):
+        if not counted or not found.done(self.works):
             return []
         fresh = share([member["success"] for member in counted.values()])
         winners, losers = (self._tickets(kind, found) for kind in (WINNERS, LOSERS))
@@ -117,8 +117,8 @@ class ComplementPlan:
     def _retests(self) -> int:
         return 1 if is_deterministic(self.narrow) else self.draws
 
-    def _tickets(self, kind: str, found: Found) -> Tickets:
-        counts = {arm: _successes(found.rows(units)) for arm, units in self.arms[kind].items()}
+    def _tickets(self, kind: str, found: WidenMetrics) -> Tickets:
+        counts = {arm: _successes(found.rows(works)) for arm, works in self.arms[kind].items()}
         replicates = sorted(counts[_name(SCALES[0])])
         tickets = [
             Ticket(
@@ -160,10 +160,10 @@ def _key(narrow: Setting, wide: Setting, draws: int) -> str:
     return f"complement-width-{wide.width:06d}-units-{narrow.width:06d}-draws-{draws:03d}"
 
 
-def _arms(key: str, narrow: Setting, wide: Setting, draws: int, pool: Pool) -> dict[str, tuple[StackUnit, ...]]:
+def _arms(key: str, narrow: Setting, wide: Setting, draws: int, pool: Pool) -> dict[str, tuple[StackWork, ...]]:
     made = {
         _name(scale): stacks_of(
-            pool, f"{key}-{_name(scale)}", wide, partial(Surroundings, narrow, draws=draws, scale=scale), draws
+            pool, f"{key}-{_name(scale)}", wide, partial(FreshSurroundings, narrow, draws=draws, scale=scale), draws
         )
         for scale in SCALES
     }
@@ -171,4 +171,7 @@ def _arms(key: str, narrow: Setting, wide: Setting, draws: int, pool: Pool) -> d
     if repeats:
         return made
     retests = 1 if is_deterministic(narrow) else draws
-    return {**made, RETEST: stacks_of(pool, f"{key}-{RETEST}", narrow, partial(Alone, wide, draws=retests), retests)}
+    return {
+        **made,
+        RETEST: stacks_of(pool, f"{key}-{RETEST}", narrow, partial(TicketsAlone, wide, draws=retests), retests),
+    }

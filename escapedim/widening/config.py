@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import BadInput
-from escapedim.landscape.widths import parse_widths
 from escapedim.training.config import TrainingConfig, Value, Width, Widths, field, spec
 from escapedim.training.recipe import Recipe
 from escapedim.training.steps import parse_steps
-from escapedim.widening.names import EMBEDDINGS, check_embedding
+from escapedim.widening.embedding_names import EMBEDDINGS, check_embedding
+from escapedim.width_grammar import parse_widths
 
 PARAMETRIZATIONS: dict[str, dict[str, Any]] = {"standard": {}, "ntk": {"base": 16}, "mup": {"base": 16}}
 """The width at which all three are the same network is `base`: 16 is ours, in the middle of the default widths."""

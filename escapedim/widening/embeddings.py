@@ -27,7 +27,7 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP, draw_weights
 from escapedim.specs import Spec, take_params
 from escapedim.training.seeds import torch_generator
-from escapedim.widening.names import EMBEDDINGS, check_embedding
+from escapedim.widening.embedding_names import EMBEDDINGS, check_embedding
 from escapedim.widening.splits import (
     NO_PARENT,
     append_units,

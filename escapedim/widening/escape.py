@@ -25,12 +25,12 @@ from escapedim.training.certification import decays, make_surface
 from escapedim.training.seeds import derive_seed
 from escapedim.widening.choice import Choice, Pool, stacks_of
 from escapedim.widening.config import PERTURBATIONS
+from escapedim.widening.embedding_names import EMBEDDINGS
 from escapedim.widening.embeddings import Embedded, embed, why_not_critical
-from escapedim.widening.findings import Found, Judge, Member, landings
-from escapedim.widening.names import EMBEDDINGS
+from escapedim.widening.findings import Judge, Member, WidenMetrics, landings
 from escapedim.widening.shares import paired, share
 from escapedim.widening.sources import FAILED, along_the_steepest, noise, opened, sources
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts, loss_name
+from escapedim.widening.stack import Earlier, Setting, StackWork, Starts, loss_name
 
 LEFT = 1e-4  # of its loss: a member whose loss differs by more has left its source; ours
 
@@ -189,20 +189,20 @@ class EscapePlan:
     narrow: Setting
     wide: Setting
     embedding: Embedding
-    arms: Mapping[str, tuple[StackUnit, ...]]
+    arms: Mapping[str, tuple[StackWork, ...]]
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
+    def works(self) -> tuple[StackWork, ...]:
         """All stacks."""
-        return tuple(unit for stacks in self.arms.values() for unit in stacks)
+        return tuple(work for stacks in self.arms.values() for work in stacks)
 
-    def describe(self, found: Found) -> list[Escape]:
+    def describe(self, found: WidenMetrics) -> list[Escape]:
         """Return an entry for each class of sources, once all stacks and the fresh members are finished."""
         narrow = [*found.members(self._width(self.narrow)).values()]
         counted = [*found.members(self._width(self.wide)).values()] if FRESH not in self.arms else []
-        if not narrow or not (counted or FRESH in self.arms) or not found.done(self.units):
+        if not narrow or not (counted or FRESH in self.arms) or not found.done(self.works):
             return []
-        arms = {name: found.rows(units) for name, units in self.arms.items()}
+        arms = {name: found.rows(works) for name, works in self.arms.items()}
         wide = arms.get(FRESH, counted)
         classes = Counter(member["source_ending"] for member in arms[WIDENED])
         return [

@@ -19,13 +19,14 @@ from escapedim.tasks.base import Criterion, Task
 from escapedim.tasks.criteria import parse_criterion
 from escapedim.training.estimate import step_multiply_adds
 from escapedim.training.experiment import Experiment, columns, make_network, stack_size, stacks
-from escapedim.training.units import Metrics
+from escapedim.training.work import Metrics
 from escapedim.widening.choice import Counted
 from escapedim.widening.complement import ComplementPlan, complement_plan
 from escapedim.widening.config import EmbeddingConfig, WidenConfig
+from escapedim.widening.counted_members import PILOT_MEMBERS, RATE_FACTORS, PilotWork, WidthWork
 from escapedim.widening.embeddings import check
 from escapedim.widening.escape import Embedding, EscapePlan, escape_plan
-from escapedim.widening.findings import Found, Member, members_of
+from escapedim.widening.findings import Member, WidenMetrics, members_of
 from escapedim.widening.halving import HalvingPlan, halving_plan
 from escapedim.widening.isolation import IsolationPlan, isolation_plan
 from escapedim.widening.keys import covered
@@ -33,27 +34,26 @@ from escapedim.widening.parametrization import scales
 from escapedim.widening.portrait import PortraitWork, described, portrait_work
 from escapedim.widening.restarts import describe_restarts
 from escapedim.widening.result import describe_width
-from escapedim.widening.stack import Setting, StackUnit
+from escapedim.widening.stack import Setting, StackWork
 from escapedim.widening.transient import TransientPlan, transient_plan
-from escapedim.widening.unit import PILOT_MEMBERS, RATE_FACTORS, PilotUnit, WidthUnit
 
-Unit = PilotUnit | WidthUnit | StackUnit | PortraitWork
+Work = PilotWork | WidthWork | StackWork | PortraitWork
 
 
 def widen_experiment(config: WidenConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
-    """Return the units of `escapedim widen`: those `keys` that an earlier start has begun, and stacks of the rest."""
+    """Return the works of `escapedim widen`: those `keys` that an earlier start has begun, and stacks of the rest."""
     keys = list(keys)
     study = _Study.of(config, task, keys)
     plans = _Plans.of(config, task, study, keys)
-    counted_units = [unit for units in study.counted.values() for unit in units]
-    units: list[Unit] = [*study.pilots, *counted_units, *plans.units, *plans.portraits]
+    counted_works = [work for works in study.counted.values() for work in works]
+    works: list[Work] = [*study.pilots, *counted_works, *plans.works, *plans.portraits]
     networks = f"{config.replicates:,} networks × {len(config.widths)} widths"
-    more = " and experiments" if plans.units else ""
+    more = " and experiments" if plans.works else ""
     counted = len(config.widths) * members_per_width(config) * config.recipe(task).steps
     net_steps = (
-        counted + sum(unit.planned_steps for unit in plans.units) + sum(work.planned_steps for work in plans.portraits)
+        counted + sum(work.planned_steps for work in plans.works) + sum(work.planned_steps for work in plans.portraits)
     )
-    return Experiment("widen", units, net_steps, networks + more, _Describe(study, plans, task))
+    return Experiment("widen", works, net_steps, networks + more, _Describe(study, plans, task))
 
 
 def members_per_width(config: WidenConfig) -> int:
@@ -109,8 +109,8 @@ class _Study:
     config: WidenConfig
     task: Task
     settings: Mapping[int, Setting]
-    pilots: tuple[PilotUnit, ...]
-    counted: Mapping[int, tuple[WidthUnit, ...]]
+    pilots: tuple[PilotWork, ...]
+    counted: Mapping[int, tuple[WidthWork, ...]]
 
     @classmethod
     def of(cls, config: WidenConfig, task: Task, keys: Sequence[str]) -> _Study:
@@ -118,13 +118,13 @@ class _Study:
             width: setting(config, task, (width,), config.parametrization, config.lazy) for width in config.widths
         }
         begun, pilots = covered(keys), []
-        counted: dict[int, tuple[WidthUnit, ...]] = {}
+        counted: dict[int, tuple[WidthWork, ...]] = {}
         for width, own in settings.items():
             if config.lr_per_width:
-                pilots += [PilotUnit(own, factor) for factor in RATE_FACTORS]
+                pilots += [PilotWork(own, factor) for factor in RATE_FACTORS]
             done = begun.get(width, [])
             rest = stacks(range(config.replicates), done, stack_size(own.model, own.recipe))
-            counted[width] = tuple(WidthUnit(own, numbers, config.lr_per_width) for numbers in sorted((*done, *rest)))
+            counted[width] = tuple(WidthWork(own, numbers, config.lr_per_width) for numbers in sorted((*done, *rest)))
         return cls(config, task, settings, tuple(pilots), counted)
 
     def at(self, width: int) -> Setting:
@@ -138,18 +138,18 @@ class _Study:
 
     def members(self, metrics: Mapping[str, Metrics], width: int) -> Mapping[int, Member]:
         """Return the counted members of a width by replicate; none before all are trained."""
-        units = self.counted[width]
-        if any(unit.key not in metrics for unit in units):
+        works = self.counted[width]
+        if any(work.key not in metrics for work in works):
             return {}
-        rows = (row for unit in units for row in members_of(metrics[unit.key]["columns"]))
-        return dict(zip((replicate for unit in units for replicate in unit.replicates), rows, strict=True))
+        rows = (row for work in works for row in members_of(metrics[work.key]["columns"]))
+        return dict(zip((replicate for work in works for replicate in work.replicates), rows, strict=True))
 
 
-class Plan(Protocol):
+class SideExperiment(Protocol):
     """An experiment beside width scaling."""
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
+    def works(self) -> tuple[StackWork, ...]:
         """Its stacks."""
 
 
@@ -164,10 +164,10 @@ class _Plans:
     halving: tuple[HalvingPlan, ...]
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
-        plans: tuple[Plan, ...]
+    def works(self) -> tuple[StackWork, ...]:
+        plans: tuple[SideExperiment, ...]
         plans = (*self.isolation, *self.complement, *self.escape, *self.transient, *self.halving)
-        return tuple(unit for plan in plans for unit in plan.units)
+        return tuple(work for plan in plans for work in plan.works)
 
     @property
     def portraits(self) -> tuple[PortraitWork, ...]:
@@ -229,7 +229,7 @@ class _Describe:
 
     def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> WidenResult:
         task = replace(self.task, criterion=success_criterion(self.study.config, self.task))
-        found = Found(task, metrics, lru_cache(partial(self.study.members, metrics)))
+        found = WidenMetrics(task, metrics, lru_cache(partial(self.study.members, metrics)))
         widths = self._widths(found)
         return WidenResult(
             success_criterion=str(task.criterion),
@@ -243,7 +243,7 @@ class _Describe:
             checkpoints=dict(checkpoints),
         )
 
-    def _widths(self, found: Found) -> list[Width]:
+    def _widths(self, found: WidenMetrics) -> list[Width]:
         """Return entries of the widths that have a finished stack."""
         made = []
         for width, own in self.study.settings.items():
@@ -253,16 +253,16 @@ class _Describe:
                 made.append(describe_width(own, found.task, stacks, _finished(pilots, found.metrics)))
         return made
 
-    def _restarts(self, found: Found, widths: Sequence[Width]) -> list[Restarts]:
+    def _restarts(self, found: WidenMetrics, widths: Sequence[Width]) -> list[Restarts]:
         narrow, recipe = self.study.config.restarts, self.study.config.recipe(self.task)
         if narrow is None:
             return []
-        stacks = {width: _finished(units, found.metrics) for width, units in self.study.counted.items()}
+        stacks = {width: _finished(works, found.metrics) for width, works in self.study.counted.items()}
         steps = {entry.width: sum(own["net_steps"] for own in stacks[entry.width]) / entry.members for entry in widths}
         return describe_restarts(
             narrow, widths, steps, lambda width: step_multiply_adds(self.task, (width,), recipe.batch_size)
         )
 
 
-def _finished(units: Iterable[Unit], metrics: Mapping[str, Metrics]) -> list[Metrics]:
-    return [metrics[unit.key] for unit in units if unit.key in metrics]
+def _finished(works: Iterable[Work], metrics: Mapping[str, Metrics]) -> list[Metrics]:
+    return [metrics[work.key] for work in works if work.key in metrics]

@@ -12,8 +12,8 @@ from escapedim.landscape.levels import apart
 from escapedim.landscape.vocabulary import Ending
 from escapedim.records.experiments import Landing
 from escapedim.tasks.base import Task
-from escapedim.training.units import Metrics
-from escapedim.widening.stack import StackUnit, columns_of
+from escapedim.training.work import Metrics
+from escapedim.widening.stack import StackWork, columns_of
 
 Member = Mapping[str, Any]
 MOST = 20  # landings in a summary; ours
@@ -38,8 +38,8 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a run has found so far: the metrics of finished units, and the counted members of a width by replicate.
+class WidenMetrics:
+    """What a run has found so far: the metrics of finished works, and the counted members of a width by replicate.
 
     `task` has the run's criterion; `members` are none before all of a width are trained.
     """
@@ -48,13 +48,13 @@ class Found:
     metrics: Mapping[str, Metrics]
     members: Callable[[int], Mapping[int, Member]]
 
-    def done(self, units: Iterable[StackUnit]) -> bool:
+    def done(self, works: Iterable[StackWork]) -> bool:
         """Say whether all stacks are finished."""
-        return all(unit.key in self.metrics for unit in units)
+        return all(work.key in self.metrics for work in works)
 
-    def rows(self, units: Sequence[StackUnit]) -> list[Member]:
+    def rows(self, works: Sequence[StackWork]) -> list[Member]:
         """Return the members of finished stacks, with their labels."""
-        return members_of(columns_of(units, self.metrics))
+        return members_of(columns_of(works, self.metrics))
 
 
 def members_of(columns: Mapping[str, Sequence[Any]]) -> list[Member]:

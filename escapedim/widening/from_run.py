@@ -17,13 +17,13 @@ from escapedim.records.results import WidenResult
 from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.experiment import Experiment
-from escapedim.training.units import Arrays, Metrics
-from escapedim.widening.choice import Given, Handed
+from escapedim.training.work import Arrays, Metrics
+from escapedim.widening.choice import FromAnotherRun, Handed
 from escapedim.widening.config import WidenFromConfig
 from escapedim.widening.embeddings import widened
 from escapedim.widening.escape import EscapePlan, escape_plan
 from escapedim.widening.experiment import embedding, setting, success_criterion
-from escapedim.widening.findings import Found, Member, members_of
+from escapedim.widening.findings import Member, WidenMetrics, members_of
 from escapedim.widening.keys import covered
 from escapedim.widening.portrait import described, portrait_work
 from escapedim.widening.stack import Setting
@@ -42,11 +42,11 @@ class Finished:
         """Return the members with their success by this criterion."""
         return replace(self, measured=[{**one, "success": _met(criterion, one)} for one in self.measured])
 
-    def failed(self, most: int, loss_name: str) -> Given:
+    def failed(self, most: int, loss_name: str) -> FromAnotherRun:
         """Return the first members that failed and did not diverge."""
         fits = [not one["success"] and one["ending"] != Ending.DIVERGED.value for one in self.measured]
         chosen = np.flatnonzero(fits)[:most]
-        return Given(
+        return FromAnotherRun(
             tuple(self.replicates[n] for n in chosen),
             self.rows[chosen],
             tuple(Ending(self.measured[n]["ending"]) for n in chosen),
@@ -119,12 +119,12 @@ def widen_from_experiment(config: WidenFromConfig, task: Task, networks: Network
     criterion = success_criterion(config, task)
     judged = replace(task, criterion=criterion)
     plans = [_plans(config, judged, hidden, found.judged(criterion)) for hidden, found in networks.items()]
-    units = [unit for plan in plans for unit in plan.units]
+    works = [work for plan in plans for work in plan.works]
     sources = sum(plan.sources for plan in plans)
     return Experiment(
         "widen",
-        units,
-        sum(unit.planned_steps for unit in units),
+        works,
+        sum(work.planned_steps for work in works),
         f"{counted(sources, 'failed network')}, widened",
         _Describe(tuple(plans), judged),
     )
@@ -139,9 +139,9 @@ class _Plans:
     transient: TransientPlan | None
 
     @property
-    def units(self) -> Iterable[Any]:
-        further = self.transient.units if self.transient else ()
-        return (*self.escape.units, *further, *portrait_work(self.escape))
+    def works(self) -> Iterable[Any]:
+        further = self.transient.works if self.transient else ()
+        return (*self.escape.works, *further, *portrait_work(self.escape))
 
     def members(self, width: int) -> Mapping[int, Member]:
         """Return all members of the finished run: fresh draws of the narrow network."""
@@ -169,7 +169,7 @@ class _Describe:
     task: Task
 
     def __call__(self, metrics: Mapping[str, Metrics], checkpoints: Mapping[str, str]) -> WidenResult:
-        found = [(plan, Found(self.task, metrics, plan.members)) for plan in self.plans]
+        found = [(plan, WidenMetrics(self.task, metrics, plan.members)) for plan in self.plans]
         return WidenResult(
             success_criterion=str(self.task.criterion),
             widths=[],

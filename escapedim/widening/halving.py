@@ -14,10 +14,10 @@ from escapedim.landscape.vocabulary import Ending
 from escapedim.records.experiments import Halving
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import stack_size, stacks
-from escapedim.widening.findings import Found, Member
+from escapedim.widening.findings import Member, WidenMetrics
 from escapedim.widening.keys import begun
 from escapedim.widening.shares import paired, share
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts
+from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class HalvingPlan:
     """The stacks of one width."""
 
     width: int
-    units: tuple[StackUnit, ...]
+    works: tuple[StackWork, ...]
 
-    def describe(self, found: Found) -> list[Halving]:
+    def describe(self, found: WidenMetrics) -> list[Halving]:
         """Return the entry, once all members are trained with both steps."""
         counted = found.members(self.width)
-        if not counted or not found.done(self.units):
+        if not counted or not found.done(self.works):
             return []
-        pairs = [(counted[row["member"]], row) for row in found.rows(self.units)]
+        pairs = [(counted[row["member"]], row) for row in found.rows(self.works)]
         return [
             Halving(
                 width=self.width,
@@ -70,9 +70,9 @@ def halving_plan(setting: Setting, replicates: range, keys: Iterable[str]) -> Ha
     halved, prefix = replace(setting, recipe=recipe), f"halved-width-{setting.width:06d}"
     done = begun(prefix, keys)
     rest = stacks(replicates, done, stack_size(setting.model, recipe))
-    return HalvingPlan(setting.width, tuple(_unit(halved, prefix, numbers) for numbers in sorted((*done, *rest))))
+    return HalvingPlan(setting.width, tuple(_work(halved, prefix, numbers) for numbers in sorted((*done, *rest))))
 
 
-def _unit(setting: Setting, prefix: str, numbers: Sequence[int]) -> StackUnit:
+def _work(setting: Setting, prefix: str, numbers: Sequence[int]) -> StackWork:
     key = f"{prefix}-members-{numbers[0]:06d}-{numbers[-1]:06d}"
-    return StackUnit(key=key, setting=setting, begin=Drawn(tuple(numbers)), most=len(numbers))
+    return StackWork(key=key, setting=setting, begin=Drawn(tuple(numbers)), most=len(numbers))

@@ -17,15 +17,15 @@ from escapedim.records.experiments import Isolation, Subnetworks
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import stack_size, stacks
 from escapedim.training.seeds import derive_seed
-from escapedim.widening.findings import Found, Member
+from escapedim.widening.findings import Member, WidenMetrics
 from escapedim.widening.keys import begun
 from escapedim.widening.shares import paired, share
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts
+from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
 from escapedim.widening.subnetworks import rescaled, rescaling, subsets, taken
 
 
 @dataclass(frozen=True)
-class Alone:
+class SubnetworksAlone:
     """Begins with the subnetworks of `most` subsets at most of each wide replicate."""
 
     wide: Setting
@@ -53,17 +53,17 @@ class IsolationPlan:
     wide: Setting
     narrow: tuple[Setting, ...]
     most: int
-    sizes: tuple[tuple[StackUnit, ...], ...]
+    sizes: tuple[tuple[StackWork, ...], ...]
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
+    def works(self) -> tuple[StackWork, ...]:
         """All stacks."""
-        return tuple(unit for stacks in self.sizes for unit in stacks)
+        return tuple(work for stacks in self.sizes for work in stacks)
 
-    def describe(self, found: Found) -> list[Isolation]:
+    def describe(self, found: WidenMetrics) -> list[Isolation]:
         """Return the entry, once all stacks and the wide members are finished."""
         counted = found.members(self.wide.width)
-        if not counted or not found.done(self.units):
+        if not counted or not found.done(self.works):
             return []
         members, winners = sorted(counted), [_winners(found.rows(stacks)) for stacks in self.sizes]
         wide = [bool(counted[n]["success"]) for n in members]
@@ -112,16 +112,16 @@ def isolation_plan(
     return IsolationPlan(wide, tuple(narrow), most, tuple(_stacks(wide, one, replicates, most, keys) for one in narrow))
 
 
-def _stacks(wide: Setting, narrow: Setting, replicates: range, most: int, keys: Iterable[str]) -> tuple[StackUnit, ...]:
+def _stacks(wide: Setting, narrow: Setting, replicates: range, most: int, keys: Iterable[str]) -> tuple[StackWork, ...]:
     trained = min(most, math.comb(wide.width, narrow.width))
     prefix = f"isolation-width-{wide.width:06d}-units-{narrow.width:06d}-subsets-{trained:06d}"
     done = begun(prefix, keys)
     rest = stacks(replicates, done, max(1, stack_size(narrow.model, narrow.recipe) // trained))
     return tuple(
-        StackUnit(
+        StackWork(
             key=f"{prefix}-members-{numbers[0]:06d}-{numbers[-1]:06d}",
             setting=narrow,
-            begin=Alone(wide, numbers, most),
+            begin=SubnetworksAlone(wide, numbers, most),
             most=len(numbers) * trained,
         )
         for numbers in sorted((*done, *rest))

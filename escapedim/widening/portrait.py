@@ -26,11 +26,11 @@ from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.records.experiments import Escape, Portrait
 from escapedim.training.certification import make_surface
-from escapedim.training.units import Arrays, Context, Metrics, Outcome
+from escapedim.training.work import Arrays, Context, Metrics, Outcome
 from escapedim.widening.escape import WIDENED, EscapePlan, Widened
-from escapedim.widening.findings import Found
+from escapedim.widening.findings import WidenMetrics
 from escapedim.widening.sources import sources
-from escapedim.widening.stack import ENDINGS, Earlier, StackUnit, Starts
+from escapedim.widening.stack import ENDINGS, Earlier, StackWork, Starts
 
 POINTS = 41  # of each direction: smooth in a figure, and a few kilobytes in a summary; ours
 BEYOND = 1.25  # how far the plane goes on beyond the path; ours
@@ -45,7 +45,7 @@ class PortraitWork:
     `stack` is the stack of widened members that it is one of: that tells whether there is such a member.
     """
 
-    stack: StackUnit
+    stack: StackWork
     widened: Widened
 
     @property
@@ -105,7 +105,7 @@ def portrait_work(plan: EscapePlan) -> tuple[PortraitWork, ...]:
     return (PortraitWork(stacks[0], widened),)
 
 
-def described(plan: EscapePlan, found: Found) -> list[Escape]:
+def described(plan: EscapePlan, found: WidenMetrics) -> list[Escape]:
     """Return the plan's entries, that of bad minima with its portrait once it is finished."""
     metrics = [found.metrics[work.key] for work in portrait_work(plan) if work.key in found.metrics]
     portraits = [Portrait.model_validate(one["portrait"]) for one in metrics if one["portrait"] is not None]

@@ -16,7 +16,7 @@ from escapedim.models.layout import Layout
 from escapedim.records.results import Level, Quantiles, RateTrial, Threshold, Width
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import stop_below
-from escapedim.training.units import Metrics
+from escapedim.training.work import Metrics
 from escapedim.widening.stack import Setting, loss_name
 
 QUANTILES = {"minimum": 0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "maximum": 1}

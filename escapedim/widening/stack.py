@@ -1,7 +1,7 @@
 """A stack of members of one shape, from wherever it begins to the endings of its members.
 
-Every experiment of `escapedim widen` is such stacks: what tells one from another is where its members begin. A unit of
-work asks its `begin` for that, from the arrays of the units that it needs, each time it is started or continued; so
+Every experiment of `escapedim widen` is such stacks: what tells one from another is where its members begin. A work of
+work asks its `begin` for that, from the arrays of the works that it needs, each time it is started or continued; so
 draws and choices must be the same every time.
 """
 
@@ -27,7 +27,7 @@ from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
-from escapedim.training.units import Arrays, Context, Metrics, Outcome
+from escapedim.training.work import Arrays, Context, Metrics, Outcome
 from escapedim.widening.parametrization import Scales
 
 Earlier = Mapping[str, Arrays]
@@ -136,8 +136,8 @@ class Begin(Protocol):
 
 
 @dataclass(frozen=True)
-class StackUnit:
-    """A stack of at most `most` members; there may be fewer, or none, where earlier units decide that."""
+class StackWork:
+    """A stack of at most `most` members; there may be fewer, or none, where earlier works decide that."""
 
     key: str
     setting: Setting
@@ -164,11 +164,11 @@ class StackUnit:
         return replace(outcome, metrics={**outcome.metrics, "planned_steps": self.planned_steps})
 
 
-def columns_of(units: Sequence[StackUnit], metrics: Mapping[str, Metrics]) -> dict[str, list[Any]]:
+def columns_of(works: Sequence[StackWork], metrics: Mapping[str, Metrics]) -> dict[str, list[Any]]:
     """Return the columns and labels of finished stacks as one."""
     found: dict[str, list[Any]] = {}
-    for unit in units:
-        own = metrics[unit.key]
+    for work in works:
+        own = metrics[work.key]
         parts = {**own["columns"], **{name: value for name, value in own.items() if isinstance(value, list)}}
         for name, values in parts.items():
             found.setdefault(name, []).extend(values)

@@ -17,10 +17,10 @@ from escapedim.tasks.base import Task
 from escapedim.widening.choice import Pool, part_key, parts, rows_of
 from escapedim.widening.embeddings import merge
 from escapedim.widening.escape import Embedding, Perturbed, Widened
-from escapedim.widening.findings import Found, Judge, Member, landings
+from escapedim.widening.findings import Judge, Member, WidenMetrics, landings
 from escapedim.widening.shares import paired, share
 from escapedim.widening.sources import FAILED, sources
-from escapedim.widening.stack import Earlier, Setting, StackUnit, Starts
+from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,18 @@ class TransientPlan:
     narrow: Setting
     embedding: Embedding
     steps: int
-    first: tuple[StackUnit, ...]
-    merged: tuple[StackUnit, ...]
-    continued: tuple[StackUnit, ...]
+    first: tuple[StackWork, ...]
+    merged: tuple[StackWork, ...]
+    continued: tuple[StackWork, ...]
 
     @property
-    def units(self) -> tuple[StackUnit, ...]:
+    def works(self) -> tuple[StackWork, ...]:
         """All stacks."""
         return (*self.first, *self.merged, *self.continued)
 
-    def describe(self, found: Found) -> list[Transient]:
+    def describe(self, found: WidenMetrics) -> list[Transient]:
         """Return an entry for each class of sources, once all stacks are finished."""
-        if not found.done(self.units):
+        if not found.done(self.works):
             return []
         merged, alone = found.rows(self.merged), found.rows(self.continued)
         alike = {member["source"]: member for member in alone}
@@ -116,8 +116,8 @@ def transient_plan(narrow: Setting, wide: Setting, embedding: Embedding, pool: P
         )
         widened, perturbed = Widened(narrow, choice, embedding), Perturbed(choice, embedding.size)
         then = Merged(widened, wide, widened_key), Continued(perturbed, noise_key)
-        first.append(StackUnit(widened_key, short_wide, widened, most, pool.needs))
-        first.append(StackUnit(noise_key, short, perturbed, most, pool.needs))
-        merged.append(StackUnit(merged_key, narrow, then[0], most, (widened_key, *pool.needs)))
-        continued.append(StackUnit(continued_key, narrow, then[1], most, (noise_key, *pool.needs)))
+        first.append(StackWork(widened_key, short_wide, widened, most, pool.needs))
+        first.append(StackWork(noise_key, short, perturbed, most, pool.needs))
+        merged.append(StackWork(merged_key, narrow, then[0], most, (widened_key, *pool.needs)))
+        continued.append(StackWork(continued_key, narrow, then[1], most, (noise_key, *pool.needs)))
     return TransientPlan(narrow, embedding, steps, tuple(first), tuple(merged), tuple(continued))

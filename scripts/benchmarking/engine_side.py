@@ -16,7 +16,7 @@ from escapedim.training.data import Data
 from escapedim.training.descent import descend
 from escapedim.training.initial import order_seed
 from escapedim.training.job import Job
-from escapedim.training.units import Arrays, Context
+from escapedim.training.work import Arrays, Context
 
 WARM_UP_STEPS = 3  # in which buffers are made
 
@@ -64,19 +64,19 @@ def engine_step_s(job: Job, data: Data, steps: int) -> float:
 
 
 def engine_prune(setting: Setting) -> tuple[Tensor, Spent]:
-    """Do all of the experiment by the tool's own units, in this process; return what `PlainPrune.run` does.
+    """Do all of the experiment by the tool's own works, in this process; return what `PlainPrune.run` does.
 
     A pruned network's seconds are its share of the stack of all arms. The rest is not timed.
     """
     done: dict[str, Arrays] = {}
     dense_s, pruned_s = [], []
-    for unit in prune_experiment(setting.config, setting.task).units:
-        watch, earlier = Stopwatch(), {key: done[key] for key in unit.needs}
-        done[unit.key] = unit(Context(setting.task, setting.data, "cpu", watch), earlier, None).arrays
+    for work in prune_experiment(setting.config, setting.task).works:
+        watch, earlier = Stopwatch(), {key: done[key] for key in work.needs}
+        done[work.key] = work(Context(setting.task, setting.data, "cpu", watch), earlier, None).arrays
         unit_s = watch.step_s * setting.recipe.steps
-        if unit.needs:
+        if work.needs:
             pruned_s.append(unit_s / len(setting.plan.arms))
         else:
             dense_s.append(unit_s)
-    ended = [torch.from_numpy(done[unit.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
+    ended = [torch.from_numpy(done[work.key][f"ticket.end.{name}"]).flatten() for name in setting.model.shapes]
     return torch.cat(ended), Spent(dense_s, pruned_s, math.nan)

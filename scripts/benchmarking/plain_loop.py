@@ -19,7 +19,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from benchmarking.setting import Setting, Spent, WidthSetting
 from escapedim.models.mlp import MLP
-from escapedim.pruning.plan import Plan
+from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.training.batches import DataOrder
 from escapedim.training.initial import drawn_row
 
@@ -81,7 +81,7 @@ def apply_masks(tensors: Sequence[Tensor], masks: Masks) -> None:
         tensor.mul_(mask)
 
 
-def plain_masks(plan: Plan, masks: Masks, scores: Sequence[Tensor]) -> Masks:
+def plain_masks(plan: PruningPlan, masks: Masks, scores: Sequence[Tensor]) -> Masks:
     """Remove the lowest-scored share of every layer's survivors."""
     removed = []
     for fraction, mask, score in zip(plan.fractions.values(), masks, scores, strict=True):

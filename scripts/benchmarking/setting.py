@@ -19,7 +19,7 @@ from torch import Tensor
 from escapedim.cli.settings import Given, resolve
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.plan import Plan
+from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.tasks.base import Task
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainingConfig
@@ -28,8 +28,8 @@ from escapedim.training.experiment import make_model, make_network
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.recipe import Recipe
 from escapedim.widening.config import WidenConfig
+from escapedim.widening.counted_members import WidthWork
 from escapedim.widening.experiment import widen_experiment
-from escapedim.widening.unit import WidthUnit
 
 C = TypeVar("C", bound=TrainingConfig)
 Seconds = tuple[float, float]  # of training, of everything
@@ -77,7 +77,7 @@ class Setting(Resolved[PruneConfig]):
         return make_model(self.config, self.task)
 
     @cached_property
-    def plan(self) -> Plan:
+    def plan(self) -> PruningPlan:
         """What is pruned."""
         return self.config.plan(self.model, self.recipe)
 
@@ -109,8 +109,8 @@ class WidthSetting(Resolved[WidenConfig]):
     @cached_property
     def stacks(self) -> list[Tensor]:
         """Initial weights `(members, parameters)` of the stacks that the command trains one after another."""
-        units = [unit for unit in widen_experiment(self.config, self.task).units if isinstance(unit, WidthUnit)]
-        return [torch.stack([self.initial(replicate) for replicate in unit.replicates]) for unit in units]
+        works = [work for work in widen_experiment(self.config, self.task).works if isinstance(work, WidthWork)]
+        return [torch.stack([self.initial(replicate) for replicate in work.replicates]) for work in works]
 
 
 @dataclass(frozen=True)

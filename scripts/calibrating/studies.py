@@ -14,7 +14,7 @@ from escapedim.comparison.fitting import DISJOINT, FAMILY, fit_laws
 from escapedim.comparison.merging import merged
 from escapedim.comparison.rows import complement, escape, isolation, literal_tickets
 from escapedim.comparison.statistics import mcnemar
-from escapedim.comparison.study import LEVEL, Source, Study
+from escapedim.comparison.study import LEVEL, Study, StudySource
 from escapedim.comparison.tickets import complement_index
 from escapedim.comparison.verdict import directed
 from escapedim.comparison.widths import exhaustive, failures, stays
@@ -44,7 +44,7 @@ def study(world: World, seed: int, draws: int) -> Said:
     """Simulate a study and judge what is said of it."""
     rng = np.random.default_rng(seed)
     result = merged([WidenResult.model_validate(_result(world, rng)) for _ in range(world.shards)])
-    found = Study([Source("widen", {"seed": 0}, result)], base_width=min(world.failure), task="simulated")
+    found = Study([StudySource("widen", {"seed": 0}, result)], base_width=min(world.failure), task="simulated")
     rows = directed([row.row(found) for row in ROWS], LEVEL)
     decided = [row for row in rows if row.direction in ("tickets", "escape", "neither")]
     laws = fit_laws(failures(found), exhaustive(found), stays(found), found.base_width, LEVEL, seed, draws)

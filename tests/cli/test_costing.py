@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from escapedim.cli import costing
-from escapedim.cli.costing import COMPARISON, Costs, shares
+from escapedim.cli.costing import COMPARISON, RunCosts, shares
 from escapedim.cli.estimating import estimated
 from escapedim.errors import BadInput, EscapedimError
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run, expand
+from escapedim.sweeping.runs import SweepRun, expand
+from escapedim.sweeping.sweep_plan import SweepPlan
 from escapedim.training.estimate import Estimate
 from tests.cli.conftest import Cli
 
@@ -63,9 +63,9 @@ def test_a_rewind_run_that_its_prune_run_will_not_allow():
         estimated("rewind", {**REWIND, "round": 3}, SETTINGS["prune"], 1)
 
 
-def runs_of(**changes) -> list[Run]:
+def runs_of(**changes) -> list[SweepRun]:
     plan = {"name": "a", "command": "train", "base": SETTINGS["train"], "grid": {"hidden": [3, 4]}, "seeds": 100}
-    return expand(Plan.model_validate({**plan, "base": {"task": "teacher", "steps": "30it"}, **changes}))
+    return expand(SweepPlan.model_validate({**plan, "base": {"task": "teacher", "steps": "30it"}, **changes}))
 
 
 def test_runs_that_differ_in_their_seed_are_asked_for_once(monkeypatch):
@@ -76,7 +76,7 @@ def test_runs_that_differ_in_their_seed_are_asked_for_once(monkeypatch):
         return [vars(Estimate(1, 2, 3.0, 4.0)) for _ in wanted]
 
     monkeypatch.setattr(costing, "_answers", answers)
-    costs, runs = Costs(), runs_of()
+    costs, runs = RunCosts(), runs_of()
     for _ in range(2):
         costs.ask(shares(runs, 2))
     assert [one["settings"]["hidden"] for one in asked] == [3, 4]
@@ -88,7 +88,7 @@ def test_runs_share_processes_as_a_sweep_does(monkeypatch):
         return [vars(Estimate(2, 10, 6.0 / one["jobs"], 100.0 * one["settings"]["hidden"])) for one in wanted]
 
     monkeypatch.setattr(costing, "_answers", answers)
-    costs = Costs()
+    costs = RunCosts()
     runs = runs_of(seeds=2, then=[{"command": "widen"}, {"command": "compare"}], grid={"hidden": [3, 4, 5]})
     runs = [run for run in runs if run.command != "widen"]
     costs.ask(shares(runs, 4))
@@ -102,14 +102,14 @@ def test_runs_share_processes_as_a_sweep_does(monkeypatch):
 
 
 def test_a_real_process_answers_and_refuses():
-    costs, runs = Costs(), runs_of(seeds=1)
+    costs, runs = RunCosts(), runs_of(seeds=1)
     costs.ask(shares(runs, 1))
     assert costs.of(runs[0], 1) == estimated("train", runs[0].settings, None, 1)
     with pytest.raises(BadInput, match=r"^widen: .*--isolate|^widen: .*isolate"):
-        Costs().ask([(Run(0, "widen", {"widths": "3:4", "isolate": 9}), 1)])
+        RunCosts().ask([(SweepRun(0, "widen", {"widths": "3:4", "isolate": 9}), 1)])
 
 
 def test_a_process_that_fails_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(EscapedimError, match="could not be estimated"):
-        Costs().ask(shares(runs_of(seeds=1), 1))
+        RunCosts().ask(shares(runs_of(seeds=1), 1))

@@ -155,6 +155,6 @@ def test_a_failure_that_cannot_be_noted_is_told_all_the_same(cli: Cli, monkeypat
         raise EscapedimError("a worker process was killed")
 
     monkeypatch.setattr(Run, "write", full_disk)
-    monkeypatch.setattr(execution, "run_units", killed)
+    monkeypatch.setattr(execution, "run_works", killed)
     ended = cli("train", *TINY)
     assert (ended.code, ended.err.splitlines()[-1]) == (1, "escapedim: a worker process was killed")

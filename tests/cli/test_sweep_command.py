@@ -16,8 +16,8 @@ import yaml
 
 from escapedim.cli.main import compare
 from escapedim.cli.plan_checking import ComparePlan, check, recipes
-from escapedim.sweeping.plan import read
 from escapedim.sweeping.runs import expand
+from escapedim.sweeping.sweep_plan import read
 from escapedim.training.estimate import Estimate
 from tests.cli.conftest import Cli, result_of
 from tests.cli.test_interruption import wait_for

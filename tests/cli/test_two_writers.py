@@ -14,8 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import expand
+from escapedim.sweeping.sweep_plan import SweepPlan
 from tests.cli.conftest import Cli, result_of
 from tests.cli.test_interruption import wait_for
 
@@ -76,7 +76,7 @@ def test_a_lid_that_was_closed_for_long_is_opened_and_the_sweep_goes_on(cli: Cli
     settings = {"hidden": 4, "replicates": 2, "optimizer": "sgd", "lr": 0.01, "steps": "20000it"}
     plan = {"name": "lid", "command": "train", "base": settings}
     (tmp_path / "lid.yaml").write_text(yaml.safe_dump(plan))
-    (run,) = expand(Plan.model_validate(plan))
+    (run,) = expand(SweepPlan.model_validate(plan))
     folder = run.folder(tmp_path / "sweep-lid")
     command = [sys.executable, "-m", "escapedim", "sweep", "lid.yaml", "--jobs", "1"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as sweep:

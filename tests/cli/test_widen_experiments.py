@@ -14,8 +14,8 @@ import pytest
 
 from escapedim.cli.main import app, run
 from escapedim.records import summary
-from escapedim.widening.stack import StackUnit
-from escapedim.widening.unit import WidthUnit
+from escapedim.widening.counted_members import WidthWork
+from escapedim.widening.stack import StackWork
 from tests.cli.conftest import Cli, result_of
 
 STUDENTS = ("--task", "relu-teacher:k=3", "--widths", "3:4", "--steps", "200it", "--replicates", "8", "--jobs", "1")
@@ -71,7 +71,7 @@ def signal_in(monkeypatch, phase: str) -> None:
 
         return call(unit, replace(context, tick=tick), *more)
 
-    for kind in (WidthUnit, StackUnit):
+    for kind in (WidthWork, StackWork):
         monkeypatch.setattr(kind, "__call__", partialmethod(signalled, call=kind.__call__))
 
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 import shlex
 
 from escapedim.comparison.commands import again, command, rewind
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.study import Study, StudySource
 
 from .cases import lottery, widen
 
 
 def study(*argv: str) -> Study:
     made = widen() if argv[0] == "widen" else lottery()
-    return Study([Source("a", made.config, made.result, ["/usr/bin/escapedim", *argv])])
+    return Study([StudySource("a", made.config, made.result, ["/usr/bin/escapedim", *argv])])
 
 
 def test_the_command_of_the_summary_is_kept_and_what_is_missing_added():
@@ -52,6 +52,6 @@ def test_tickets_are_trained_under_two_orders_after_they_were_found():
         "escapedim prune --task digits && escapedim rewind lottery.json --instability"
     )
     own = study("prune", "--task", "digits")
-    files = Source("a", own.sources[0].config, own.sources[0].result, own.sources[0].argv, ["my lottery.json"])
+    files = StudySource("a", own.sources[0].config, own.sources[0].result, own.sources[0].argv, ["my lottery.json"])
     assert rewind(Study([files])) == "escapedim rewind 'my lottery.json' --instability"
     assert again(Study([files]), {"--minimal": "4"}) == "escapedim compare 'my lottery.json' --minimal 4"

@@ -17,7 +17,7 @@ from escapedim.comparison.rows import (
     literal_tickets,
     restarts,
 )
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.study import Study, StudySource
 from escapedim.comparison.tickets import complement_index, index_above, index_below
 from escapedim.comparison.widths import exhaustive, stays
 
@@ -26,7 +26,8 @@ from . import cases
 
 def study(*summaries, **more) -> Study:
     sources = [
-        Source(f"{made.kind}{at}", made.config, made.result, made.provenance.argv) for at, made in enumerate(summaries)
+        StudySource(f"{made.kind}{at}", made.config, made.result, made.provenance.argv)
+        for at, made in enumerate(summaries)
     ]
     return Study(sources, task="relu-teacher:k=6", **{"base_width": 6, **more})
 

@@ -20,7 +20,7 @@ from typing import Any
 
 EFFECTS = ("replace", "link", "unlink", "mkdir", "fsync", "open")
 FSYNC = os.fsync
-TICKS = 25  # steps after which a unit is saved: by count, so that the effects are the same in every trial
+TICKS = 25  # steps after which a work is saved: by count, so that the effects are the same in every trial
 
 
 class Effects:

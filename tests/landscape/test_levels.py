@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from escapedim.landscape.levels import Level, levels
+from escapedim.landscape.levels import LossLevel, levels
 from escapedim.landscape.vocabulary import Ending
 
 
-def found(*members: tuple[Ending, float], limits=None, marginal=None, smallest=None, negative=None) -> list[Level]:
+def found(*members: tuple[Ending, float], limits=None, marginal=None, smallest=None, negative=None) -> list[LossLevel]:
     count = len(members)
     endings = np.empty(count, dtype=object)
     endings[:] = [ending for ending, _ in members]

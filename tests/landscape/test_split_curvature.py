@@ -20,9 +20,9 @@ from escapedim.landscape.split_curvature import split_matrices, split_sectors
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.activations import TABLE
+from escapedim.models.layer_names import ACTIVATIONS
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.models.names import ACTIVATIONS
 from escapedim.models.relu_student import ReluStudent
 from escapedim.specs import Spec
 from escapedim.widening.embeddings import embed, split_unit, widened

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from escapedim.pruning.plan import Plan
+from escapedim.pruning.pruning_plan import PruningPlan
 
 ARMS = ("ticket", "reinit", "shuffle", "random")
 
 
-def make_plan(sizes: tuple[int, ...], **changes) -> Plan:
+def make_plan(sizes: tuple[int, ...], **changes) -> PruningPlan:
     """A plan for a fully connected net; `output` is the output layer's fraction."""
     fraction = changes.pop("fraction", 0.2)
     output = changes.pop("output", fraction)
@@ -25,7 +25,7 @@ def make_plan(sizes: tuple[int, ...], **changes) -> Plan:
         "arms": ARMS,
         "rewind_step": 0,
     }
-    return Plan(**{**settings, **changes})
+    return PruningPlan(**{**settings, **changes})
 
 
 def make_shapes(sizes: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

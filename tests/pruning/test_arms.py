@@ -5,7 +5,7 @@ import pytest
 
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
 from escapedim.pruning.masks import Masks, full_masks, living_units
-from escapedim.pruning.plan import CONTROLS, expected_counts
+from escapedim.pruning.pruning_plan import CONTROLS, expected_counts
 from escapedim.pruning.scores import Weights
 
 from .strategies import make_plan, make_shapes

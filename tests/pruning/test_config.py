@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.plan import ARMS, CRITERIA
+from escapedim.pruning.pruning_plan import ARMS, CRITERIA
 from escapedim.records.identity import role_of
 
 from ..training.plain import VALUES, toy

@@ -8,10 +8,10 @@ import pytest
 
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
-from escapedim.pruning.plan import ARMS, expected_counts
+from escapedim.pruning.pruning_plan import ARMS, expected_counts
 from escapedim.records.results import LotteryResult
 from escapedim.training.experiment import Experiment
-from escapedim.training.units import Arrays, Metrics
+from escapedim.training.work import Arrays, Metrics
 from escapedim.training.workers import Inline
 
 from ..training.plain import VALUES, toy_task
@@ -24,30 +24,30 @@ def config(**changes) -> PruneConfig:
 
 
 def trained(experiment: Experiment, loss: str = "cross-entropy") -> tuple[dict[str, Metrics], int]:
-    """Metrics of all units, and the network steps that were counted."""
+    """Metrics of all works, and the network steps that were counted."""
     backend, arrays, metrics = Inline(toy_task(loss), "float32", "cpu", lambda: False), {}, {}
-    for unit in experiment.units:
-        earlier: Mapping[str, Arrays] = {key: arrays[key] for key in unit.needs}
-        outcome = backend.result(backend.submit(unit, earlier, None))
-        arrays[unit.key], metrics[unit.key] = outcome.arrays, outcome.metrics
+    for work in experiment.works:
+        earlier: Mapping[str, Arrays] = {key: arrays[key] for key in work.needs}
+        outcome = backend.result(backend.submit(work, earlier, None))
+        arrays[work.key], metrics[work.key] = outcome.arrays, outcome.metrics
     return metrics, backend.steps()
 
 
 def test_units_are_ordered_by_round_and_cover_every_replicate():
     experiment = prune_experiment(config(), toy_task())
     assert experiment.kind == "lottery"
-    assert [unit.key for unit in experiment.units] == [
+    assert [work.key for work in experiment.works] == [
         f"round-00{number}-replicate-000{replicate}" for number in range(3) for replicate in range(2)
     ]
-    position = {unit.key: place for place, unit in enumerate(experiment.units)}
-    assert all(position[need] < position[unit.key] for unit in experiment.units for need in unit.needs)
+    position = {work.key: place for place, work in enumerate(experiment.works)}
+    assert all(position[need] < position[work.key] for work in experiment.works for need in work.needs)
     assert experiment.label == "8 networks × 2 rounds"
 
 
 def test_the_rewind_point_is_kept_whatever_else_is():
     experiment = prune_experiment(config(rewind_to="7it", keep="13it"), toy_task())
-    assert {7, 13} <= set(experiment.units[0].keep)
-    assert experiment.units[0].plan.rewind_step == 7
+    assert {7, 13} <= set(experiment.works[0].keep)
+    assert experiment.works[0].plan.rewind_step == 7
 
 
 @pytest.mark.parametrize("changes", [{}, {"rewind_to": "25%"}, {"arms": "ticket,random"}, {"replicates": 1}])
@@ -62,7 +62,7 @@ def test_the_result_says_what_the_units_measured():
     metrics, _ = trained(experiment)
     result = experiment.describe(metrics, {"round-000-replicate-0000": "0" * 64})
     assert isinstance(result, LotteryResult)
-    expected = expected_counts(experiment.units[0].plan, experiment.units[0].prunable_shapes)
+    expected = expected_counts(experiment.works[0].plan, experiment.works[0].prunable_shapes)
     for number, entry in enumerate(result.rounds):
         assert (entry.round, entry.replicates, entry.total) == (number, [0, 1], 4 * 6 + 6 * 5 + 5 * 3)
         assert {layer.name: layer.surviving for layer in entry.layers} == expected[number]

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from escapedim.pruning.invariants import Trained, check
+from escapedim.pruning.invariants import TrainedWeights, check
 from escapedim.pruning.masks import Masks, full_masks, prune
-from escapedim.pruning.plan import Plan, expected_counts
+from escapedim.pruning.pruning_plan import PruningPlan, expected_counts
 
 from .strategies import make_plan, make_shapes
 
@@ -36,7 +36,7 @@ def masked(weights: dict[str, np.ndarray], masks: Masks) -> dict[str, np.ndarray
     return {name: np.where(masks[name], values, np.float32(0)) for name, values in weights.items()}
 
 
-def right(plan: Plan) -> Trained:
+def right(plan: PruningPlan) -> TrainedWeights:
     """The second round as it should be."""
     random, history = np.random.default_rng(1), [full_masks(SHAPES)]
     for _ in range(2):
@@ -44,10 +44,10 @@ def right(plan: Plan) -> Trained:
         scores = {name: random.random(shape) for name, shape in shapes.items()}
         history.append(prune(plan, history[-1], scores))
     rewound = normal(2)
-    return Trained(rewound, masked(rewound, history[2]), masked(normal(3), history[2]), history[2], history[1])
+    return TrainedWeights(rewound, masked(rewound, history[2]), masked(normal(3), history[2]), history[2], history[1])
 
 
-def violated(plan: Plan, trained: Trained) -> set[str]:
+def violated(plan: PruningPlan, trained: TrainedWeights) -> set[str]:
     found = check(plan, trained, expected_counts(plan, SHAPES)[2])
     assert set(found) == NAMES
     assert all(type(value) is bool for value in found.values())
@@ -70,75 +70,75 @@ def changed(layers: dict[str, np.ndarray], place: tuple[int, ...], value: object
     return {**layers, "layer1.weight": values}
 
 
-def a_survivor(trained: Trained) -> tuple[int, ...]:
+def a_survivor(trained: TrainedWeights) -> tuple[int, ...]:
     return tuple(places(trained.masks["layer1.weight"])[0])
 
 
-def a_masked(trained: Trained) -> tuple[int, ...]:
+def a_masked(trained: TrainedWeights) -> tuple[int, ...]:
     return tuple(places(~trained.masks["layer1.weight"])[0])
 
 
-def one_ulp(trained: Trained) -> Trained:
+def one_ulp(trained: TrainedWeights) -> TrainedWeights:
     place = a_survivor(trained)
     value = np.nextafter(trained.started["layer1.weight"][place], np.float32(np.inf))
     return replace(trained, started=changed(trained.started, place, value))
 
 
-def tiny_at_the_start(trained: Trained) -> Trained:
+def tiny_at_the_start(trained: TrainedWeights) -> TrainedWeights:
     return replace(trained, started=changed(trained.started, a_masked(trained), 1e-30))
 
 
-def tiny_at_the_end(trained: Trained) -> Trained:
+def tiny_at_the_end(trained: TrainedWeights) -> TrainedWeights:
     return replace(trained, ended=changed(trained.ended, a_masked(trained), 1e-30))
 
 
-def with_masks(trained: Trained, masks: Masks) -> Trained:
+def with_masks(trained: TrainedWeights, masks: Masks) -> TrainedWeights:
     """All weights as these masks would have them."""
     return replace(trained, masks=masks, started=masked(trained.rewound, masks), ended=masked(normal(3), masks))
 
 
-def un_nested(trained: Trained) -> Trained:
+def un_nested(trained: TrainedWeights) -> TrainedWeights:
     """A survivor moved to a place that an earlier round had removed."""
     removed = tuple(places(~trained.last_masks["layer1.weight"])[0])
     masks = changed(trained.masks, removed, True)
     return with_masks(trained, changed(masks, a_survivor(trained), False))
 
 
-def one_too_many(trained: Trained) -> Trained:
+def one_too_many(trained: TrainedWeights) -> TrainedWeights:
     candidates = trained.last_masks["layer1.weight"] & ~trained.masks["layer1.weight"]
     return with_masks(trained, changed(trained.masks, tuple(places(candidates)[0]), True))
 
 
-def one_too_few(trained: Trained) -> Trained:
+def one_too_few(trained: TrainedWeights) -> TrainedWeights:
     return with_masks(trained, changed(trained.masks, a_survivor(trained), False))
 
 
-def emptied(trained: Trained) -> Trained:
+def emptied(trained: TrainedWeights) -> TrainedWeights:
     masks = {**trained.masks, "layer1.weight": np.zeros_like(trained.masks["layer1.weight"])}
     return with_masks(trained, masks)
 
 
-def not_rewound(trained: Trained) -> Trained:
+def not_rewound(trained: TrainedWeights) -> TrainedWeights:
     """The last round's final weights, under the new mask."""
     return replace(trained, started=masked(normal(9), trained.masks))
 
 
-def not_masked(trained: Trained) -> Trained:
+def not_masked(trained: TrainedWeights) -> TrainedWeights:
     return replace(trained, started=trained.rewound, ended=normal(3))
 
 
-def another_precision(trained: Trained) -> Trained:
+def another_precision(trained: TrainedWeights) -> TrainedWeights:
     started = {name: values.astype(np.float64) for name, values in trained.started.items()}
     return replace(trained, started=started)
 
 
-def trained_without_a_survivor(trained: Trained) -> Trained:
+def trained_without_a_survivor(trained: TrainedWeights) -> TrainedWeights:
     """A mask in use that is not the mask on record."""
     place = a_survivor(trained)
     return replace(trained, started=changed(trained.started, place, 0), ended=changed(trained.ended, place, 0))
 
 
-SABOTAGES: dict[str, tuple[Callable[[Trained], Trained], set[str]]] = {
+SABOTAGES: dict[str, tuple[Callable[[TrainedWeights], TrainedWeights], set[str]]] = {
     "one ulp": (one_ulp, {"survivors_equal_rewind_weights"}),
     "a rewind that did not happen": (not_rewound, {"survivors_equal_rewind_weights"}),
     "another precision": (another_precision, {"survivors_equal_rewind_weights"}),

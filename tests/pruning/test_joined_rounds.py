@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from escapedim.models.mlp import MLP
-from escapedim.pruning.loop import RoundUnit
+from escapedim.pruning.loop import RoundWork
 from escapedim.training import cut, descent, packed
 from escapedim.training.cut import make_stack
 from escapedim.training.experiment import stack_size
 from escapedim.training.job import State
 from escapedim.training.joining import Joined, as_one, next_group, split
-from escapedim.training.units import Arrays, Context, Outcome
+from escapedim.training.work import Arrays, Context, Outcome
 
 from ..training.plain import Toy, toy
 from .strategies import make_plan
@@ -28,9 +28,9 @@ PROBLEMS = {
 }
 
 
-def unit(problem: Toy, number: int, replicate: int, **plans) -> RoundUnit:
+def work(problem: Toy, number: int, replicate: int, **plans) -> RoundWork:
     plan = make_plan(problem.model.sizes, **{"fraction": 0.3, **plans})
-    return RoundUnit(plan, problem.model, problem.recipe, (0, 10, STEPS), 0, replicate, number)
+    return RoundWork(plan, problem.model, problem.recipe, (0, 10, STEPS), 0, replicate, number)
 
 
 def context(problem: Toy, tick=lambda members: False) -> Context:
@@ -40,7 +40,7 @@ def context(problem: Toy, tick=lambda members: False) -> Context:
 def alone(problem: Toy, replicates: range, **plans) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for number, replicate in itertools.product(range(3), replicates):
-        own = unit(problem, number, replicate, **plans)
+        own = work(problem, number, replicate, **plans)
         found[own.key] = own(context(problem), {key: found[key].arrays for key in own.needs}, None)
     return found
 
@@ -49,16 +49,16 @@ def together(problem: Toy, replicates: range, pause_at: int | None = None, **pla
     """The same, joined; after a pause two replicates go on together and the last one alone."""
     found: dict[str, Outcome] = {}
     for number in range(3):
-        units = [unit(problem, number, replicate, **plans) for replicate in replicates]
-        earlier = {key: found[key].arrays for one in units for key in one.needs}
+        works = [work(problem, number, replicate, **plans) for replicate in replicates]
+        earlier = {key: found[key].arrays for one in works for key in one.needs}
         ticks = itertools.count(1)
-        group = as_one(units)
+        group = as_one(works)
         first = group(context(problem, lambda members, ticks=ticks: next(ticks) == pause_at), earlier, None)
         left = split(group, first)
         if first.metrics is None:
             paused = {one.key: outcome.arrays for one, outcome in left}
             left = []
-            for part in (units[:-1], units[-1:]):
+            for part in (works[:-1], works[-1:]):
                 chosen, state = next_group(part, 1, paused.get)
                 assert chosen == part
                 group = as_one(chosen)
@@ -89,7 +89,7 @@ def test_joined_rounds_are_those_of_each_alone(name, pause_at):
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("plans", [{"granularity": "unit", "scope": "global"}, {"fraction": 0.6}])
 def test_so_are_those_of_members_that_are_cut_or_packed(monkeypatch, plans, name, pause_at):
-    """Whole units go, so many as each network's own weights say; or most weights."""
+    """Whole works go, so many as each network's own weights say; or most weights."""
     if "granularity" in plans:
         monkeypatch.setattr(cut, "CALLS", -1.0)
     monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.5)
@@ -111,18 +111,18 @@ def test_so_are_those_of_members_that_are_cut_or_packed(monkeypatch, plans, name
 
 def test_a_group_fills_a_stack_and_leaves_work_for_every_process():
     problem = PROBLEMS["full batches"]
-    units = [unit(problem, 0, replicate) for replicate in range(5)]
+    works = [work(problem, 0, replicate) for replicate in range(5)]
     nothing = dict[str, Arrays]().get
-    assert units[0].most > 5
-    assert next_group(units, 1, nothing) == (units, None)
-    assert next_group(units, 2, nothing)[0] == units[:3]
-    assert next_group(units, 9, nothing)[0] == units[:1]
+    assert works[0].most > 5
+    assert next_group(works, 1, nothing) == (works, None)
+    assert next_group(works, 2, nothing)[0] == works[:3]
+    assert next_group(works, 9, nothing)[0] == works[:1]
     large = replace(problem.model, sizes=(64, 300, 100, 10))
-    assert next_group([replace(one, model=large, round=1) for one in units], 1, nothing)[0][1:] == []
+    assert next_group([replace(one, model=large, round=1) for one in works], 1, nothing)[0][1:] == []
 
 
 def test_a_stack_of_whole_replicates_may_be_a_little_larger_than_the_cache():
-    any_unit = unit(PROBLEMS["minibatches, adam"], 1, 0)
+    any_unit = work(PROBLEMS["minibatches, adam"], 1, 0)
     recipe = replace(any_unit.recipe, batch_size=60)
     digits = replace(any_unit, model=MLP((64, 100, 10), "relu"), recipe=recipe)
     assert (len(digits.plan.arms), stack_size(digits.model, digits.recipe), digits.most) == (4, 17, 5)
@@ -137,7 +137,7 @@ def test_a_stack_of_whole_replicates_may_be_a_little_larger_than_the_cache():
 
 def test_only_rounds_of_one_kin_and_step_are_joined():
     problem = PROBLEMS["full batches"]
-    first, second, other = unit(problem, 1, 0), unit(problem, 1, 1), unit(problem, 2, 2)
+    first, second, other = work(problem, 1, 0), work(problem, 1, 1), work(problem, 2, 2)
     assert next_group([first, other, second], 1, dict[str, Arrays]().get)[0] == [first, second]
     paused = {first.key: {"step": np.array(3)}, second.key: {"step": np.array(4)}}
     chosen, state = next_group([first, second], 1, paused.get)
@@ -147,10 +147,10 @@ def test_only_rounds_of_one_kin_and_step_are_joined():
 
 
 def test_what_joined_units_took_is_shared():
-    units = tuple(unit(PROBLEMS["full batches"], 0, replicate) for replicate in range(2))
-    parts = Joined(units).split(Outcome({"0:a": np.zeros(1), "1:a": np.ones(1)}, {"units": [{"x": 1}, {"x": 2}]}, 3.0))
+    works = tuple(work(PROBLEMS["full batches"], 0, replicate) for replicate in range(2))
+    parts = Joined(works).split(Outcome({"0:a": np.zeros(1), "1:a": np.ones(1)}, {"works": [{"x": 1}, {"x": 2}]}, 3.0))
     assert [(one.key, outcome.metrics, outcome.seconds) for one, outcome in parts] == [
-        (units[0].key, {"x": 1}, 1.5), (units[1].key, {"x": 2}, 1.5),
+        (works[0].key, {"x": 1}, 1.5), (works[1].key, {"x": 2}, 1.5),
     ]  # fmt: skip
     assert parts[1][1].arrays["a"] == 1
 
@@ -158,7 +158,7 @@ def test_what_joined_units_took_is_shared():
 def test_a_state_of_several_is_that_of_each():
     """Members that have left have no moments; those of the others stay theirs."""
     problem = PROBLEMS["minibatches, adam"]
-    outcome = unit(problem, 0, 0)(context(problem, lambda members: True), {}, None)
+    outcome = work(problem, 0, 0)(context(problem, lambda members: True), {}, None)
     one = State.from_arrays(outcome.arrays, "cpu")
     left = {name: value[:0] if value.dim() == 2 else value for name, value in one.moments.items()}
     gone = replace(one, diverged_at=one.diverged_at.clone().fill_(7), moments=left)

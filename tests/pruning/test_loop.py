@@ -11,17 +11,17 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.pruning import loop
-from escapedim.pruning.loop import RoundUnit
-from escapedim.pruning.plan import CRITERIA, Plan, expected_counts
+from escapedim.pruning.loop import RoundWork
+from escapedim.pruning.pruning_plan import CRITERIA, PruningPlan, expected_counts
 from escapedim.records import checkpoint
 from escapedim.specs import Spec
 from escapedim.tasks.digits import load
 from escapedim.training.batches import DataOrder
 from escapedim.training.data import Data
-from escapedim.training.experiment import TrainUnit
+from escapedim.training.experiment import TrainWork
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.job import Job, State
-from escapedim.training.units import Arrays, Context, Outcome
+from escapedim.training.work import Arrays, Context, Outcome
 
 from ..training.plain import Toy, network, toy, trajectory
 from .strategies import ARMS, make_plan
@@ -41,36 +41,36 @@ class Runner:
     """Rounds one after another; every round sees only what was stored of the rounds that it needs."""
 
     problem: Toy
-    plan: Plan
+    plan: PruningPlan
     keep: tuple[int, ...] = (0, STEPS)
     seed: int = 0
     replicate: int = 0
     stored: dict[str, bytes] = field(default_factory=dict)
     metrics: list[dict] = field(default_factory=list)
 
-    def unit(self, number: int) -> RoundUnit:
+    def work(self, number: int) -> RoundWork:
         problem = self.problem
-        return RoundUnit(self.plan, problem.model, problem.recipe, self.keep, self.seed, self.replicate, number)
+        return RoundWork(self.plan, problem.model, problem.recipe, self.keep, self.seed, self.replicate, number)
 
     def context(self, tick: Callable[[int], bool] = lambda members: False) -> Context:
         return Context(self.problem.task, self.problem.data, "cpu", tick)
 
     def earlier(self, number: int) -> dict[str, Arrays]:
-        return {key: checkpoint.decode(self.stored[key], key)[0] for key in self.unit(number).needs}
+        return {key: checkpoint.decode(self.stored[key], key)[0] for key in self.work(number).needs}
 
     def step(self, number: int, **more) -> Outcome:
-        return self.unit(number)(self.context(**more), self.earlier(number), None)
+        return self.work(number)(self.context(**more), self.earlier(number), None)
 
     def run(self, rounds: int) -> Runner:
         for number in range(len(self.metrics), rounds + 1):
             outcome = self.step(number)
             assert outcome.metrics is not None
-            self.stored[self.unit(number).key] = checkpoint.encode(outcome.arrays, outcome.metrics)
+            self.stored[self.work(number).key] = checkpoint.encode(outcome.arrays, outcome.metrics)
             self.metrics.append(outcome.metrics)
         return self
 
     def arrays(self, number: int) -> Arrays:
-        return checkpoint.decode(self.stored[self.unit(number).key], "")[0]
+        return checkpoint.decode(self.stored[self.work(number).key], "")[0]
 
     def weights(self, number: int, point: str) -> dict[str, np.ndarray]:
         arrays = self.arrays(number)
@@ -113,7 +113,7 @@ def test_three_rounds_on_the_digits_keep_every_promise(criterion, scope, granula
         criterion=criterion,
     )
     runner = Runner(DIGITS, plan).run(3)
-    first = runner.unit(1)
+    first = runner.work(1)
     for number, (metrics, expected) in enumerate(
         zip(runner.metrics, expected_counts(plan, first.prunable_shapes), strict=True)
     ):
@@ -140,7 +140,7 @@ def test_three_rounds_on_the_digits_keep_every_promise(criterion, scope, granula
 def test_one_shot_pruning_to_a_density(scope):
     runner = small(1, rounds=1, density=0.25, scope=scope)
     assert runner.metrics[1]["invariants"] == INVARIANTS
-    shapes = runner.unit(1).prunable_shapes
+    shapes = runner.work(1).prunable_shapes
     surviving = runner.metrics[1]["surviving"]
     if scope == "global":
         assert sum(surviving.values()) == round(0.25 * sum(map(np.prod, shapes.values())))
@@ -154,7 +154,7 @@ def bits(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
 
 def test_round_0_is_what_train_trains_with_the_same_seed():
     runner = Runner(DIGITS, make_plan(DIGITS.model.sizes), (0, 10, STEPS), seed=3, replicate=2).run(0)
-    outcome = TrainUnit(DIGITS.model, DIGITS.recipe, (0, 10, STEPS), 3, (2,))(runner.context(), {}, None)
+    outcome = TrainWork(DIGITS.model, DIGITS.recipe, (0, 10, STEPS), 3, (2,))(runner.context(), {}, None)
     kept = {name: value for name, value in runner.arrays(0).items() if name.startswith("step")}
     assert bits(kept) == bits({name: stacked[0] for name, stacked in outcome.arrays.items()})
     assert runner.weights(0, "dense.end")["layer1.weight"].tobytes() == kept[f"step{STEPS}.layer1.weight"].tobytes()
@@ -166,11 +166,11 @@ def test_round_0_is_what_train_trains_with_the_same_seed():
 
 def test_every_round_needs_the_dense_weights_and_the_round_before():
     runner = Runner(SMALL, make_plan(SMALL.model.sizes), replicate=7)
-    assert runner.unit(0).needs == ()
-    assert runner.unit(1).needs == ("round-000-replicate-0007",)
-    assert runner.unit(2).needs == ("round-000-replicate-0007", "round-001-replicate-0007")
-    assert runner.unit(5).needs == ("round-000-replicate-0007", "round-004-replicate-0007")
-    assert runner.unit(5).key == "round-005-replicate-0007"
+    assert runner.work(0).needs == ()
+    assert runner.work(1).needs == ("round-000-replicate-0007",)
+    assert runner.work(2).needs == ("round-000-replicate-0007", "round-001-replicate-0007")
+    assert runner.work(5).needs == ("round-000-replicate-0007", "round-004-replicate-0007")
+    assert runner.work(5).key == "round-005-replicate-0007"
 
 
 @pytest.fixture
@@ -297,7 +297,7 @@ def test_a_paused_round_goes_on_to_the_same_outcome(number, step):
     ticks = itertools.count(1)
     paused = runner.step(number, tick=lambda members: next(ticks) == step)
     assert paused.metrics is None
-    again = runner.unit(number)(runner.context(), runner.earlier(number), paused.arrays)
+    again = runner.work(number)(runner.context(), runner.earlier(number), paused.arrays)
     assert again.metrics == runner.metrics[number]
     assert bits(again.arrays) == bits(runner.arrays(number))
 
@@ -386,7 +386,7 @@ def test_a_layer_that_global_pruning_empties_is_a_result():
 
 
 def test_each_layer_keeps_a_unit_although_fewer_are_asked_for():
-    """One of six units is to be left, but each of the two hidden layers keeps its best one."""
+    """One of six works is to be left, but each of the two hidden layers keeps its best one."""
     runner = small(2, problem=toy(hidden=(3, 3)), fraction=0.9, scope="global", granularity="unit")
     assert [broken(metrics) for metrics in runner.metrics] == [set()] * 3
     assert list(runner.metrics[2]["units_alive"].values())[:2] == [1, 1]

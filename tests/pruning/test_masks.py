@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.pruning.masks import full_masks, living_units, prune, shuffle
-from escapedim.pruning.plan import expected_counts, left_in_all
+from escapedim.pruning.pruning_plan import expected_counts, left_in_all
 
 from .strategies import arrays, deep_sizes, fractions, make_plan, make_shapes, sizes, values
 

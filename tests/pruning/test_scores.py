@@ -6,11 +6,11 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.pruning.loop import RoundUnit, _Past
+from escapedim.pruning.loop import RoundWork, _Past
 from escapedim.pruning.masks import Masks
-from escapedim.pruning.plan import CRITERIA
+from escapedim.pruning.pruning_plan import CRITERIA
 from escapedim.pruning.scores import Weights, score
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 
 from ..training.plain import LOSSES, loss_gradient, network, toy
 from .strategies import make_plan, make_shapes
@@ -118,7 +118,7 @@ def test_the_gradient_for_snip_is_autograds_on_all_training_samples_at_the_maske
     random = np.random.default_rng(4)
     masks: Masks = {name: random.random(model.shapes[name]) < 0.6 for name in model.prunable}
     plan = make_plan(model.sizes, criterion="snip", arms=("ticket",))
-    unit = RoundUnit(plan, model, problem.recipe, (0,), 0, 0, round_number)
+    unit = RoundWork(plan, model, problem.recipe, (0,), 0, 0, round_number)
     dense = {f"{p}.{n}": v for p in ("step0", "dense.end") for n, v in layout.split(initial).items()}
     last = {f"ticket.end.{name}": value for name, value in layout.split(final).items()}
     last |= {f"ticket.mask.{name}": mask for name, mask in masks.items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from escapedim.pruning.verdict import judge
-from escapedim.records.parts import Arm
+from escapedim.records.columns import Arm
 from escapedim.records.results import Invariants, Round
 
 HOLD = Invariants(

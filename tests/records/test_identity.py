@@ -6,7 +6,7 @@ import re
 import pytest
 
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.plan import ARMS
+from escapedim.pruning.pruning_plan import ARMS
 from escapedim.records.identity import role_of, run_id
 from escapedim.training.config import TrainConfig
 

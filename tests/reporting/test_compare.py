@@ -4,17 +4,17 @@ import io
 
 import pytest
 
-from escapedim.comparison.compare import Settings, compare
+from escapedim.comparison.compare import CompareSettings, compare
 from escapedim.records.summary import SCHEMA, Summary
 from escapedim.reporting.render import make_console, render
 from tests.comparison import cases
 
 
-def shown(width: int, *summaries: Summary, settings: Settings | None = None, status: str = "complete") -> str:
+def shown(width: int, *summaries: Summary, settings: CompareSettings | None = None, status: str = "complete") -> str:
     named = [(f"{made.kind}{at}.json", made) for at, made in enumerate(summaries)]
     document = {
         "schema": SCHEMA, "kind": "compare", "status": status, "id": "0" * 16, "config": {},
-        "provenance": {"version": "0.1.0"}, "cost": {}, "result": compare(named, settings or Settings()),
+        "provenance": {"version": "0.1.0"}, "cost": {}, "result": compare(named, settings or CompareSettings()),
     }  # fmt: skip
     stream = io.StringIO()
     render(Summary.model_validate(document), make_console(stream, width))
@@ -62,7 +62,7 @@ def test_the_share_with_noise_alone_is_told_where_its_margin_is_cut_off_at_0_or_
 
 
 def test_every_row_has_its_sentence_and_every_direction_is_in_the_table():
-    result = compare([(made.kind, made) for made in everything()], Settings())
+    result = compare([(made.kind, made) for made in everything()], CompareSettings())
     text = flat(shown(100, *everything()))
     for row in result.rows:
         assert f"{row.key}: {flat(row.sentence)}" in text
@@ -80,7 +80,7 @@ def test_partial_and_permitted_inputs_are_told_first():
     text = flat(shown(100, partial))
     assert text.index("Partial: widen0.json is interrupted") < text.index("Of 4 directional rows")
     other = cases.lottery(lr=0.2)
-    permitted = flat(shown(100, other, cases.widen(), settings=Settings(allow=("lr",))))
+    permitted = flat(shown(100, other, cases.widen(), settings=CompareSettings(allow=("lr",))))
     assert "Permitted difference in lr: 0.2 and 0.1." in permitted
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from escapedim.comparison.statistics import wilson
 from escapedim.reporting import numbers
-from escapedim.reporting.numbers import Estimate
+from escapedim.reporting.numbers import Uncertain
 
 
 def spaced(text):
@@ -16,18 +16,18 @@ def spaced(text):
 
 def test_estimate_leaves_missing_replicates_out_and_counts_them():
     value = numbers.estimate([1.0, None, 3.0, 5.0])
-    assert value == Estimate(3.0, pytest.approx(2 / math.sqrt(3)), 3, 1)
+    assert value == Uncertain(3.0, pytest.approx(2 / math.sqrt(3)), 3, 1)
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([], Estimate(None, None, 0, 0)),
-        ([None, None], Estimate(None, None, 0, 2)),
-        ([0.5], Estimate(0.5, None, 1, 0)),
-        ([0.5, None], Estimate(0.5, None, 1, 1)),
-        ([0.0, 0.0], Estimate(0.0, 0.0, 2, 0)),
-        ([1e308, 1.5e308], Estimate(pytest.approx(1.25e308), pytest.approx(2.5e307), 2, 0)),
+        ([], Uncertain(None, None, 0, 0)),
+        ([None, None], Uncertain(None, None, 0, 2)),
+        ([0.5], Uncertain(0.5, None, 1, 0)),
+        ([0.5, None], Uncertain(0.5, None, 1, 1)),
+        ([0.0, 0.0], Uncertain(0.0, 0.0, 2, 0)),
+        ([1e308, 1.5e308], Uncertain(pytest.approx(1.25e308), pytest.approx(2.5e307), 2, 0)),
     ],
 )
 def test_estimate_at_the_edges(values, expected):
@@ -44,19 +44,19 @@ def test_estimate_agrees_with_the_textbook(values):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (numbers.accuracy(Estimate(0.98224, 0.00166, 5, 0)), "98.22 ± 0.17"),
-        (numbers.accuracy(Estimate(0.98224, 0.00166, 5, 0), "±"), "98.22±0.17"),
-        (numbers.accuracy(Estimate(1.0, None, 1, 0)), "100.00"),
-        (numbers.accuracy(Estimate(None, None, 0, 3)), "-"),
-        (numbers.mean_loss(Estimate(0.010249, 0.000449, 4, 0)), "0.01025 ± 0.00045"),
-        (numbers.mean_loss(Estimate(3e-9, 1e-9, 4, 0)), "3.0e-09 ± 1e-09"),
-        (numbers.mean_loss(Estimate(0.25, 0.0, 4, 0)), "0.2500 ± 0.0000"),
-        (numbers.mean_loss(Estimate(412.0, 120.0, 4, 0)), "4.1e+02 ± 1e+02"),
-        (numbers.mean_loss(Estimate(0.25, None, 1, 0)), "0.25"),
-        (numbers.scientific(Estimate(2.7e-5, 1.2e-5, 3, 0)), "2.7e-05 ± 1e-05"),
-        (numbers.scientific(Estimate(2.7e-5, None, 1, 0)), "2.7e-05"),
-        (numbers.points(Estimate(0.0083, 0.0012, 1, 0)), "0.83 ± 0.12 points above"),
-        (numbers.points(Estimate(-0.0083, None, 1, 0)), "0.83 points below"),
+        (numbers.accuracy(Uncertain(0.98224, 0.00166, 5, 0)), "98.22 ± 0.17"),
+        (numbers.accuracy(Uncertain(0.98224, 0.00166, 5, 0), "±"), "98.22±0.17"),
+        (numbers.accuracy(Uncertain(1.0, None, 1, 0)), "100.00"),
+        (numbers.accuracy(Uncertain(None, None, 0, 3)), "-"),
+        (numbers.mean_loss(Uncertain(0.010249, 0.000449, 4, 0)), "0.01025 ± 0.00045"),
+        (numbers.mean_loss(Uncertain(3e-9, 1e-9, 4, 0)), "3.0e-09 ± 1e-09"),
+        (numbers.mean_loss(Uncertain(0.25, 0.0, 4, 0)), "0.2500 ± 0.0000"),
+        (numbers.mean_loss(Uncertain(412.0, 120.0, 4, 0)), "4.1e+02 ± 1e+02"),
+        (numbers.mean_loss(Uncertain(0.25, None, 1, 0)), "0.25"),
+        (numbers.scientific(Uncertain(2.7e-5, 1.2e-5, 3, 0)), "2.7e-05 ± 1e-05"),
+        (numbers.scientific(Uncertain(2.7e-5, None, 1, 0)), "2.7e-05"),
+        (numbers.points(Uncertain(0.0083, 0.0012, 1, 0)), "0.83 ± 0.12 points above"),
+        (numbers.points(Uncertain(-0.0083, None, 1, 0)), "0.83 points below"),
         (numbers.percent(-0.000001), "0.00"),
         (numbers.density(0.10737), "10.7 %"),
         (numbers.density(1.0), "100 %"),
@@ -122,9 +122,9 @@ def test_wilson_agrees_with_scipy(case):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (Estimate(None, None, 0, 2), "-"),
-        (Estimate(4120.25, None, 1, 0), "4,120.2"),
-        (Estimate(4120, 31.26, 5, 0), "4,120.0 ± 31.3"),
+        (Uncertain(None, None, 0, 2), "-"),
+        (Uncertain(4120.25, None, 1, 0), "4,120.2"),
+        (Uncertain(4120, 31.26, 5, 0), "4,120.0 ± 31.3"),
     ],
 )
 def test_a_mean_of_counts(value, text):

@@ -3,7 +3,7 @@
 import pytest
 
 from escapedim.reporting import rounds
-from escapedim.reporting.numbers import Estimate
+from escapedim.reporting.numbers import Uncertain
 from tests.reporting.conftest import arm, digits_rounds, flat, loss_arm, lottery, lottery_round
 
 HEADER = "round  density  weights"
@@ -159,4 +159,4 @@ def test_what_is_measured_is_accuracy_where_the_task_has_one_and_otherwise_train
     accurate, lossy = lottery([dense(), pruned()]).result, lottery(without_accuracy()).result
     assert rounds.measured(accurate, accurate.rounds[1], "ticket").mean == pytest.approx(0.9)
     assert rounds.measured(lossy, lossy.rounds[1], "ticket").mean == pytest.approx(1.55e-3)
-    assert rounds.measured(lossy, lossy.rounds[1], "random") == Estimate(None, None, 0, 0)
+    assert rounds.measured(lossy, lossy.rounds[1], "random") == Uncertain(None, None, 0, 0)

@@ -9,10 +9,10 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.rewinding.retraining import RewindWork
 from escapedim.rewinding.source import Left
-from escapedim.rewinding.treatments import Round, Treatment
-from escapedim.rewinding.unit import RewindUnit
-from escapedim.training.units import Context, Outcome
+from escapedim.rewinding.treatments import PrunedRound, Treatment
+from escapedim.training.work import Context, Outcome
 from tests.training.plain import Toy, toy
 
 PROBLEM = toy("cross-entropy", optimizer="sgd:momentum=0.9", schedule="cosine", steps=24, hidden=(5, 4))
@@ -35,16 +35,16 @@ def left(problem: Toy = PROBLEM, replicate: int = 0) -> Left:
     return Left(replicate, masks, {0: rows[0], 6: rows[1]}, rows[2], int((masks["ticket"] & prunable).sum()))
 
 
-def a_round(problem: Toy = PROBLEM, number: int = 2) -> Round:
-    return Round(problem.model, problem.recipe.dtype, ROOT, number)
+def a_round(problem: Toy = PROBLEM, number: int = 2) -> PrunedRound:
+    return PrunedRound(problem.model, problem.recipe.dtype, ROOT, number)
 
 
 def trained(
     treatments: Sequence[Treatment], problem: Toy = PROBLEM, replicates: int = 1, **more
-) -> tuple[RewindUnit, Outcome]:
+) -> tuple[RewindWork, Outcome]:
     """A unit of these treatments and what came of it."""
     every = tuple(left(problem, replicate) for replicate in range(replicates))
-    unit = RewindUnit(a_round(problem), problem.recipe, every, tuple(treatments), **more)
+    unit = RewindWork(a_round(problem), problem.recipe, every, tuple(treatments), **more)
     return unit, unit(Context(problem.task, problem.data, "cpu", lambda members: False), {}, None)
 
 

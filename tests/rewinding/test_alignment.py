@@ -9,7 +9,7 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.rewinding.alignment import aligned
-from escapedim.rewinding.lines import barriers
+from escapedim.rewinding.barriers import barriers
 from escapedim.training.descent import descend
 from escapedim.training.job import Job
 from tests.training.plain import toy

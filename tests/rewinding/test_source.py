@@ -10,7 +10,7 @@ from escapedim.cli.main import app, run
 from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.records.finished import FinishedRun
-from escapedim.rewinding.source import Source
+from escapedim.rewinding.source import PruneSource
 
 MODEL = MLP((64, 5, 10), "relu")
 NAMES = ("layer1.weight", "layer1.bias", "layer2.weight", "layer2.bias")
@@ -24,8 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def source(folder: Path, model: MLP = MODEL, rounds: int = 2) -> Source:
-    return Source.of(FinishedRun.read(folder / "lottery.json", ("lottery",)), model, "float32", rounds, 2)
+def source(folder: Path, model: MLP = MODEL, rounds: int = 2) -> PruneSource:
+    return PruneSource.of(FinishedRun.read(folder / "lottery.json", ("lottery",)), model, "float32", rounds, 2)
 
 
 def stored(folder: Path, number: int, replicate: int) -> dict[str, np.ndarray]:

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from documenting.difference import difference
 
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import expand
+from escapedim.sweeping.sweep_plan import SweepPlan
 from tests.cli.conftest import result_of
 from tests.hostile import fill
 
@@ -57,7 +57,7 @@ def test_tasks_are_requeued_when_their_time_is_up_and_stay_cancelled_when_they_a
     """Three runs in two arrays of at most two tasks: one is told to save, one is cancelled, one is left alone."""
     plan = {"name": "many", "command": "train", "base": BASE, "list": [{}, {"steps": "30000it"}, {"steps": "60000it"}]}
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
-    quick, told, cancelled = expand(Plan.model_validate(plan))
+    quick, told, cancelled = expand(SweepPlan.model_validate(plan))
     out = tmp_path / "sweep-many"
     first, second, last = submitted(cluster, tmp_path, "--time", "10:00", "--array-limit", "2")
 

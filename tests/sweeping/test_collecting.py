@@ -13,8 +13,8 @@ from escapedim.errors import BadInput
 from escapedim.records import summary
 from escapedim.records.ledger import LEDGER
 from escapedim.sweeping.collecting import COLLECTED, check_collected, collect
-from escapedim.sweeping.plan import Plan
-from escapedim.sweeping.runs import Run, expand
+from escapedim.sweeping.runs import SweepRun, expand
+from escapedim.sweeping.sweep_plan import SweepPlan
 from tests.comparison import cases
 from tests.reporting.compare_cases import comparison
 from tests.reporting.conftest import envelope
@@ -22,12 +22,12 @@ from tests.reporting.conftest import envelope
 MADE = {"widen": cases.widen(), "compare": envelope("compare", comparison().model_dump(mode="json"))}
 
 
-def plan(comparisons: int = 1) -> Plan:
+def plan(comparisons: int = 1) -> SweepPlan:
     then = [{"command": "compare", "base": {"seed": number}} for number in range(comparisons)]
-    return Plan.model_validate({"name": "a", "command": "widen", "then": then})
+    return SweepPlan.model_validate({"name": "a", "command": "widen", "then": then})
 
 
-def done(run: Run, out: Path, wall_s: float = 1.0) -> None:
+def done(run: SweepRun, out: Path, wall_s: float = 1.0) -> None:
     """Put a run there that is complete."""
     run.folder(out).mkdir(parents=True, exist_ok=True)
     made = MADE[run.command]

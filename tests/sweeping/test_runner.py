@@ -16,10 +16,10 @@ from escapedim.records.claim import Claim
 from escapedim.sweeping import attempt as attempting
 from escapedim.sweeping import runner as running
 from escapedim.sweeping.attempt import arguments, attempt
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen, execute
 from escapedim.sweeping.runs import expand
 from escapedim.sweeping.state import DONE, FAILED, standing, standings, tail
+from escapedim.sweeping.sweep_plan import SweepPlan
 from tests.comparison import cases
 
 PLAN = {"name": "a", "command": "prune", "seeds": 4, "then": [{"command": "rewind"}, {"command": "compare"}]}
@@ -49,7 +49,7 @@ def started(monkeypatch, tmp_path):
 
 
 def runs():
-    return expand(Plan.model_validate(PLAN))
+    return expand(SweepPlan.model_validate(PLAN))
 
 
 def go(tmp_path, **asked):
@@ -246,7 +246,7 @@ def test_a_command_that_ends_well_without_a_complete_summary_has_failed(monkeypa
 
 def test_command_lines_name_sources_settings_and_place(tmp_path):
     every = expand(
-        Plan.model_validate(
+        SweepPlan.model_validate(
             {
                 **PLAN,
                 "seeds": 1,

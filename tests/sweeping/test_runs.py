@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from escapedim.errors import BadInput
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runs import ON_DISK, expand
+from escapedim.sweeping.sweep_plan import SweepPlan
 from escapedim.tasks.registry import FROM_PATH
 
 
 def runs(**plan):
-    return expand(Plan.model_validate({"name": "a", "command": "prune", **plan}))
+    return expand(SweepPlan.model_validate({"name": "a", "command": "prune", **plan}))
 
 
 def test_a_run_is_named_by_all_that_it_is_made_of():

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from escapedim.sweeping.plan import Plan
 from escapedim.sweeping.runner import Asked, chosen
 from escapedim.sweeping.runs import expand
 from escapedim.sweeping.slurm import Array, Cluster, Place, array_script, arrays, collect_script, time_limit_s
+from escapedim.sweeping.sweep_plan import SweepPlan
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "slurm"
-PLAN = Plan.model_validate({"name": "a", "command": "prune", "seeds": 60, "then": [{"command": "rewind"}]})
+PLAN = SweepPlan.model_validate({"name": "a", "command": "prune", "seeds": 60, "then": [{"command": "rewind"}]})
 PLACE = Place(Path("/plans/my plan.yaml"), Path("/data/out"), Path("/work dir"), "/env/bin/python")
 
 

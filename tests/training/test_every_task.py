@@ -14,8 +14,8 @@ from escapedim.tasks.registry import WITH_PARAMETERS
 from escapedim.training.config import TrainConfig
 from escapedim.training.data import Data
 from escapedim.training.estimate import parameter_count
-from escapedim.training.experiment import ENDING_COLUMNS, TrainUnit, make_model, train_experiment
-from escapedim.training.units import Context
+from escapedim.training.experiment import ENDING_COLUMNS, TrainWork, make_model, train_experiment
+from escapedim.training.work import Context
 
 TASKS = [*WITH_PARAMETERS, "parity:samples=50", "relu-teacher:k=10", "teacher:activation=relu"]
 SHORT = {"steps": "12it", "jobs": 1}
@@ -31,8 +31,8 @@ def prepared(model, name, **flags):
 def trained(name, replicates):
     flags = {"hidden": "6"} if name == "digits" else {}
     config, task, context = prepared(TrainConfig, name, **flags)
-    unit = TrainUnit(make_model(config, task), config.recipe(task), (0, 5, 12), 3, tuple(replicates))
-    outcome = unit(context, {}, None)
+    work = TrainWork(make_model(config, task), config.recipe(task), (0, 5, 12), 3, tuple(replicates))
+    outcome = work(context, {}, None)
     return outcome.metrics["members"], outcome.arrays
 
 
@@ -54,7 +54,7 @@ def test_member_17_of_many_is_member_17_alone(name):
 def test_metrics_and_the_result_have_what_the_task_measures(name):
     config, task, context = prepared(TrainConfig, name, replicates=2)
     experiment = train_experiment(config, task)
-    metrics = {unit.key: unit(context, {}, None).metrics for unit in experiment.units}
+    metrics = {work.key: work(context, {}, None).metrics for work in experiment.works}
     (member, _) = next(iter(metrics.values()))["members"]
     assert list(member)[: len(task.measured) + 1] == [*task.measured, "success"]
     assert set(ENDING_COLUMNS) < set(member)
@@ -72,9 +72,9 @@ def test_pruning_keeps_its_invariants(name):
     config, task, context = prepared(PruneConfig, name, replicates=1, rounds=3, fraction=0.4, **flags)
     experiment = prune_experiment(config, task)
     arrays, metrics = {}, {}
-    for unit in experiment.units:
-        outcome = unit(context, {key: arrays[key] for key in unit.needs}, None)
-        arrays[unit.key], metrics[unit.key] = outcome.arrays, outcome.metrics
+    for work in experiment.works:
+        outcome = work(context, {key: arrays[key] for key in work.needs}, None)
+        arrays[work.key], metrics[work.key] = outcome.arrays, outcome.metrics
     result = experiment.describe(metrics, {})
     assert all(holds for entry in result.rounds for _, holds in entry.invariants)
     densities = [entry.density for entry in result.rounds]

@@ -13,9 +13,9 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
-from escapedim.training.experiment import TrainUnit, columns, covered, make_model, stack_size, stacks, train_experiment
+from escapedim.training.experiment import TrainWork, columns, covered, make_model, stack_size, stacks, train_experiment
 from escapedim.training.initial import initial_row, order_seed
-from escapedim.training.units import Context, Outcome
+from escapedim.training.work import Context, Outcome
 
 from .plain import VALUES, accuracy, network, toy, toy_task, trajectory
 
@@ -31,8 +31,8 @@ def run(problem=PROBLEM, replicate=2, pauses=(), paused=None, told=None) -> Outc
             told.append(members)
         return next(ticks) in pauses
 
-    unit = TrainUnit(problem.model, problem.recipe, KEEP, 7, (replicate,))
-    outcome = unit(Context(problem.task, problem.data, "cpu", tick), {}, paused)
+    work = TrainWork(problem.model, problem.recipe, KEEP, 7, (replicate,))
+    outcome = work(Context(problem.task, problem.data, "cpu", tick), {}, paused)
     if outcome.metrics is None:
         return outcome
     (member,) = outcome.metrics["members"]
@@ -94,18 +94,18 @@ def config(**changes) -> TrainConfig:
 def test_an_experiment_is_a_stack_of_replicates():
     experiment = train_experiment(config(steps="50it", keep="13it"), toy_task())
     assert experiment.kind == "train"
-    assert [unit.key for unit in experiment.units] == ["replicates-000000-000002"]
-    assert all(unit.needs == () for unit in experiment.units)
+    assert [work.key for work in experiment.works] == ["replicates-000000-000002"]
+    assert all(work.needs == () for work in experiment.works)
     assert experiment.net_steps == 150
     assert experiment.label == "3 networks"
-    assert experiment.units[0].keep == (0, 1, 2, 5, 10, 13, 25, 50)
+    assert experiment.works[0].keep == (0, 1, 2, 5, 10, 13, 25, 50)
 
 
 def test_more_replicates_leave_finished_units_as_they_are():
-    (unit,) = train_experiment(config(replicates=2), toy_task()).units
-    more = train_experiment(config(replicates=5), toy_task(), [unit.key]).units
+    (work,) = train_experiment(config(replicates=2), toy_task()).works
+    more = train_experiment(config(replicates=5), toy_task(), [work.key]).works
     assert [each.replicates for each in more] == [(0, 1), (2, 3, 4)]
-    assert more[0] == unit
+    assert more[0] == work
 
 
 def test_a_model_has_the_tasks_inputs_and_outputs():
@@ -173,8 +173,8 @@ def test_what_is_left_is_cut_into_stacks_of_neighbours(count, done, size, expect
 
 
 def test_keys_say_which_replicates_they_cover():
-    units = [TrainUnit(PROBLEM.model, PROBLEM.recipe, KEEP, 7, stack) for stack in ((4,), (0, 1, 2, 3))]
-    assert covered(unit.key for unit in units) == [(0, 1, 2, 3), (4,)]
+    works = [TrainWork(PROBLEM.model, PROBLEM.recipe, KEEP, 7, stack) for stack in ((4,), (0, 1, 2, 3))]
+    assert covered(work.key for work in works) == [(0, 1, 2, 3), (4,)]
 
 
 def test_stacks_fit_into_the_cache_and_are_never_absurd():

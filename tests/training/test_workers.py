@@ -12,14 +12,14 @@ import torch
 
 from escapedim.errors import EscapedimError
 from escapedim.training import workers
-from escapedim.training.experiment import TrainUnit
-from escapedim.training.units import Arrays, Context, Outcome
+from escapedim.training.experiment import TrainWork
+from escapedim.training.work import Arrays, Context, Outcome
 from escapedim.training.workers import SIGNALS, Inline, Ticker, make_backend
 
 from .plain import toy
 
 PROBLEM = toy(dtype="float32", optimizer="adam")
-UNITS = [TrainUnit(PROBLEM.model, PROBLEM.recipe, (0, 15, 30), 0, (replicate,)) for replicate in range(4)]
+UNITS = [TrainWork(PROBLEM.model, PROBLEM.recipe, (0, 15, 30), 0, (replicate,)) for replicate in range(4)]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def inline(stopping=lambda: False) -> Inline:
 
 
 def outcomes(backend) -> list[Outcome]:
-    futures = [backend.submit(unit, {}, None) for unit in UNITS]
+    futures = [backend.submit(work, {}, None) for work in UNITS]
     return [backend.result(future) for future in futures]
 
 

@@ -6,9 +6,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
 from escapedim.models.relu_student import ReluStudent
 from tests.landscape.networks import draw
 

@@ -15,7 +15,7 @@ from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
 from escapedim.training.experiment import Experiment
-from escapedim.training.units import Arrays, Context, Metrics
+from escapedim.training.work import Arrays, Context, Metrics
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.experiment import widen_experiment
 from escapedim.widening.stack import Starts
@@ -29,7 +29,7 @@ STUDENTS = {**DESCENT, "task": "relu-teacher", "init": "lecun-normal"}
 
 @dataclass(frozen=True)
 class Ran:
-    """An experiment whose units are all done: what they left, by key."""
+    """An experiment whose works are all done: what they left, by key."""
 
     experiment: Experiment
     metrics: dict[str, Metrics]
@@ -42,25 +42,25 @@ class Ran:
         return found
 
     def one(self, *parts: str) -> Any:
-        """The unit whose key has all these parts."""
-        (unit,) = [unit for unit in self.experiment.units if all(part in unit.key for part in parts)]
-        return unit
+        """The work whose key has all these parts."""
+        (work,) = [work for work in self.experiment.works if all(part in work.key for part in parts)]
+        return work
 
-    def began(self, unit: Any, task: Task) -> Starts:
+    def began(self, work: Any, task: Task) -> Starts:
         """Where the members of a stack began."""
-        starts = unit.begin(unit.setting, task, self.arrays)
+        starts = work.begin(work.setting, task, self.arrays)
         assert isinstance(starts, Starts)
         return starts
 
 
 def ran(experiment: Experiment, task: Task, begun: Ran | None = None) -> Ran:
-    """Do what is not among the units that were `begun`."""
+    """Do what is not among the works that were `begun`."""
     context = Context(task, Data.of(task, "float64", "cpu"), "cpu", lambda steps: False)
     made = Ran(experiment, {**begun.metrics}, {**begun.arrays}) if begun else Ran(experiment, {}, {})
-    for unit in (unit for unit in experiment.units if unit.key not in made.metrics):
-        outcome = unit(context, {key: made.arrays[key] for key in unit.needs}, None)
+    for work in (work for work in experiment.works if work.key not in made.metrics):
+        outcome = work(context, {key: made.arrays[key] for key in work.needs}, None)
         assert outcome.metrics is not None
-        made.metrics[unit.key], made.arrays[unit.key] = outcome.metrics, outcome.arrays
+        made.metrics[work.key], made.arrays[work.key] = outcome.metrics, outcome.arrays
     return made
 
 
@@ -74,7 +74,7 @@ def student_experiment(**changes: object) -> Experiment:
 
 @functools.cache
 def students(**changes: Any) -> Ran:
-    """Students of three teacher units: those with two fail, those with three succeed."""
+    """Students of three teacher works: those with two fail, those with three succeed."""
     return ran(student_experiment(**changes), THREE)
 
 
@@ -89,7 +89,7 @@ def _angle(w: np.ndarray, v: np.ndarray) -> float:
 
 
 def student_loss(w: np.ndarray) -> float:
-    """L of units `(units, inputs)` whose teacher has the unit vectors (Safran & Shamir 2018, arXiv 1712.08968)."""
+    """L of works `(works, inputs)` whose teacher has the work vectors (Safran & Shamir 2018, arXiv 1712.08968)."""
 
     def pair(w: np.ndarray, v: np.ndarray) -> float:
         angle = _angle(w, v)

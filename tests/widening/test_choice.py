@@ -10,9 +10,9 @@ import torch
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.widening.choice import BySuccess, Counted, Given, Handed, parts, rows_of, stacks_of
+from escapedim.widening.choice import BySuccess, Counted, FromAnotherRun, Handed, parts, rows_of, stacks_of
+from escapedim.widening.counted_members import WidthWork
 from escapedim.widening.stack import ENDINGS
-from escapedim.widening.unit import WidthUnit
 
 from .test_experiment import PROBLEM, small, widen_experiment
 
@@ -54,17 +54,17 @@ def test_members_are_chosen_by_success_in_order_however_they_were_stacked(cut, s
 @pytest.mark.parametrize("cut", CUTS, ids=str)
 def test_only_the_first_members_are_candidates_however_they_were_stacked(monkeypatch, cut):
     monkeypatch.setattr("escapedim.widening.choice.CANDIDATES", 5)
-    own = tuple(WidthUnit(units()[0].setting, tuple(part), pilots=False) for part in cut)
+    own = tuple(WidthWork(works()[0].setting, tuple(part), pilots=False) for part in cut)
     pool = Counted(own, 8, success=False)
-    earlier = {unit.key: arrays(list(unit.replicates)) for unit in own if unit.key in pool.needs}
+    earlier = {work.key: arrays(list(work.replicates)) for work in own if work.key in pool.needs}
     assert pool.part(0, 8)(MODEL, earlier).replicates == [1, 2, 4]
     assert pool.name == "of-000005"
-    assert pool.needs == tuple(unit.key for unit in own if min(unit.replicates) < 5)
+    assert pool.needs == tuple(work.key for work in own if min(work.replicates) < 5)
 
 
 def test_choices_can_be_sent_to_another_process():
     earlier, chosen = {"all": arrays(list(range(8)))}, BySuccess((("all", tuple(range(8))),), False, 1, 3)
-    handed = Given((4, 7), np.eye(2, 13), (Ending.STALLED, Ending.CHANNEL), (0.1, 0.2))
+    handed = FromAnotherRun((4, 7), np.eye(2, 13), (Ending.STALLED, Ending.CHANNEL), (0.1, 0.2))
     for choice in (chosen, handed):
         sent = pickle.loads(pickle.dumps(choice))
         found, again = choice(MODEL, earlier), sent(MODEL, earlier)
@@ -78,23 +78,23 @@ def test_rows_are_in_the_order_of_the_layout():
     assert torch.equal(rows_of(MODEL, dict(reversed(kept.items()))), rows)
 
 
-def units() -> tuple[WidthUnit, ...]:
+def works() -> tuple[WidthWork, ...]:
     experiment = widen_experiment(small(), PROBLEM.task)
-    return tuple(unit for unit in experiment.units if unit.key.startswith("width-000002"))
+    return tuple(work for work in experiment.works if work.key.startswith("width-000002"))
 
 
 def test_a_pool_needs_the_stacks_that_decide_and_more_members_are_another_pool():
-    pool = Counted(units(), 5, success=False)
-    assert pool.needs == tuple(unit.key for unit in units())
+    pool = Counted(works(), 5, success=False)
+    assert pool.needs == tuple(work.key for work in works())
     assert pool.name == "of-000006"
     part = pool.part(1, 3)
     assert (part.success, part.start, part.stop) == (False, 1, 3)
-    assert part.stacks == tuple((unit.key, unit.replicates) for unit in units())
+    assert part.stacks == tuple((work.key, work.replicates) for work in works())
 
 
 def test_members_that_were_handed_over_are_cut_into_parts():
     rows = np.arange(3 * 4, dtype=float).reshape(3, 4)
-    pool = Handed(Given((4, 7, 9), rows, (Ending.STALLED,) * 3, (0.1, 0.2, 0.3)))
+    pool = Handed(FromAnotherRun((4, 7, 9), rows, (Ending.STALLED,) * 3, (0.1, 0.2, 0.3)))
     assert (pool.most, pool.needs, pool.name) == (3, (), "given-000003")
     found = pool.part(1, 3)(MODEL, {})
     assert (found.replicates, found.losses) == ([7, 9], [0.2, 0.3])
@@ -104,11 +104,11 @@ def test_members_that_were_handed_over_are_cut_into_parts():
 @pytest.mark.parametrize(("size", "each"), [(1, 1), (2, 1), (100, 1), (4, 2), (1, 3)])
 def test_parts_cover_a_pool_once_and_fill_no_stack_over_its_size(monkeypatch, size, each):
     monkeypatch.setattr("escapedim.widening.choice.stack_size", lambda model, recipe: size)
-    pool = Handed(Given(tuple(range(5)), np.zeros((5, 2)), (Ending.STALLED,) * 5, (0.1,) * 5))
-    setting = units()[0].setting
+    pool = Handed(FromAnotherRun(tuple(range(5)), np.zeros((5, 2)), (Ending.STALLED,) * 5, (0.1,) * 5))
+    setting = works()[0].setting
     found = parts(pool, setting, each)
     assert [n for start, stop, _ in found for n in range(start, stop)] == list(range(5))
     assert all(most == each * (stop - start) <= max(size, each) for start, stop, most in found)
     stacks = stacks_of(pool, "some", setting, lambda choice: choice, each)
-    assert len({unit.key for unit in stacks}) == len(found)
-    assert [unit.most for unit in stacks] == [most for _, _, most in found]
+    assert len({work.key for work in stacks}) == len(found)
+    assert [work.most for work in stacks] == [most for _, _, most in found]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from escapedim.comparison.tickets import complement_index
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from escapedim.widening.complement import is_deterministic
 from escapedim.widening.experiment import widen_experiment
 from escapedim.widening.subnetworks import taken
@@ -77,13 +77,13 @@ def test_no_more_tickets_than_were_asked_for():
 
 
 def unit_of(experiment, part: str):
-    return next(unit for unit in experiment.units if part in unit.key)
+    return next(unit for unit in experiment.works if part in unit.key)
 
 
 def test_a_ticket_stands_among_fresh_units_of_the_scale_that_the_arm_says():
     experiment, _, _ = run()
     arrays = {}
-    for unit in experiment.units:
+    for unit in experiment.works:
         if unit.key.startswith("width-000002"):
             context = Context(PROBLEM.task, PROBLEM.data, "cpu", lambda members: False)
             arrays[unit.key] = unit(context, {}, None).arrays
@@ -117,7 +117,7 @@ def test_retests_have_other_data_orders_and_the_same_weights():
 
 def test_deterministic_training_needs_no_retest_and_its_index_is_exact():
     experiment, result, _ = run(batch_size="full", optimizer="gd", lr=0.2, replicates=14, success="train_accuracy>=0.7")
-    assert not any("retest" in unit.key for unit in experiment.units)
+    assert not any("retest" in unit.key for unit in experiment.works)
     (entry,) = result.complement
     assert entry.deterministic
     assert entry.winners.tickets
@@ -131,7 +131,7 @@ def test_a_deterministic_ticket_that_is_rescaled_is_tested_again_once():
     experiment, result, _ = run(batch_size="full", optimizer="gd", lr=0.2, init="lecun-normal", replicates=14)
     (entry,) = result.complement
     assert entry.rescaled == pytest.approx({"layer2.weight": (2 / 3) ** 0.5})
-    units = [unit for unit in experiment.units if "retest" in unit.key]
+    units = [unit for unit in experiment.works if "retest" in unit.key]
     assert units
     assert entry.winners.tickets
     assert all(is_deterministic(unit.setting) for unit in units)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from escapedim.errors import BadInput
+from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.models.names import ACTIVATIONS, INITIALISATIONS
 from escapedim.models.relu_student import ReluStudent
 from escapedim.specs import Spec, parse_spec
 from escapedim.training.seeds import torch_generator

@@ -20,9 +20,9 @@ from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Split
 from escapedim.widening.choice import BySuccess, rows_of
 from escapedim.widening.config import WidenConfig
+from escapedim.widening.embedding_names import EMBEDDINGS
 from escapedim.widening.experiment import widen_experiment
 from escapedim.widening.findings import Judge
-from escapedim.widening.names import EMBEDDINGS
 from escapedim.widening.sources import FAILED, sources
 from escapedim.widening.stack import ENDINGS, Setting, Starts
 from tests.training.plain import LOSSES, loss_gradient, network, toy
@@ -184,7 +184,7 @@ def test_fresh_members_are_drawn_for_the_sources_where_none_of_their_width_are_c
 
 def test_fresh_members_are_the_counted_ones_where_there_are_some():
     found = students(**CERTIFIED)
-    assert not [unit.key for unit in found.experiment.units if "fresh" in unit.key and "000002-by" in unit.key]
+    assert not [unit.key for unit in found.experiment.works if "fresh" in unit.key and "000002-by" in unit.key]
     (entry,) = found.result.escape
     for width, control in ((2, entry.controls.fresh_narrow), (3, entry.controls.fresh_wide)):
         endings = found.metrics[f"width-{width:06d}-members-000000-000004"]["columns"]["ending"]
@@ -396,6 +396,6 @@ def test_several_units_are_added_and_keys_say_how():
     found = smooth("split:alpha=0.3", by=2)
     (entry,) = found.result.escape
     assert (entry.from_width, entry.by, entry.to_width) == (1, 2, 3)
-    assert all("by-002-split-alpha-0.3-noise" in unit.key for unit in found.experiment.units if "esc" in unit.key)
+    assert all("by-002-split-alpha-0.3-noise" in unit.key for unit in found.experiment.works if "esc" in unit.key)
     wide = found.arrays[arm(found, "widened", 1).key]
     assert rows_of(arm(found, "widened", 1).setting.model, wide).shape == (3, 4 * 3 + 3 + 3 * 3 + 3)

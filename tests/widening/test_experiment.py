@@ -9,11 +9,11 @@ from escapedim.errors import BadInput
 from escapedim.records.results import WidenResult
 from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Split
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from escapedim.widening.config import WidenConfig
+from escapedim.widening.counted_members import RATE_FACTORS, PilotWork, WidthWork
 from escapedim.widening.experiment import members_per_width, success_criterion, widen_experiment
 from escapedim.widening.keys import covered
-from escapedim.widening.unit import RATE_FACTORS, PilotUnit, WidthUnit
 from tests.training.plain import toy
 
 from .test_config import config
@@ -36,10 +36,10 @@ def small(**changes: object) -> WidenConfig:
 
 def done(experiment, problem=PROBLEM) -> tuple[WidenResult, dict]:
     metrics, arrays = {}, {}
-    for unit in experiment.units:
+    for work in experiment.works:
         context = Context(problem.task, problem.data, "cpu", lambda members: False)
-        outcome = unit(context, {key: arrays[key] for key in unit.needs}, None)
-        metrics[unit.key], arrays[unit.key] = outcome.metrics, outcome.arrays
+        outcome = work(context, {key: arrays[key] for key in work.needs}, None)
+        metrics[work.key], arrays[work.key] = outcome.metrics, outcome.arrays
     result = experiment.describe(metrics, {})
     assert isinstance(result, WidenResult)
     return result, metrics
@@ -48,18 +48,18 @@ def done(experiment, problem=PROBLEM) -> tuple[WidenResult, dict]:
 def test_every_width_has_stacks_of_all_replicates_narrow_ones_first(monkeypatch):
     monkeypatch.setattr("escapedim.widening.experiment.stack_size", lambda model, recipe: 4)
     experiment = widen_experiment(small(), PROBLEM.task)
-    units = [(unit.setting.width, unit.replicates) for unit in experiment.units if isinstance(unit, WidthUnit)]
-    assert units == [(width, part) for width in (2, 3) for part in ((0, 1, 2, 3), (4, 5))]
+    works = [(work.setting.width, work.replicates) for work in experiment.works if isinstance(work, WidthWork)]
+    assert works == [(width, part) for width in (2, 3) for part in ((0, 1, 2, 3), (4, 5))]
     assert experiment.net_steps == 2 * 6 * 10
-    assert all(unit.setting.model.sizes == (4, unit.setting.width, 3) for unit in experiment.units)
+    assert all(work.setting.model.sizes == (4, work.setting.width, 3) for work in experiment.works)
 
 
 def test_what_was_begun_is_kept_and_the_rest_is_filled_up(monkeypatch):
     monkeypatch.setattr("escapedim.widening.experiment.stack_size", lambda model, recipe: 4)
     begun = ["width-000003-members-000002-000004", "width-000003-pilot-0.5", "something else"]
     assert covered(begun) == {3: [(2, 3, 4)]}
-    units = widen_experiment(small(), PROBLEM.task, begun).units
-    assert [unit.replicates for unit in units if unit.setting.width == 3] == [(0, 1), (2, 3, 4), (5,)]
+    works = widen_experiment(small(), PROBLEM.task, begun).works
+    assert [work.replicates for work in works if work.setting.width == 3] == [(0, 1), (2, 3, 4), (5,)]
 
 
 def test_how_members_were_cut_into_stacks_is_not_in_the_result():
@@ -84,8 +84,8 @@ def test_a_width_without_a_finished_stack_is_not_in_the_result_yet():
 
 def test_learning_rates_are_tried_before_they_are_taken():
     experiment = widen_experiment(small(lr_per_width=True, steps="5it"), PROBLEM.task)
-    kinds = [type(unit) for unit in experiment.units if unit.setting.width == 2]
-    assert kinds == [PilotUnit] * len(RATE_FACTORS) + [WidthUnit]
+    kinds = [type(work) for work in experiment.works if work.setting.width == 2]
+    assert kinds == [PilotWork] * len(RATE_FACTORS) + [WidthWork]
     assert members_per_width(small(lr_per_width=True)) == 6 + 5 * 20
     result, metrics = done(experiment)
     for entry in result.widths:
@@ -130,5 +130,5 @@ def test_fixed_outgoing_weights_have_no_parametrization(changes):
 
 def test_two_widths_share_no_draw():
     experiment = widen_experiment(small(), PROBLEM.task)
-    names = {unit.setting.model.name for unit in experiment.units}
+    names = {work.setting.model.name for work in experiment.works}
     assert len(names) == 2  # the architecture is in every seed

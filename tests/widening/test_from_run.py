@@ -17,14 +17,14 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.records.finished import FinishedRun
 from escapedim.tasks.base import Criterion
-from escapedim.training.experiment import TrainUnit
-from escapedim.training.units import Arrays, Context
+from escapedim.training.experiment import TrainWork
+from escapedim.training.work import Arrays, Context
 from escapedim.widening.config import WidenFromConfig
+from escapedim.widening.counted_members import WidthWork
 from escapedim.widening.from_run import Finished, finished_members, widen_from_experiment
 from escapedim.widening.parametrization import Scales
 from escapedim.widening.sources import FAILED, sources
 from escapedim.widening.stack import Setting
-from escapedim.widening.unit import WidthUnit
 from tests.training.plain import VALUES, Toy, toy
 
 from .runs import Ran, ran
@@ -51,7 +51,7 @@ def stored(kind: str, problem: Toy, units: list[Any]) -> Stored:
 
 
 def trained(*stacks: tuple[int, ...], problem: Toy = DEEP, keep: tuple[int, ...] = (0, 10, 30)) -> Stored:
-    units = [TrainUnit(problem.model, problem.recipe, keep, 3, numbers) for numbers in stacks]
+    units = [TrainWork(problem.model, problem.recipe, keep, 3, numbers) for numbers in stacks]
     return stored("train", problem, units)
 
 
@@ -76,10 +76,10 @@ def test_members_of_a_train_run_are_its_final_weights_by_replicate():
 
 
 def test_members_of_a_widen_run_are_found_by_width_without_its_other_stacks():
-    units = [WidthUnit(setting(WIDTHS[2]), numbers, False) for numbers in ((0, 1), (2,))]
+    units = [WidthWork(setting(WIDTHS[2]), numbers, False) for numbers in ((0, 1), (2,))]
     run = stored("widen", WIDTHS[2], units)
     run.stored["width-000003-members-000000-000001"] = stored(
-        "widen", WIDTHS[3], [WidthUnit(setting(WIDTHS[3]), (0, 1), False)]
+        "widen", WIDTHS[3], [WidthWork(setting(WIDTHS[3]), (0, 1), False)]
     ).stored["width-000003-members-000000-000001"]
     run.stored["escape-width-000002-by-001-split-noise-widened-of-000003-part-000000-000002"] = ({}, {"columns": {}})
     found = finished_members(run, {(width,): problem.model for width, problem in WIDTHS.items()}, 30)
@@ -237,7 +237,7 @@ def test_without_a_training_set_sources_have_the_loss_of_the_test():
     ]
     networks = {(5, 3): replace(found, measured=measured)}
     experiment = widen_from_experiment(config((5, 3), success="test_loss<=2.5"), online, networks)
-    begin = next(unit for unit in experiment.units if "-widened-" in unit.key).begin
+    begin = next(unit for unit in experiment.works if "-widened-" in unit.key).begin
     chosen = begin.choice(DEEP.model, {})
     assert (chosen.replicates, chosen.losses) == ([1], [3])
 
@@ -245,7 +245,7 @@ def test_without_a_training_set_sources_have_the_loss_of_the_test():
 def test_networks_of_a_widen_run_have_an_entry_each():
     networks = {}
     for width, problem in WIDTHS.items():
-        run = stored("widen", problem, [WidthUnit(setting(problem), (0, 1, 2), False)])
+        run = stored("widen", problem, [WidthWork(setting(problem), (0, 1, 2), False)])
         networks |= finished_members(run, {(width,): problem.model}, 30)
     found = ran(widen_from_experiment(config(widths=(2, 3)), DEEP.task, networks), DEEP.task)
     assert [(one.from_width, one.to_width, one.sources) for one in found.result.escape] == [(2, 3, 3), (3, 4, 3)]

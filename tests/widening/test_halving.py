@@ -14,8 +14,8 @@ OPTIONS = {"step_halving": True, "steps": "12it", "success": "train_accuracy>=0.
 
 def test_every_member_is_trained_again_with_half_the_step_and_twice_the_steps():
     experiment = widen_experiment(small(**OPTIONS), PROBLEM.task)
-    halved = [unit for unit in experiment.units if unit.key.startswith("halved-width-000002")]
-    counted = [unit for unit in experiment.units if unit.key.startswith("width-000002")]
+    halved = [work for work in experiment.works if work.key.startswith("halved-width-000002")]
+    counted = [work for work in experiment.works if work.key.startswith("width-000002")]
     (half,), (whole,) = halved, counted
     assert (half.setting.recipe.lr, half.setting.recipe.steps) == (whole.setting.recipe.lr / 2, 24)
     begun = half.begin(half.setting, PROBLEM.task, {})
@@ -56,8 +56,8 @@ def test_endings_differ_by_name_by_loss_or_by_success(whole, half, differ):
 
 
 def test_stacks_that_were_begun_are_kept(monkeypatch):
-    setting = next(iter(widen_experiment(small(**OPTIONS), PROBLEM.task).units)).setting
+    setting = next(iter(widen_experiment(small(**OPTIONS), PROBLEM.task).works)).setting
     monkeypatch.setattr("escapedim.widening.halving.stack_size", lambda model, recipe: 4)
     found: HalvingPlan = halving_plan(setting, range(7), ["halved-width-000002-members-000001-000002", "width-000002"])
-    bounds = [unit.key[-13:] for unit in found.units]
+    bounds = [work.key[-13:] for work in found.works]
     assert bounds == ["000000-000000", "000001-000002", "000003-000006"]

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from escapedim.models.layout import Layout
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from escapedim.widening.experiment import widen_experiment
-from escapedim.widening.isolation import Alone
-from escapedim.widening.stack import StackUnit
+from escapedim.widening.isolation import SubnetworksAlone
+from escapedim.widening.stack import StackWork
 from tests.training.plain import toy
 
 from .test_experiment import done, small
@@ -27,8 +27,8 @@ def run(**changes):
 def alone(experiment, metrics, width: int) -> dict[int, list[tuple[int, bool]]]:
     """Success of the subnetworks by wide replicate, with their units."""
     found: dict[int, list[tuple[int, bool]]] = {}
-    for unit in experiment.units:
-        if isinstance(unit, StackUnit) and isinstance(unit.begin, Alone) and unit.begin.wide.width == width:
+    for unit in experiment.works:
+        if isinstance(unit, StackWork) and isinstance(unit.begin, SubnetworksAlone) and unit.begin.wide.width == width:
             own = metrics[unit.key]
             for replicate, success in zip(own["wide"], own["columns"]["success"], strict=True):
                 found.setdefault(replicate, []).append((unit.setting.width, success))
@@ -36,7 +36,7 @@ def alone(experiment, metrics, width: int) -> dict[int, list[tuple[int, bool]]]:
 
 
 def wide_success(experiment, metrics, width: int) -> list[bool]:
-    keys = [unit.key for unit in experiment.units if unit.key.startswith(f"width-{width:06d}-members")]
+    keys = [unit.key for unit in experiment.works if unit.key.startswith(f"width-{width:06d}-members")]
     return [success for key in keys for success in metrics[key]["columns"]["success"]]
 
 
@@ -81,8 +81,8 @@ def test_how_they_are_stacked_is_not_in_the_result(monkeypatch, stack):
 
 def test_a_subnetwork_has_the_weights_and_the_data_order_of_its_wide_network(monkeypatch):
     experiment = widen_experiment(small(**OPTIONS, init="normal:std=0.5"), PROBLEM.task)
-    wide = next(unit for unit in experiment.units if unit.key.startswith("width-000004-members"))
-    unit = next(one for one in experiment.units if one.key.startswith("isolation-width-000004-units-000003"))
+    wide = next(unit for unit in experiment.works if unit.key.startswith("width-000004-members"))
+    unit = next(one for one in experiment.works if one.key.startswith("isolation-width-000004-units-000003"))
     begun = unit.begin(unit.setting, PROBLEM.task, {})
     rows = wide.setting.drawn(wide.replicates)
     orders = wide.setting.orders(wide.replicates)
@@ -100,8 +100,8 @@ def test_a_subnetwork_has_the_weights_and_the_data_order_of_its_wide_network(mon
 def test_a_subnetwork_of_which_the_rest_is_silent_trains_as_its_wide_network_does():
     """Units without incoming and outgoing weights never learn: the wide network is then its subnetwork."""
     experiment = widen_experiment(small(**OPTIONS, init="normal:std=0.5", activation="tanh"), PROBLEM.task)
-    wide = next(unit for unit in experiment.units if unit.key.startswith("width-000004-members")).setting
-    unit = next(one for one in experiment.units if one.key.startswith("isolation-width-000004-units-000003"))
+    wide = next(unit for unit in experiment.works if unit.key.startswith("width-000004-members")).setting
+    unit = next(one for one in experiment.works if one.key.startswith("isolation-width-000004-units-000003"))
     context = Context(PROBLEM.task, PROBLEM.data, "cpu", lambda members: False)
     narrow = unit(context, {}, None)
     rows, layout = wide.drawn([2]), Layout(wide.model.shapes)

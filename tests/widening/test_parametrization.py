@@ -18,7 +18,7 @@ from escapedim.specs import parse_spec
 from escapedim.training.batches import DataOrder
 from escapedim.training.initial import order_seed
 from escapedim.training.seeds import derive_seed, torch_generator
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from escapedim.widening.parametrization import scales
 from escapedim.widening.stack import Setting, Starts
 from tests.training.plain import LOSSES, toy

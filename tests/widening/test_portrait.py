@@ -10,7 +10,7 @@ import pytest
 from escapedim.landscape.vocabulary import Ending
 from escapedim.records.experiments import Portrait
 from escapedim.training.data import Data
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from escapedim.widening.portrait import GROWTH, POINTS, PortraitWork
 from escapedim.widening.sources import sources
 
@@ -125,5 +125,5 @@ def test_it_pauses_and_goes_on_to_the_same(monkeypatch):
 
 
 def test_embeddings_other_than_a_split_have_no_work_for_it():
-    keys = [unit.key for unit in planned(students(**CERTIFIED), **CERTIFIED, escape=False).experiment.units]
+    keys = [unit.key for unit in planned(students(**CERTIFIED), **CERTIFIED, escape=False).experiment.works]
     assert not any("portrait" in key for key in keys)

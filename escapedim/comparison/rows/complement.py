@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from escapedim.comparison import commands
-from escapedim.comparison.rows.parts import PValues, either, not_measured, percent
-from escapedim.comparison.study import INDEX_MARGIN, Source, Study
+from escapedim.comparison.rows.building import PValues, either, not_measured, percent
+from escapedim.comparison.study import INDEX_MARGIN, Study, StudySource
 from escapedim.comparison.tickets import entry_shares, index_above, index_below
 from escapedim.records.comparison import Measured, Prediction, Row
 from escapedim.records.experiments import Complement
@@ -61,14 +61,14 @@ def _p(test: Callable[..., float], entry: Complement, value: float) -> float:
     return test(shares, (entry.fresh.count, entry.fresh.of), value)
 
 
-def _tickets(entries: Sequence[tuple[Source, Complement]]) -> int:
+def _tickets(entries: Sequence[tuple[StudySource, Complement]]) -> int:
     """Return the number of tickets; one that is put into several widths is one."""
     return len(
         {(source.name, entry.units, at) for source, entry in entries for at in range(len(entry.winners.tickets))}
     )
 
 
-def _measured(pair: tuple[Source, Complement]) -> Measured:
+def _measured(pair: tuple[StudySource, Complement]) -> Measured:
     entry = pair[1]
     fresh = {} if entry.fresh.rate is None else {"fresh": entry.fresh.rate}
     retest = {} if entry.winners.retest.value is None else {"retest": entry.winners.retest.value}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from escapedim.comparison.commands import again, command
-from escapedim.comparison.rows.parts import not_measured
+from escapedim.comparison.rows.building import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
 from escapedim.errors import BadInput

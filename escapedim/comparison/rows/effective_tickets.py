@@ -10,7 +10,7 @@ from math import comb
 
 from escapedim.comparison.commands import command
 from escapedim.comparison.effective import effective_tickets
-from escapedim.comparison.rows.parts import not_measured
+from escapedim.comparison.rows.building import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
 from escapedim.records.comparison import Failures, Measured, Row

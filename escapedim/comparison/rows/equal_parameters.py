@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from escapedim.comparison.commands import command
 from escapedim.comparison.counted import share
 from escapedim.comparison.margins import combined_interval
-from escapedim.comparison.rows.parts import not_measured, percent
-from escapedim.comparison.study import Source, Study
+from escapedim.comparison.rows.building import not_measured, percent
+from escapedim.comparison.study import Study, StudySource
 from escapedim.records.comparison import Measured, Row
 from escapedim.records.experiments import Share
 from escapedim.records.results import LotteryResult, Round, Width
@@ -63,7 +63,7 @@ def row(study: Study) -> Row:
     )
 
 
-def _pairs(study: Study, source: Source, result: LotteryResult) -> list[_Pair]:
+def _pairs(study: Study, source: StudySource, result: LotteryResult) -> list[_Pair]:
     per_unit = _weights_per_unit(source, result)
     widths = [entry for _, widen in study.widths() for entry in widen.widths]
     if per_unit is None or not widths:
@@ -77,7 +77,7 @@ def _pairs(study: Study, source: Source, result: LotteryResult) -> list[_Pair]:
     return found
 
 
-def _weights_per_unit(source: Source, result: LotteryResult) -> int | None:
+def _weights_per_unit(source: StudySource, result: LotteryResult) -> int | None:
     """Inputs and outputs of the task, from the dense layers of a pruned network; None where they cannot be told."""
     hidden, layers = source.config.get("hidden"), result.rounds[0].layers
     if not (isinstance(hidden, list) and hidden and len(layers) >= 2 and all(hidden)):
@@ -85,7 +85,7 @@ def _weights_per_unit(source: Source, result: LotteryResult) -> int | None:
     return layers[0].total // int(hidden[0]) + layers[-1].total // int(hidden[-1])
 
 
-def _wanted(study: Study, lotteries: Sequence[tuple[Source, LotteryResult]]) -> str:
+def _wanted(study: Study, lotteries: Sequence[tuple[StudySource, LotteryResult]]) -> str:
     """Return the command for the width that the sparsest ticket with a partner needs, or for larger tickets."""
     source, result = lotteries[0]
     per_unit = _weights_per_unit(source, result)

@@ -16,7 +16,7 @@ from escapedim.comparison.commands import command
 from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.escapes import Entries, others, splits
 from escapedim.comparison.margins import independent_above, independent_below, paired_above, paired_below
-from escapedim.comparison.rows.parts import Pairs, PValues, either, equality, not_measured, percent, told, with_sum
+from escapedim.comparison.rows.building import Pairs, PValues, either, equality, not_measured, percent, told, with_sum
 from escapedim.comparison.statistics import fisher, holm, mcnemar
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Prediction, Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from escapedim.comparison.commands import rewind
-from escapedim.comparison.rows.parts import not_measured
+from escapedim.comparison.rows.building import not_measured
 from escapedim.comparison.statistics import paired_difference
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Row

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from escapedim.comparison.commands import isolate
 from escapedim.comparison.counted import pooled, share
 from escapedim.comparison.margins import rate_above, rate_below
-from escapedim.comparison.rows.parts import either, not_measured, told
+from escapedim.comparison.rows.building import either, not_measured, told
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import is_whole
 from escapedim.records.comparison import Measured, Prediction, Row

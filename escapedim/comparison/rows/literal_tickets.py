@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from escapedim.comparison.commands import isolate
 from escapedim.comparison.counted import pooled, pooled_pairs
 from escapedim.comparison.margins import paired_above, paired_below, paired_interval
-from escapedim.comparison.rows.parts import Pairs, PValues, either, equality, not_measured, percent, with_sum
+from escapedim.comparison.rows.building import Pairs, PValues, either, equality, not_measured, percent, with_sum
 from escapedim.comparison.statistics import mcnemar
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import is_whole

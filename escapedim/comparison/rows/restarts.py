@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from escapedim.comparison import commands
 from escapedim.comparison.margins import combined_interval
-from escapedim.comparison.rows.parts import not_measured, percent
+from escapedim.comparison.rows.building import not_measured, percent
 from escapedim.comparison.study import Study
 from escapedim.records.comparison import Measured, Row
 from escapedim.records.experiments import Restarts

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from escapedim.reporting import numbers
-from escapedim.reporting.numbers import Estimate
+from escapedim.reporting.numbers import Uncertain
 from escapedim.reporting.tables.plain import Cell, Record, Table
 
 _TOLD = {"sentence"}  # It stands above the tables.
@@ -76,7 +76,7 @@ def _mean(stem: str, record: Record) -> str:
     missing = record[f"{stem}_diverged"]
     if not isinstance(value, int | float):
         return ""
-    shown = numbers.mean_loss(Estimate(value, error if isinstance(error, int | float) else None, 2, 0))
+    shown = numbers.mean_loss(Uncertain(value, error if isinstance(error, int | float) else None, 2, 0))
     return f"{shown} ({missing} diverged)" if missing else shown
 
 

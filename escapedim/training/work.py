@@ -1,8 +1,8 @@
-"""Units of work: what one worker does at a stretch, and what it needs first; `training.running` gets all of them done.
+"""Works: what one worker does at a stretch, and what it needs first; `training.running` gets all of them done.
 
-A unit is a picklable callable with a key. It reads the finished units that it needs, trains, and returns an `Outcome`:
-finished, or a state from which the same unit goes on. On the CPU of one machine a member's weights are the same to the
-last bit whatever unit it is in (`training.gradients`), so that an extended run equals one that was long from the start;
+A work is a picklable callable with a key. It reads the finished works that it needs, trains, and returns an `Outcome`:
+finished, or a state from which the same work goes on. On the CPU of one machine a member's weights are the same to the
+last bit whatever work it is in (`training.gradients`), so that an extended run equals one that was long from the start;
 of what is certified of its ending, eigenvalues and levels are the same but for rounding.
 """
 
@@ -37,7 +37,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Arrays to store; `metrics` (strict JSON) of a finished unit, None for one that was paused.
+    """Arrays to store; `metrics` (strict JSON) of a finished work, None for one that was paused.
 
     `seconds` is what the worker measured of this stretch, and no part of any result.
     """
@@ -47,8 +47,8 @@ class Outcome:
     seconds: float = 0.0
 
 
-class Unit(Protocol):
-    """One piece of work; `key` names its checkpoint, `needs` are keys of units whose arrays it starts from."""
+class Work(Protocol):
+    """One piece of work; `key` names its checkpoint, `needs` are keys of works whose arrays it starts from."""
 
     @property
     def key(self) -> str:
@@ -56,7 +56,7 @@ class Unit(Protocol):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Keys of units whose arrays it starts from."""
+        """Keys of works whose arrays it starts from."""
 
     def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
         """Work, from the start or from the arrays of a paused outcome."""
@@ -66,33 +66,33 @@ class Store(Protocol):
     """Where outcomes are kept."""
 
     def has(self, key: str) -> bool:
-        """Say whether a unit is finished."""
+        """Say whether a work is finished."""
 
     def load(self, key: str) -> Arrays:
-        """Return a finished unit's arrays."""
+        """Return a finished work's arrays."""
 
     def load_paused(self, key: str) -> Arrays | None:
-        """Return a paused unit's arrays, if there are any."""
+        """Return a paused work's arrays, if there are any."""
 
     def save(self, key: str, arrays: Arrays, metrics: Metrics | None, seconds: float) -> None:
         """Keep an outcome, safely; `seconds` is what this stretch of it took."""
 
 
 class Backend(Protocol):
-    """What runs units: this process, or several."""
+    """What runs works: this process, or several."""
 
     @property
     def slots(self) -> int:
-        """How many units may be under way at once."""
+        """How many works may be under way at once."""
 
-    def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
-        """Start a unit."""
+    def submit(self, work: Work, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
+        """Start a work."""
 
     def result(self, future: Future[Outcome]) -> Outcome:
-        """Return what a unit that has ended came to."""
+        """Return what a work that has ended came to."""
 
     def stop(self) -> None:
-        """Make every unit under way pause at its next step."""
+        """Make every work under way pause at its next step."""
 
 
 class Watch(Protocol):

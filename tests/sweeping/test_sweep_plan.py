@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escapedim.errors import BadInput
-from escapedim.sweeping.plan import Plan, Stage, read
+from escapedim.sweeping.sweep_plan import Stage, SweepPlan, read
 
 
 def write(tmp_path, text: str):
@@ -125,7 +125,7 @@ def test_files_that_are_no_plans_are_refused(tmp_path):
 
 
 def test_stages_come_in_order():
-    plan = Plan.model_validate(
+    plan = SweepPlan.model_validate(
         {"name": "a", "command": "prune", "then": [{"command": "rewind"}, {"command": "compare"}]}
     )
     assert [stage.command for stage in plan.stages] == ["prune", "rewind", "compare"]

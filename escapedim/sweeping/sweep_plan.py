@@ -153,7 +153,7 @@ def _twice(items: Sequence[Any]) -> str:
     return ""
 
 
-class Plan(Stage):
+class SweepPlan(Stage):
     """A first stage, its name, and the stages that come `then`."""
 
     name: str
@@ -172,7 +172,7 @@ class Plan(Stage):
         return name
 
     @model_validator(mode="after")
-    def _stages_have_what_they_need(self) -> Plan:
+    def _stages_have_what_they_need(self) -> SweepPlan:
         before: set[str] = set()
         for number, stage in enumerate(self.stages):
             if stage.command == "rewind" and "prune" not in before:
@@ -196,7 +196,7 @@ def _place(number: int) -> str:
     return f"then.{number - 1}: " if number else ""
 
 
-def read(path: Path) -> Plan:
+def read(path: Path) -> SweepPlan:
     """Read and check a plan's own structure; settings are checked by the command.
 
     Raises
@@ -206,7 +206,7 @@ def read(path: Path) -> Plan:
     """
     content = _yaml(path)
     try:
-        plan = Plan.model_validate(content)
+        plan = SweepPlan.model_validate(content)
     except ValidationError as error:
         found = "; ".join(dict.fromkeys(_told(one) for one in error.errors(include_url=False)))
         raise BadInput(f"{path}: {found}.") from None
@@ -232,7 +232,7 @@ def _told(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        known = (Plan if len(error["loc"]) == 1 else Stage).model_fields
+        known = (SweepPlan if len(error["loc"]) == 1 else Stage).model_fields
         message = f"unknown key; {nearest(str(error['loc'][-1]), known)}"
     elif error["type"] == "missing":
         message = "is missing"

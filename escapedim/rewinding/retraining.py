@@ -1,6 +1,6 @@
-"""The units of `escapedim rewind`: networks of one round that start at one step, trained as one stack.
+"""The works of `escapedim rewind`: networks of one round that start at one step, trained as one stack.
 
-A unit measures its networks whole and with the complement cut away, how far subnetworks ended from where they end in
+A work measures its networks whole and with the complement cut away, how far subnetworks ended from where they end in
 isolation, and the barriers between those that differ in one thing. What was really trained is held against what was
 asked for, as in `pruning.invariants`.
 """
@@ -20,11 +20,11 @@ from torch import Tensor
 from escapedim.models.mlp import MLP
 from escapedim.pruning.invariants import same_bits
 from escapedim.rewinding.alignment import aligned
+from escapedim.rewinding.barriers import barriers
 from escapedim.rewinding.invariants import Network, check
-from escapedim.rewinding.lines import barriers
-from escapedim.rewinding.plan import Pair
+from escapedim.rewinding.rewinding_plan import Pair
 from escapedim.rewinding.source import Left
-from escapedim.rewinding.treatments import Begun, Round, Treatment
+from escapedim.rewinding.treatments import Begun, PrunedRound, Treatment
 from escapedim.specs import Spec
 from escapedim.training.descent import descend
 from escapedim.training.initial import initial_row, order_seed
@@ -32,18 +32,18 @@ from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import make_schedule
-from escapedim.training.units import Arrays, Context, Metrics, Outcome
+from escapedim.training.work import Arrays, Context, Metrics, Outcome
 
 
 @dataclass(frozen=True)
-class RewindUnit:
+class RewindWork:
     """Treatments of one round, all from the same step and with the same clock, of some replicates.
 
-    `pairs` are treatments between which the barrier is measured, `replays` by replicate the key of the unit that has
+    `pairs` are treatments between which the barrier is measured, `replays` by replicate the key of the work that has
     weights of round 0 at other steps than those that were kept.
     """
 
-    round: Round
+    round: PrunedRound
     recipe: Recipe
     left: tuple[Left, ...]
     treatments: tuple[Treatment, ...]
@@ -223,7 +223,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
 
 
 @dataclass(frozen=True)
-class ReplayUnit:
+class ReplayWork:
     """Round 0 of some replicates once more, to keep weights at steps at which the prune run kept none."""
 
     model: MLP
@@ -279,7 +279,7 @@ class ReplayUnit:
 
 
 @dataclass(frozen=True)
-class RoundsUnit:
+class LinesWork:
     """Lines between the ends of successive rounds of one replicate `(rounds, parameters)`; nothing is trained."""
 
     model: MLP

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from escapedim.errors import BadInput
-from escapedim.rewinding.plan import make_plan
+from escapedim.rewinding.rewinding_plan import make_plan
 from escapedim.rewinding.treatments import Treatment
 from escapedim.specs import parse_spec
 from tests.training.plain import toy

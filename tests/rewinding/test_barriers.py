@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from escapedim.models.relu_student import ReluStudent
-from escapedim.rewinding.lines import ALPHAS, POINTS, barriers, error, error_name, has_accuracy
+from escapedim.rewinding.barriers import ALPHAS, POINTS, barriers, error, error_name, has_accuracy
 from escapedim.tasks import relu_teacher
 from escapedim.training.data import Data
 from tests.training.plain import network, toy
@@ -37,7 +37,7 @@ def test_errors_are_those_of_plain_networks_along_the_line():
 
 @pytest.mark.parametrize("at_once", [1, 2**22])
 def test_the_ends_are_the_networks_and_a_network_against_itself_has_no_barrier(monkeypatch, at_once):
-    monkeypatch.setattr("escapedim.rewinding.lines._AT_ONCE", at_once)
+    monkeypatch.setattr("escapedim.rewinding.barriers._AT_ONCE", at_once)
     rows = PROBLEM.rows(3) * 1.7
     lines = barriers(PROBLEM.model, PROBLEM.task, PROBLEM.data, rows, rows.flip(0))
     own = error(PROBLEM.model, PROBLEM.task, PROBLEM.data, rows).numpy()

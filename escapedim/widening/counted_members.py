@@ -1,6 +1,6 @@
-"""The units of `escapedim widen`: stacks of members of one width, from their draws to their endings.
+"""The works of `escapedim widen`: stacks of members of one width, from their draws to their endings.
 
-With a sweep of learning rates, pilot units try each of them first, on replicates of their own, so that the rate is not
+With a sweep of learning rates, pilot works try each of them first, on replicates of their own, so that the rate is not
 chosen by the members that are counted with it. The best rate has the lowest median of the final training loss (of the
 test loss, where no training sample is seen twice).
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.training.metrics import measure
-from escapedim.training.units import Arrays, Context, Outcome
+from escapedim.training.work import Arrays, Context, Outcome
 from escapedim.widening.keys import members_key
 from escapedim.widening.stack import Setting, Starts, loss_name
 
@@ -23,7 +23,7 @@ RATE_FACTORS = (1.0, 0.5, 2.0, 0.25, 4.0)  # of the recipe's rate, the first of 
 
 
 @dataclass(frozen=True)
-class PilotUnit:
+class PilotWork:
     """A stack that tries one learning rate; its `losses` are `loss_name`'s."""
 
     setting: Setting
@@ -58,7 +58,7 @@ class PilotUnit:
 
 
 @dataclass(frozen=True)
-class WidthUnit:
+class WidthWork:
     """A stack of counted members of one width."""
 
     setting: Setting
@@ -88,7 +88,7 @@ class WidthUnit:
 
 
 def pilot_key(width: int, factor: float) -> str:
-    """Name of the checkpoint of a pilot unit."""
+    """Name of the checkpoint of a pilot work."""
     return f"width-{width:06d}-pilot-{factor:g}"
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escapedim.training import running as module
-from escapedim.training.running import run_units
-from escapedim.training.units import Arrays, Context, Metrics, Outcome, Unit
+from escapedim.training.running import run_works
+from escapedim.training.work import Arrays, Context, Metrics, Outcome, Work
 
 CONTEXT = Context(task=None, data=None, device="cpu", tick=lambda members: False)  # type: ignore[arg-type]
 
@@ -35,7 +35,7 @@ class Sum:
 
 @dataclass
 class Memory:
-    """A store that remembers in which order outcomes came, and drops a paused state once its unit is finished."""
+    """A store that remembers in which order outcomes came, and drops a paused state once its work is finished."""
 
     finished: dict[str, Arrays] = field(default_factory=dict)
     paused: dict[str, Arrays] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Memory:
 
 @dataclass
 class Fake:
-    """A backend and a watch: units under way end when the loop polls, the latest first, or at once."""
+    """A backend and a watch: works under way end when the loop polls, the latest first, or at once."""
 
     slots: int = 1
     at_once: bool = True
@@ -71,12 +71,12 @@ class Fake:
     submitted: list[str] = field(default_factory=list)
     stops: int = 0
     polls: int = 0
-    _under_way: list[tuple[Future[Outcome], Unit, Mapping[str, Arrays], Arrays | None]] = field(default_factory=list)
+    _under_way: list[tuple[Future[Outcome], Work, Mapping[str, Arrays], Arrays | None]] = field(default_factory=list)
 
-    def submit(self, unit: Unit, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
-        self.submitted.append(unit.key)
+    def submit(self, work: Work, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Future[Outcome]:
+        self.submitted.append(work.key)
         future: Future[Outcome] = Future()
-        self._under_way.append((future, unit, earlier, paused))
+        self._under_way.append((future, work, earlier, paused))
         assert len(self._under_way) <= self.slots
         if self.at_once:
             self._end_one()
@@ -97,13 +97,13 @@ class Fake:
 
     def _end_one(self) -> None:
         if self._under_way:
-            future, unit, earlier, paused = self._under_way.pop()
-            future.set_result(unit(CONTEXT, earlier, paused))
+            future, work, earlier, paused = self._under_way.pop()
+            future.set_result(work(CONTEXT, earlier, paused))
 
 
-def run(units: list[Sum], store: Memory, **how) -> tuple[bool, Fake]:
+def run(works: list[Sum], store: Memory, **how) -> tuple[bool, Fake]:
     fake = Fake(**how)
-    return run_units(units, store, fake, fake), fake
+    return run_works(works, store, fake, fake), fake
 
 
 @pytest.fixture(autouse=True)
@@ -183,8 +183,8 @@ def test_a_unit_that_was_paused_in_an_earlier_start_goes_on_from_there():
 
 def test_on_a_signal_what_is_under_way_is_saved_and_nothing_new_begins():
     store = Memory()
-    units = [Sum("one", stretches=9), Sum("two", stretches=9), Sum("three")]
-    done, fake = run(units, store, slots=2, at_once=False, stop_after=1)
+    works = [Sum("one", stretches=9), Sum("two", stretches=9), Sum("three")]
+    done, fake = run(works, store, slots=2, at_once=False, stop_after=1)
     assert not done
     assert fake.stops >= 1
     assert fake.submitted == ["one", "two"]
@@ -219,7 +219,7 @@ def test_other_processes_go_on_before_what_has_ended_is_saved(slots, before):
 
     begun: list[list[str]] = []
     fake, store = Fake(slots=slots, at_once=False), Slow()
-    assert run_units([Sum("a"), Sum("b"), Sum("c")], store, fake, fake)
+    assert run_works([Sum("a"), Sum("b"), Sum("c")], store, fake, fake)
     assert begun[0] == before
     assert store.totals() == {"a": 1, "b": 1, "c": 1}
 
@@ -238,41 +238,41 @@ def test_an_error_ends_the_loop_and_what_was_finished_stays():
 
 def test_what_ends_together_with_an_error_is_saved_before_the_error_is_raised():
     class Together(Fake):
-        """All units under way end at the same poll; one of them with an error."""
+        """All works under way end at the same poll; one of them with an error."""
 
         def poll(self) -> None:
-            for future, unit, earlier, paused in self._under_way:
-                if unit.key == "killed":
+            for future, work, earlier, paused in self._under_way:
+                if work.key == "killed":
                     future.set_exception(ValueError("killed"))
                 else:
-                    future.set_result(unit(CONTEXT, earlier, paused))
+                    future.set_result(work(CONTEXT, earlier, paused))
             self._under_way.clear()
 
-    units, store = [*(Sum(str(n)) for n in range(4)), Sum("killed"), *(Sum(str(n)) for n in range(4, 8))], Memory()
+    works, store = [*(Sum(str(n)) for n in range(4)), Sum("killed"), *(Sum(str(n)) for n in range(4, 8))], Memory()
     fake = Together(slots=9, at_once=False)
     with pytest.raises(ValueError, match="killed"):
-        run_units(units, store, fake, fake)
+        run_works(works, store, fake, fake)
     assert sorted(store.finished) == [str(n) for n in range(8)]
 
 
 @st.composite
 def graphs(draw):
-    """Units that need any of the earlier ones, in any order of the sequence."""
+    """Works that need any of the earlier ones, in any order of the sequence."""
     count = draw(st.integers(1, 8))
-    units = [
+    works = [
         Sum(str(n), tuple(str(m) for m in draw(st.sets(st.integers(0, n - 1)))) if n else (), draw(st.integers(1, 3)))
         for n in range(count)
     ]
-    return units, draw(st.permutations(units))
+    return works, draw(st.permutations(works))
 
 
 @settings(deadline=None)
 @given(graphs(), st.integers(1, 4), st.booleans(), st.lists(st.integers(0, 6), max_size=4))
 def test_any_number_of_processes_and_interruptions_give_the_same_results(graph, slots, at_once, signals):
-    units, sequence = graph
+    works, sequence = graph
     totals: dict[str, int] = {}
-    for unit in units:
-        totals[unit.key] = 1 + sum(totals[key] for key in unit.needs)
+    for work in works:
+        totals[work.key] = 1 + sum(totals[key] for key in work.needs)
     store = Memory()
     for stop_after in signals:
         run(sequence, store, slots=slots, at_once=at_once, stop_after=stop_after)
@@ -280,5 +280,5 @@ def test_any_number_of_processes_and_interruptions_give_the_same_results(graph, 
     assert done
     assert store.totals() == totals
     finished = [key for key in store.saves if "paused" not in key]
-    assert all(finished.index(need) < finished.index(unit.key) for unit in units for need in unit.needs)
-    assert len(store.saves) == sum(unit.stretches for unit in units)
+    assert all(finished.index(need) < finished.index(work.key) for work in works for need in work.needs)
+    assert len(store.saves) == sum(work.stretches for work in works)

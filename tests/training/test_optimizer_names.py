@@ -3,7 +3,7 @@ import inspect
 import torch
 
 from escapedim.specs import Spec, take_params
-from escapedim.training.names import DTYPES, OPTIMIZERS
+from escapedim.training.optimizer_names import DTYPES, OPTIMIZERS
 from escapedim.training.optimizers import Optimizer, padded
 
 

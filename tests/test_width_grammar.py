@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from escapedim.errors import BadInput
-from escapedim.landscape.widths import parse_widths
+from escapedim.width_grammar import parse_widths
 
 
 @pytest.mark.parametrize(

@@ -18,19 +18,19 @@ from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Criterion, Split, Task
 from escapedim.training.batches import DataOrder
 from escapedim.training.data import Data
-from escapedim.training.experiment import TrainUnit
+from escapedim.training.experiment import TrainWork
 from escapedim.training.initial import initial_row, order_seed
-from escapedim.training.units import Arrays, Context, Outcome
-from escapedim.widening.parametrization import Scales, scales
-from escapedim.widening.stack import Setting, Starts
-from escapedim.widening.unit import (
+from escapedim.training.work import Arrays, Context, Outcome
+from escapedim.widening.counted_members import (
     PILOT_MEMBERS,
     RATE_FACTORS,
-    PilotUnit,
-    WidthUnit,
+    PilotWork,
+    WidthWork,
     best_factor,
     pilot_key,
 )
+from escapedim.widening.parametrization import Scales, scales
+from escapedim.widening.stack import Setting, Starts
 from tests.training.plain import Toy, accuracy, network, toy, trajectory
 
 PROBLEM = toy("cross-entropy", "sgd", lr=0.2, hidden=(5,))
@@ -65,7 +65,7 @@ def rows_of(outcome: Outcome, problem: Toy) -> np.ndarray:
 
 def test_members_are_plain_loops_from_the_draws_of_train():
     criterion = Criterion("train_accuracy", ">=", 0.9)
-    outcome = WidthUnit(setting_of(PROBLEM, criterion=criterion), (4, 5, 6), pilots=False)(
+    outcome = WidthWork(setting_of(PROBLEM, criterion=criterion), (4, 5, 6), pilots=False)(
         context_of(PROBLEM), {}, None
     )
     assert outcome.metrics is not None
@@ -89,8 +89,8 @@ def test_members_are_plain_loops_from_the_draws_of_train():
 
 
 def test_a_width_is_what_train_trains_at_it():
-    width = WidthUnit(setting_of(PROBLEM), (0, 1, 2), pilots=False)(context_of(PROBLEM), {}, None)
-    train = TrainUnit(PROBLEM.model, PROBLEM.recipe, (0, 30), 3, (0, 1, 2))(context_of(PROBLEM), {}, None)
+    width = WidthWork(setting_of(PROBLEM), (0, 1, 2), pilots=False)(context_of(PROBLEM), {}, None)
+    train = TrainWork(PROBLEM.model, PROBLEM.recipe, (0, 30), 3, (0, 1, 2))(context_of(PROBLEM), {}, None)
     for name in PROBLEM.model.shapes:
         assert np.array_equal(width.arrays[name], train.arrays[f"step30.{name}"])
 
@@ -142,12 +142,12 @@ def test_pilots_share_no_draw_with_members_that_are_counted():
 def test_a_pilot_is_a_plain_loop_at_its_own_rate():
     seen = []
     for factor in (1.0, 4.0):
-        unit = PilotUnit(setting_of(PROBLEM), factor)
-        assert unit.key == pilot_key(5, factor)
-        outcome = unit(context_of(PROBLEM), {}, None)
+        work = PilotWork(setting_of(PROBLEM), factor)
+        assert work.key == pilot_key(5, factor)
+        outcome = work(context_of(PROBLEM), {}, None)
         assert outcome.metrics is not None
         assert outcome.metrics["lr"] == 0.2 * factor
-        job, _ = unit.setting.train(context_of(PROBLEM), starts(unit.setting, (0,), "pilot "), None, 0.2)
+        job, _ = work.setting.train(context_of(PROBLEM), starts(work.setting, (0,), "pilot "), None, 0.2)
         row = plain_row(PROBLEM, job.params[0], DataOrder(job.order_seeds[0], 23, 6), 0.2 * factor)
         net = network(PROBLEM.model.sizes, "tanh", row)
         x, labels = torch.from_numpy(PROBLEM.task.train.x), torch.from_numpy(PROBLEM.task.train.y)
@@ -160,11 +160,11 @@ def test_a_pilot_is_a_plain_loop_at_its_own_rate():
 
 
 def test_counted_members_take_the_best_rate():
-    unit = WidthUnit(setting_of(PROBLEM), (0, 1), pilots=True)
-    assert unit.needs == tuple(pilot_key(5, factor) for factor in RATE_FACTORS)
-    earlier: dict[str, Arrays] = {key: {"losses": np.array([1.0, 2.0, 3.0])} for key in unit.needs}
+    work = WidthWork(setting_of(PROBLEM), (0, 1), pilots=True)
+    assert work.needs == tuple(pilot_key(5, factor) for factor in RATE_FACTORS)
+    earlier: dict[str, Arrays] = {key: {"losses": np.array([1.0, 2.0, 3.0])} for key in work.needs}
     earlier[pilot_key(5, 0.25)] = {"losses": np.array([0.9, 0.8, math.nan])}
-    outcome = unit(context_of(PROBLEM), earlier, None)
+    outcome = work(context_of(PROBLEM), earlier, None)
     assert outcome.metrics is not None
     assert outcome.metrics["lr"] == 0.05
     start, order = initial_row(PROBLEM.model, "float64", 3, 1), DataOrder(order_seed(PROBLEM.model, 3, 1, 0), 23, 6)
@@ -213,7 +213,7 @@ def test_without_a_training_set_rates_are_chosen_by_the_test_loss():
     problem = online()
     losses = {}
     for factor in (0.25, 1.0, 4.0):
-        outcome = PilotUnit(setting_of(problem), factor)(context_of(problem), {}, None)
+        outcome = PilotWork(setting_of(problem), factor)(context_of(problem), {}, None)
         losses[factor] = outcome.arrays["losses"]
         assert np.isfinite(losses[factor]).all()
     assert best_factor(losses) == 4.0
@@ -222,11 +222,11 @@ def test_without_a_training_set_rates_are_chosen_by_the_test_loss():
 # One stack or many, interrupted or not.
 
 
-def interrupted(unit: WidthUnit | PilotUnit, problem: Toy, every: int) -> Outcome:
+def interrupted(work: WidthWork | PilotWork, problem: Toy, every: int) -> Outcome:
     ticks = itertools.count(1)
-    outcome = unit(context_of(problem, lambda members: next(ticks) % every == 0), {}, None)
+    outcome = work(context_of(problem, lambda members: next(ticks) % every == 0), {}, None)
     while outcome.metrics is None:
-        outcome = unit(context_of(problem, lambda members: next(ticks) % every == 0), {}, outcome.arrays)
+        outcome = work(context_of(problem, lambda members: next(ticks) % every == 0), {}, outcome.arrays)
     return outcome
 
 
@@ -241,8 +241,8 @@ def teacher(members: int, steps: int = 600, lr: float = 0.1) -> tuple[Toy, Setti
 @pytest.mark.parametrize("lr", [0.1, 6.0], ids=["landing", "restarting"])
 def test_member_17_of_a_stack_is_member_17_alone_with_its_ending(lr):
     problem, setting = teacher(40, lr=lr)
-    together = WidthUnit(setting, tuple(range(40)), pilots=False)(context_of(problem), {}, None)
-    alone = WidthUnit(setting, (17,), pilots=False)(context_of(problem), {}, None)
+    together = WidthWork(setting, tuple(range(40)), pilots=False)(context_of(problem), {}, None)
+    alone = WidthWork(setting, (17,), pilots=False)(context_of(problem), {}, None)
     assert together.metrics is not None
     assert alone.metrics is not None
     for name, column in alone.metrics["columns"].items():
@@ -258,8 +258,8 @@ def test_member_17_of_a_stack_is_member_17_alone_with_its_ending(lr):
 @pytest.mark.parametrize(("lr", "every"), [(0.1, 1), (0.1, 50), (6.0, 7), (6.0, 100)])
 def test_pauses_change_nothing_where_members_land_and_start_again(lr, every):
     problem, setting = teacher(8, steps=350, lr=lr)
-    unit = WidthUnit(setting, tuple(range(8)), pilots=False)
-    whole, parts = unit(context_of(problem), {}, None), interrupted(unit, problem, every)
+    work = WidthWork(setting, tuple(range(8)), pilots=False)
+    whole, parts = work(context_of(problem), {}, None), interrupted(work, problem, every)
     assert whole.metrics == parts.metrics
     assert all(whole.arrays[name].tobytes() == parts.arrays[name].tobytes() for name in whole.arrays)
     steps = (parts.metrics or {})["columns"]["steps"]
@@ -268,5 +268,5 @@ def test_pauses_change_nothing_where_members_land_and_start_again(lr, every):
 
 def test_keys_say_what_is_in_a_stack():
     setting = setting_of(PROBLEM)
-    assert WidthUnit(setting, (4, 5, 6), False).key == "width-000005-members-000004-000006"
-    assert WidthUnit(setting, (4,), False).needs == ()
+    assert WidthWork(setting, (4, 5, 6), False).key == "width-000005-members-000004-000006"
+    assert WidthWork(setting, (4,), False).needs == ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from escapedim.errors import BadInput
 from escapedim.rewinding.config import RewindConfig
-from escapedim.rewinding.names import DENSE_ORDERS, END, FRESH, ORDERS, SCALES, SUBNETWORKS, TICKET_AND_DENSE
+from escapedim.rewinding.mode_names import DENSE_ORDERS, END, FRESH, ORDERS, SCALES, SUBNETWORKS, TICKET_AND_DENSE
 from escapedim.rewinding.treatments import Treatment
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
@@ -26,7 +26,7 @@ class Mode:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RewindingPlan:
     """What is trained at every round: modes, complements by subnetwork and draw, and pairs for lines."""
 
     modes: tuple[Mode, ...]
@@ -43,7 +43,7 @@ class Plan:
         return list(dict.fromkeys(made))
 
 
-def make_plan(config: RewindConfig, recipe: Recipe, arms: Sequence[str]) -> Plan:
+def make_plan(config: RewindConfig, recipe: Recipe, arms: Sequence[str]) -> RewindingPlan:
     """Resolve modes, complements and copies to treatments; `arms` are those whose masks the prune run has.
 
     Raises
@@ -59,7 +59,7 @@ def make_plan(config: RewindConfig, recipe: Recipe, arms: Sequence[str]) -> Plan
         )
     modes = [Mode(name, step, _retrained(name, step, recipe)) for step in dict.fromkeys(to) for name in config.retrain]
     modes += _cube(config, to, recipe)
-    return Plan(
+    return RewindingPlan(
         modes=tuple(modes),
         complements={name: _complement(name, to[0], config.draws, arms) for name in config.complement},
         copies={step: _copies(step, recipe) for step in dict.fromkeys(to)} if config.instability else {},

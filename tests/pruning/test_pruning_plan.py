@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.masks import full_masks, living_units, prune
-from escapedim.pruning.plan import ARMS, CONTROLS, counted, expected_counts, survivors_after
+from escapedim.pruning.pruning_plan import ARMS, CONTROLS, counted, expected_counts, survivors_after
 
 from .strategies import fractions, make_plan, make_shapes, sizes
 

@@ -7,8 +7,8 @@ import pytest
 
 from escapedim.models.mlp import MLP
 from escapedim.specs import Spec
+from escapedim.widening.embedding_names import EMBEDDINGS, check_embedding
 from escapedim.widening.embeddings import check
-from escapedim.widening.names import EMBEDDINGS, check_embedding
 
 
 def test_every_name_can_be_used():
@@ -24,5 +24,5 @@ def test_shares_that_cancel_or_are_no_numbers_are_refused(alpha):
 
 
 def test_names_need_no_torch():
-    code = "import sys, escapedim.widening.names; sys.exit('torch' in sys.modules)"
+    code = "import sys, escapedim.widening.embedding_names; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

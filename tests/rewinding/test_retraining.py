@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from escapedim.rewinding import unit as rewinding
-from escapedim.rewinding.lines import barriers
+from escapedim.rewinding import retraining as rewinding
+from escapedim.rewinding.barriers import barriers
+from escapedim.rewinding.retraining import RewindWork, apart, at_last_rate
 from escapedim.rewinding.treatments import Begun, Treatment
-from escapedim.rewinding.unit import RewindUnit, apart, at_last_rate
 from escapedim.specs import parse_spec
 from escapedim.training.batches import Batches
-from escapedim.training.units import Context
+from escapedim.training.work import Context
 from tests.training.plain import accuracy, network, toy, trajectory
 
 from .problems import PROBLEM, a_round, ends, left, trained
@@ -67,14 +67,14 @@ def test_every_treatment_trains_as_a_plain_loop_does(outcome, at):
 @pytest.mark.parametrize("weights", ["end", 6])
 def test_fine_tuning_stays_at_the_last_rate(weights):
     treatment = Treatment("ticket", weights, 6, at_last_rate=True)
-    unit, outcome = trained([treatment])
-    assert unit.key.endswith("-last-rate")
+    work, outcome = trained([treatment])
+    assert work.key.endswith("-last-rate")
     torch.testing.assert_close(ends(outcome)[0], plainly_trained(treatment), rtol=1e-9, atol=1e-11)
     assert at_last_rate(PROBLEM.recipe).schedule == parse_spec("constant")
 
 
 def test_networks_are_measured_whole_and_with_the_complement_cut_away(outcome):
-    unit, found = outcome
+    work, found = outcome
     rows, task = ends(found), PROBLEM.task
     x = torch.as_tensor(np.array(task.test.x))
     for at, treatment in enumerate(TREATMENTS):
@@ -84,7 +84,7 @@ def test_networks_are_measured_whole_and_with_the_complement_cut_away(outcome):
             assert found.metrics[name][at]["test_accuracy"] == pytest.approx(accuracy(net, x, np.array(task.test.y)))
     once = len(TREATMENTS) - 1  # the ticket in its original surroundings is the dense network
     assert found.metrics["net_steps"] == once * (24 - 6)
-    assert unit.planned_steps == found.metrics["net_steps"]
+    assert work.planned_steps == found.metrics["net_steps"]
 
 
 def test_how_far_apart_is_against_the_same_subnetwork_in_isolation(outcome):
@@ -109,8 +109,8 @@ def test_vectors_without_a_length_have_no_angle():
 
 def test_lines_are_between_the_ends():
     pairs = ((TREATMENTS[0], TREATMENTS[7]), (TREATMENTS[0], TREATMENTS[6]))
-    unit, found = trained(TREATMENTS, replicates=2, pairs=pairs)
-    rows, places = ends(found), unit.members
+    work, found = trained(TREATMENTS, replicates=2, pairs=pairs)
+    rows, places = ends(found), work.members
     for (one, other), line in zip(pairs, found.metrics["lines"], strict=True):
         for replicate in range(2):
             sides = [rows[places.index((replicate, side))][None] for side in (one, other)]
@@ -155,13 +155,13 @@ FAULTS = {
 @pytest.mark.parametrize("case", FAULTS)
 def test_what_silently_did_not_happen_breaks_an_invariant(monkeypatch, case):
     treatment, what, change, name = FAULTS[case]
-    begin = rewinding.Round.begin
+    begin = rewinding.PrunedRound.begin
 
     def faulty(self, *arguments) -> Begun:
         begun = begin(self, *arguments)
         return replace(begun, **{what: change(begun)})
 
-    monkeypatch.setattr(rewinding.Round, "begin", faulty)
+    monkeypatch.setattr(rewinding.PrunedRound, "begin", faulty)
     _, found = trained([treatment])
     (invariants,) = found.metrics["invariants"]
     assert [key for key, holds in invariants.items() if not holds and key.startswith(name)]
@@ -171,12 +171,12 @@ def test_a_complement_that_is_not_scaled_and_one_order_for_two_break_an_invarian
     kinds = [Treatment("ticket", 6, 6, rest="redraw", scale=scale) for scale in (1.0, 3.0)]
     copies = [Treatment("ticket", 6, 6), Treatment("ticket", 6, 6, second_order=True)]
     assert all(all(found.values()) for found in trained([*kinds, *copies])[1].metrics["invariants"])
-    redrawn, order = rewinding.Round._redrawn, rewinding.Round.order
+    redrawn, order = rewinding.PrunedRound._redrawn, rewinding.PrunedRound.order
     monkeypatch.setattr(
-        rewinding.Round, "_redrawn", lambda self, left, one: redrawn(self, left, replace(one, scale=1.0))
+        rewinding.PrunedRound, "_redrawn", lambda self, left, one: redrawn(self, left, replace(one, scale=1.0))
     )
     monkeypatch.setattr(
-        rewinding.Round, "order", lambda self, at, one: order(self, at, replace(one, second_order=False))
+        rewinding.PrunedRound, "order", lambda self, at, one: order(self, at, replace(one, second_order=False))
     )
     found = trained([*kinds, *copies])[1].metrics["invariants"]
     assert [one["complement_as_asked"] for one in found] == [True, False, True, True]
@@ -185,8 +185,8 @@ def test_a_complement_that_is_not_scaled_and_one_order_for_two_break_an_invarian
 
 def test_another_mask_of_another_size_breaks_the_density():
     every = (replace(left(), surviving=left().surviving + 1),)
-    unit = RewindUnit(a_round(), PROBLEM.recipe, every, (Treatment("ticket", 6, 6),))
-    outcome = unit(Context(PROBLEM.task, PROBLEM.data, "cpu", lambda members: False), {}, None)
+    work = RewindWork(a_round(), PROBLEM.recipe, every, (Treatment("ticket", 6, 6),))
+    outcome = work(Context(PROBLEM.task, PROBLEM.data, "cpu", lambda members: False), {}, None)
     assert outcome.metrics["invariants"][0]["density_exact"] is False
 
 

@@ -19,7 +19,7 @@ CRITERIA = ("magnitude", "random", "movement", "magnitude-increase", "magnitude-
 
 
 @dataclass(frozen=True)
-class Plan:
+class PruningPlan:
     """A resolved prune experiment.
 
     `fractions` has one entry a prunable layer; in global scope and for units the first one holds for all. With
@@ -41,14 +41,14 @@ def survivors_after(count: int, fraction: float) -> int:
     return count - round(fraction * count)
 
 
-def left_in_layer(plan: Plan, name: str, surviving: int, total: int) -> int:
+def left_in_layer(plan: PruningPlan, name: str, surviving: int, total: int) -> int:
     """Return how many weights or units of one layer a round leaves in layer scope: at least one."""
     if plan.density is not None:
         return max(1, round(plan.density * total))
     return max(1, survivors_after(surviving, plan.fractions[name]))
 
 
-def left_in_all(plan: Plan, surviving: int, total: int, layers: int) -> int:
+def left_in_all(plan: PruningPlan, surviving: int, total: int, layers: int) -> int:
     """Return how many weights or units of the whole network a round leaves in global scope.
 
     Of units, at least one in each of the hidden `layers`: a network without it is cut in two.
@@ -59,7 +59,7 @@ def left_in_all(plan: Plan, surviving: int, total: int, layers: int) -> int:
     return max(left, layers) if plan.granularity == "unit" else left
 
 
-def counted(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+def counted(plan: PruningPlan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
     """What is counted, by layer, at round 0: weights of all layers, or units of the hidden ones."""
     if plan.granularity == "weight":
         return {name: units * inputs for name, (units, inputs) in shapes.items()}
@@ -75,7 +75,7 @@ def hidden_layers(shapes: Mapping[str, object]) -> tuple[str, ...]:
     return names[:-1] or names
 
 
-def expected_counts(plan: Plan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:
+def expected_counts(plan: PruningPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:
     """Survivors of every round from round 0 on, by layer; in global scope under the one name `all`."""
     totals = counted(plan, shapes)
     layers = len(totals)
