@@ -22,6 +22,16 @@ def excerpt(text: str) -> str:
     return visible(text[:EXCERPT])
 
 
+def count(value: float) -> str:
+    """Return a count with thousands separators; a mean of counts keeps one decimal."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def counted(number: float, noun: str) -> str:
+    """Return "1 network" or "3,000 networks"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def whole_number(text: str) -> int | None:
     """Return the number of at most nine digits that the text is, or None."""
     return int(text) if _WHOLE.fullmatch(text) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,9 +10,10 @@ from typing import Any, TypeVar
 from escapedim.cli.beginnings import NOT_TAKEN_OF_MEMBERS, configured, last_round, lottery_of, origin_of_members
 from escapedim.cli.execution import Command, Shares
 from escapedim.errors import BadInput
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
+from escapedim.pruning.loop import ROUND
 from escapedim.pruning.pruning_plan import expected_counts
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
@@ -25,57 +25,53 @@ from escapedim.tasks.base import Task
 from escapedim.text import excerpt
 from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
 from escapedim.training.estimate import Estimate, estimate, together
-from escapedim.training.experiment import Experiment, covered, make_model, make_network, stack_size, train_experiment
+from escapedim.training.experiment import REPLICATES, Experiment, stack_size, train_experiment
+from escapedim.training.networks import network_of, network_of_width
 from escapedim.training.points import rewind_step
 from escapedim.training.work import Work
 from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
+from escapedim.widening.counted_members import by_width
 from escapedim.widening.experiment import members_per_width, widen_experiment
 from escapedim.widening.from_run import finished_members, widen_from_experiment
-from escapedim.widening.keys import covered as widths_covered
 from escapedim.widening.stack import StackWork
 
 C = TypeVar("C", bound=TrainingConfig)
 
 
-def _numbers(pattern: str, keys: Iterable[str]) -> list[int]:
-    return [int(match[1]) for match in (re.search(pattern, key) for key in keys) if match]
-
-
 def _more_replicates(config: TrainConfig, keys: Iterable[str]) -> TrainConfig:
-    done = [stack[-1] + 1 for stack in covered(keys)]
+    done = [stack[-1] + 1 for stack in REPLICATES.stacks(keys)]
     return config.model_copy(update={"replicates": max([config.replicates, *done])})
 
 
 def _more_rounds(config: PruneConfig, keys: Iterable[str]) -> PruneConfig:
-    keys = list(keys)
-    replicates = [number + 1 for number in _numbers(r"replicate-(\d+)", keys)]
-    rounds = _numbers(r"round-(\d+)", keys)
+    begun = ROUND.among(keys)
     return config.model_copy(
         update={
-            "replicates": max([config.replicates, *replicates]),
-            "rounds": max([config.rounds, *rounds]),
+            "replicates": max([config.replicates, *(numbers["replicate"] + 1 for numbers in begun)]),
+            "rounds": max([config.rounds, *(numbers["round"] for numbers in begun)]),
         }
     )
 
 
 def _train_estimate(config: TrainConfig, task: Task) -> Estimate:
     recipe = config.recipe(task)
-    members = min(config.replicates, stack_size(make_model(config, task), recipe))
-    found = estimate(config, task, config.hidden, members, config.replicates, config.replicates * recipe.steps)
+    network = network_of(config, task)
+    members = min(config.replicates, stack_size(network, recipe))
+    found = estimate(config, task, network, members, config.replicates, config.replicates * recipe.steps)
     return replace(found, most=recipe.batch_size == recipe.samples)
 
 
 def _prune_estimate(config: PruneConfig, task: Task) -> Estimate:
-    model, recipe = make_model(config, task), config.recipe(task)
+    model, recipe = network_of(config, task), config.recipe(task)
     plan = config.plan(model, recipe)
     later = plan.rounds * len(plan.arms)
     steps = recipe.steps + later * (recipe.steps - plan.rewind_step)
     networks = config.replicates * (1 + later)
-    return estimate(config, task, config.hidden, len(plan.arms), networks, config.replicates * steps)
+    return estimate(config, task, model, len(plan.arms), networks, config.replicates * steps)
 
 
 def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
-    begun = widths_covered(keys)
+    begun = by_width(keys)
     replicates = [stack[-1] + 1 for stacks in begun.values() for stack in stacks]
     return config.model_copy(
         update={
@@ -88,29 +84,23 @@ def _more_widths(config: WidenConfig, keys: Iterable[str]) -> WidenConfig:
 def _widen_estimate(config: WidenConfig, task: Task) -> Estimate:
     works = widen_experiment(config, task).works  # refuses what does not fit the task, before there is a folder
     recipe, networks = config.recipe(task), members_per_width(config)
-    by_width = [
-        estimate(
-            config,
-            task,
-            (width,),
-            min(networks, stack_size(make_network(config, task, (width,)), recipe)),
-            networks,
-            networks * recipe.steps,
-        )
-        for width in config.widths
+    models = [network_of_width(config, task, width) for width in config.widths]
+    counted = [
+        estimate(config, task, model, min(networks, stack_size(model, recipe)), networks, networks * recipe.steps)
+        for model in models
     ]
     further = [work for work in works if isinstance(work, StackWork)]
     most = bool(further) or recipe.batch_size == recipe.samples
-    return replace(together([*by_width, *_stack_estimates(config, task, further)]), most=most)
+    return replace(together([*counted, *_stack_estimates(config, task, further)]), most=most)
 
 
 def _stack_estimates(config: EmbeddingConfig, task: Task, works: Sequence[StackWork]) -> list[Estimate]:
     """Estimates of stacks, those of one network together."""
     found = []
-    for hidden in sorted({work.setting.model.sizes[1:-1] for work in works}):
-        own = [work for work in works if work.setting.model.sizes[1:-1] == hidden]
+    for model in sorted({work.setting.model for work in works}, key=lambda model: model.units):
+        own = [work for work in works if work.setting.model == model]
         members, steps = [work.most for work in own], sum(work.planned_steps for work in own)
-        found.append(estimate(config, task, hidden, max(members), sum(members), steps))
+        found.append(estimate(config, task, model, max(members), sum(members), steps))
     return found
 
 
@@ -120,9 +110,9 @@ def _no_plan(config: TrainingConfig, task: Task) -> list[Shares]:
 
 def _planned_densities(config: PruneConfig, task: Task) -> list[Shares]:
     """Shares that each round leaves, by layer and over all; in global scope only what is known before training."""
-    model = make_model(config, task)
+    model = network_of(config, task)
     plan = config.plan(model, config.recipe(task))
-    rounds = expected_counts(plan, {name: model.shapes[name] for name in model.prunable})
+    rounds = expected_counts(plan, model)
     totals = rounds[0]
     return [
         {name: count / totals[name] for name, count in counts.items()}
@@ -137,9 +127,9 @@ def widen_from(run: FinishedRun) -> Command[WidenFromConfig]:
 
     def experiment(config: WidenFromConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_same(run, origin, config, task)
-        models = {hidden: make_network(config, task, hidden) for hidden in config.networks}
+        networks = _networks_of(origin, config, task)
         with run.taken_apart():
-            return widen_from_experiment(config, task, finished_members(run, models, origin.recipe(task).steps))
+            return widen_from_experiment(config, task, finished_members(run, networks, origin.recipe(task).steps))
 
     def cost(config: WidenFromConfig, task: Task) -> Estimate:
         works = [work for work in experiment(config, task, ()).works if isinstance(work, StackWork)]
@@ -151,19 +141,26 @@ def widen_from(run: FinishedRun) -> Command[WidenFromConfig]:
     return Command("widen", experiment, extended, cost, _no_plan)
 
 
+def _networks_of(origin: TrainConfig | WidenConfig, config: WidenFromConfig, task: Task) -> list[Network]:
+    """Return the networks that members come from: that of a train run, or those of the widths that are wanted."""
+    if isinstance(origin, TrainConfig):
+        return [network_of(origin, task)]
+    return [network_of_width(config, task, width) for width in config.widths]
+
+
 def rewind_from(run: FinishedRun) -> Command[RewindConfig]:
     """Return the command that trains a finished prune run's tickets anew."""
     origin, lottery, last = configured(run, PruneConfig), lottery_of(run), last_round(run)
 
     @cache
-    def source(model: MLP) -> PruneSource:
+    def source(model: Network) -> PruneSource:
         return PruneSource.of(run, model, origin.dtype, last, len(lottery.rounds[-1].arms["ticket"].success))
 
     def experiment(config: RewindConfig, task: Task, keys: Iterable[str]) -> Experiment:
         _check_recipe(run, origin, config, task)
         step = rewind_step(origin.rewind_to, origin.recipe(task))
         with run.taken_apart():
-            return rewind_experiment(config, task, source(make_model(config, task)), lottery, step)
+            return rewind_experiment(config, task, source(network_of(config, task)), lottery, step)
 
     def cost(config: RewindConfig, task: Task) -> Estimate:
         return rewind_estimate(config, task, experiment(config, task, ()).works)
@@ -176,7 +173,7 @@ def rewind_estimate(config: RewindConfig, task: Task, works: Iterable[Work]) -> 
     trained = [work for work in works if isinstance(work, RewindWork | ReplayWork)]
     networks = [len(work.members) for work in trained if isinstance(work, RewindWork)]
     steps = sum(work.planned_steps for work in trained)
-    return estimate(config, task, config.hidden, max(networks), sum(networks), steps)
+    return estimate(config, task, network_of(config, task), max(networks), sum(networks), steps)
 
 
 def _check_recipe(run: FinishedRun, origin: PruneConfig, config: RewindConfig, task: Task) -> None:
@@ -209,7 +206,7 @@ def _check_same(run: FinishedRun, origin: TrainConfig | WidenConfig, config: Wid
             "leave --task out, and give the data that they were trained on."
         )
     _check_source(run, config.source)
-    for key in ("activation", "init", "hidden", "parametrization", "replicates"):
+    for key in ("model", "activation", "init", "hidden", "parametrization", "replicates"):
         expected, found = getattr(origin, key, None), getattr(config, key)
         if expected is not None and expected != found:
             raise BadInput(f"{key}: the members of {run.path} have {expected}, found {found}; leave it out.")

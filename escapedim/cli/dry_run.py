@@ -79,7 +79,7 @@ def _understood(task: Task) -> str:
     parts = {"training": task.train, "validation": task.validation, "test": task.test}
     samples = listed([f"{len(split):,} {name}" for name, split in parts.items() if len(split)])
     learned = f"values ({counted(task.outputs, 'output')})"
-    if task.loss == "cross-entropy":
+    if task.classifies:
         learned = f"{task.outputs} classes"
     elif task.signs:
         learned = "signs"

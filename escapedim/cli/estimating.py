@@ -25,7 +25,7 @@ from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
 from escapedim.training.config import TrainConfig
 from escapedim.training.estimate import Estimate
-from escapedim.training.experiment import make_model
+from escapedim.training.networks import network_of
 from escapedim.training.points import kept_steps
 from escapedim.widening.config import WidenConfig
 
@@ -60,7 +60,7 @@ def _rewind(settings: Values, source: Values, jobs: int, load: Load) -> Estimate
     pruned, recipe = origin.config, origin.config.recipe(origin.task)
     base = {**rewind_base(pruned, pruned.rewind_to, pruned.rounds, "lottery"), **settings}
     found = resolve(RewindConfig, Given({"jobs": jobs}, base=("the plan", base)), load)
-    model, points = make_model(pruned, origin.task), kept_steps((*pruned.keep, pruned.rewind_to), recipe)
+    model, points = network_of(pruned, origin.task), kept_steps((*pruned.keep, pruned.rewind_to), recipe)
     expected = Expected.after(model, pruned.dtype, pruned.rounds, pruned.replicates, points)
     _, replays, stacks = planned(found.config, found.task, expected, pruned.arms)
     return commands.rewind_estimate(found.config, found.task, [*replays, *stacks])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import FullyConnected, Network
 
 MOST_SQUARES = 2**18  # numbers, 2 MB in float64; ours
 
@@ -24,7 +24,7 @@ MOST_SQUARES = 2**18  # numbers, 2 MB in float64; ours
 class OneHidden:
     """Data and shape of a network with one hidden layer; `weights` `(samples,)` sum to 1."""
 
-    model: MLP
+    model: Network
     loss: str
     x: Tensor
     targets: Tensor
@@ -35,24 +35,39 @@ class OneHidden:
         return Layout(self.model.shapes)
 
     @cached_property
+    def _layers(self) -> FullyConnected:
+        layers = self.model.fully_connected
+        assert layers is not None, "a fully connected net"
+        return layers
+
+    @cached_property
     def inputs(self) -> Tensor:
         """Inputs `(samples, inputs)` with a column of ones where the hidden layer has biases."""
-        return torch.cat([self.x, torch.ones_like(self.x[:, :1])], 1) if "layer1.bias" in self.model.shapes else self.x
+        bias = self._layers.layers[0][1]
+        return self.x if bias is None else torch.cat([self.x, torch.ones_like(self.x[:, :1])], 1)
+
+    @cached_property
+    def _places(self) -> dict[str, Tensor]:
+        """Where in a row the numbers of each parameter are."""
+        places = self._layout.views(torch.arange(self._layout.size, device=self.x.device)[None])
+        return {name: of_one[0] for name, of_one in places.items()}
 
     @cached_property
     def _incoming(self) -> Tensor:
         """Columns `(units, inputs)` of each unit's incoming weights, bias last."""
-        places = self._layout.views(torch.arange(self._layout.size, device=self.x.device)[None])
-        columns = places["layer1.weight"][0]
-        if "layer1.bias" in places:
-            columns = torch.cat([columns, places["layer1.bias"][0].unsqueeze(1)], 1)
-        return columns
+        weight, bias = self._layers.layers[0]
+        columns = self._places[weight]
+        return columns if bias is None else torch.cat([columns, self._places[bias].unsqueeze(1)], 1)
 
     @cached_property
     def outgoing_columns(self) -> Tensor:
         """Columns `(units, outputs)` of each unit's outgoing weights."""
-        places = self._layout.views(torch.arange(self._layout.size, device=self.x.device)[None])
-        return places["layer2.weight"][0].mT
+        return self._places[self._layers.layers[1][0]].mT
+
+    def offset(self, flat: Tensor) -> Tensor:
+        """Output biases `(members, outputs)`, or `(members, 0)` without."""
+        bias = self._layers.layers[1][1]
+        return flat[:, :0] if bias is None else flat[:, self._places[bias]]
 
     def incoming(self, flat: Tensor) -> Tensor:
         """Incoming weights `(members, units, inputs)`, bias last."""
@@ -71,8 +86,7 @@ class OneHidden:
     @cached_property
     def _order(self) -> Tensor:
         """Where each parameter is in `_jacobian` `(parameters,)`."""
-        places = self._layout.views(torch.arange(self._layout.size, device=self.x.device)[None])
-        last = [places[name].flatten() for name in ("layer2.weight", "layer2.bias") if name in places]
+        last = [self._places[name].flatten() for name in self._layers.layers[1] if name is not None]
         return torch.cat([self._incoming.flatten(), *last]).argsort()
 
     def hessian(self, flat: Tensor) -> Tensor:
@@ -101,12 +115,12 @@ class OneHidden:
         return self._pulls(self._values(flat))
 
     def _values(self, flat: Tensor) -> _Values:
-        activation = TABLE[self.model.activation]
+        activation = TABLE[self._layers.activation]
         z = self.inputs @ self.incoming(flat).mT
         hidden = activation.function(z)
         outputs = hidden @ self.outgoing(flat)
-        if "layer2.bias" in self.model.shapes:
-            outputs = outputs + self._layout.views(flat)["layer2.bias"].unsqueeze(1)
+        if self._layers.layers[1][1] is not None:
+            outputs = outputs + self.offset(flat).unsqueeze(1)
         return _Values(hidden, activation.first(z), activation.second(z), outputs, self._pull(outputs))
 
     def _jacobian(self, flat: Tensor, at: _Values) -> Tensor:
@@ -122,7 +136,7 @@ class OneHidden:
         jacobian[..., split:] = 0
         for output in range(count):
             jacobian[:, :, output, split + output * units : split + (output + 1) * units] = at.hidden
-            if "layer2.bias" in self.model.shapes:
+            if self._layers.layers[1][1] is not None:
                 jacobian[:, :, output, output - count] = 1
         return jacobian
 

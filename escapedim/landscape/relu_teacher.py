@@ -28,6 +28,11 @@ class ReluTeacherSurface:
         """See `Surface`: its global minima are critical."""
         return -math.inf
 
+    @property
+    def flat_splits(self) -> bool:
+        """See `Surface`: under Gaussian inputs no split is flat."""
+        return False
+
     def _weights(self, flat: Tensor) -> Tensor:
         return flat.reshape(len(flat), flat.shape[1] // self._k, self._k)
 

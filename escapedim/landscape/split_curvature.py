@@ -27,7 +27,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.one_hidden import OneHidden
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.surface import Surface, in_chunks
@@ -37,7 +37,7 @@ def split_matrices(surface: Surface, flat: Tensor) -> Tensor | None:
     """M_i of every unit `(members, units, inputs, inputs)`, bias last; None but for one hidden layer."""
     if isinstance(surface, ReluTeacherSurface):
         return surface.split_matrices(flat)
-    if isinstance(surface, MLPSurface) and surface.hidden is not None:
+    if isinstance(surface, DenseSurface) and surface.hidden is not None:
         return in_chunks(surface.hidden.bends, flat, surface.hidden.numbers)
     return None
 
@@ -49,7 +49,7 @@ def split_sectors(surface: Surface, flat: Tensor) -> Tensor | None:
     """
     if isinstance(surface, ReluTeacherSurface):
         return 2 * surface.split_matrices(flat)
-    if isinstance(surface, MLPSurface) and (hidden := surface.hidden) is not None:
+    if isinstance(surface, DenseSurface) and (hidden := surface.hidden) is not None:
         return in_chunks(lambda part: _sectors(hidden, part), flat, hidden.numbers)
     return None
 

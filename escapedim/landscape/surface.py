@@ -67,6 +67,10 @@ class Surface(Curved, Protocol):
     def no_critical_below(self) -> float:
         """Loss below which no point is critical; -inf where none is known."""
 
+    @property
+    def flat_splits(self) -> bool:
+        """Whether the split of a unit has no curvature of its own, as that of a relu unit on a finite sample."""
+
     def kinks(self, flat: Tensor) -> Tensor:
         """Say which members `(members,)` sit where the gradient jumps."""
 

@@ -2,15 +2,12 @@
 
 Parameters are a mapping `layerN.weight` (units, inputs) and `layerN.bias` (units,), N from 1; the last layer is
 the output. Weights of all layers are prunable, biases never (Frankle & Carbin 2019).
-
-Initialisations are written `he-normal` or, with a parameter, `normal:std=3`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -18,38 +15,14 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from escapedim.models.activations import TABLE
-from escapedim.models.layer_names import INITIALISATIONS
-from escapedim.specs import parse_spec, take_params
+from escapedim.models.initialisation import draw_weights, initial_std
+from escapedim.models.network import FullyConnected, Network, Part, UnitGroup
 
 Params = Mapping[str, Tensor]
 
 
-SPREADS: dict[str, Callable[..., float]] = {
-    "glorot-normal": lambda shape: math.sqrt(2 / sum(shape)),  # Glorot & Bengio 2010, as in Frankle & Carbin 2019
-    "glorot-uniform": lambda shape: math.sqrt(2 / sum(shape)),
-    "he-normal": lambda shape: math.sqrt(2 / shape[1]),  # He et al. 2015
-    "lecun-normal": lambda shape: math.sqrt(1 / shape[1]),  # variance 1 / fan-in, LeCun et al. 1998
-    "normal": lambda shape, std: std,  # the same spread in every layer, whatever its size
-}
-"""Standard deviations of the weights of a layer (units, inputs)."""
-
-
-def initial_std(text: str, shape: tuple[int, int]) -> float:
-    """Return the standard deviation of a layer's weights under an initialisation such as `normal:std=3`."""
-    spec = parse_spec(text)
-    return SPREADS[spec.name](shape, **take_params(spec, INITIALISATIONS[spec.name]))
-
-
-def draw_weights(text: str, shape: tuple[int, int], generator: Generator) -> Tensor:
-    """Draw the weights (units, inputs) of one layer in float64 under an initialisation such as `normal:std=3`."""
-    std = initial_std(text, shape)
-    if parse_spec(text).name.endswith("-uniform"):
-        return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * (math.sqrt(3) * std)
-    return torch.randn(shape, generator=generator, dtype=torch.float64) * std
-
-
 @dataclass(frozen=True)
-class MLP:
+class MLP(Network):
     """A fully connected net: `sizes` = (inputs, hidden widths..., outputs), biases (if any) 0 at the start."""
 
     sizes: tuple[int, ...]
@@ -64,6 +37,11 @@ class MLP:
         return f"mlp {'-'.join(map(str, self.sizes))} {self.activation}{ending}"
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample `(inputs,)`."""
+        return self.sizes[:1]
+
+    @property
     def depth(self) -> int:
         """Number of layers of weights."""
         return len(self.sizes) - 1
@@ -71,35 +49,104 @@ class MLP:
     @property
     def prunable(self) -> tuple[str, ...]:
         """Names of the prunable parameters, from the input on."""
-        return tuple(f"layer{n}.weight" for n in range(1, self.depth + 1))
+        return tuple(_weight(n) for n in range(1, self.depth + 1))
 
     @property
     def output_layer(self) -> str | None:
-        """Name of the prunable parameter that leads to the outputs; None where it is fixed."""
-        return f"layer{self.depth}.weight"
+        """Name of the prunable parameter that leads to the outputs."""
+        return _weight(self.depth)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter, in the order of a flat vector of them all."""
         shapes: dict[str, tuple[int, ...]] = {}
         for n, (inputs, units) in enumerate(pairwise(self.sizes), start=1):
-            shapes[f"layer{n}.weight"] = (units, inputs)
+            shapes[_weight(n)] = (units, inputs)
             if self.bias:
-                shapes[f"layer{n}.bias"] = (units,)
+                shapes[_bias(n)] = (units,)
         return shapes
+
+    @property
+    def groups(self) -> tuple[UnitGroup, ...]:
+        """The hidden layers."""
+        return tuple(
+            UnitGroup(
+                name=_weight(n),
+                units=self.sizes[n],
+                incoming=(Part(_weight(n), 0),),
+                own=(Part(_bias(n), 0),) if self.bias else (),
+                outgoing=(Part(_weight(n + 1), 1),),
+                activation=self.activation,
+                absorbing=(_bias(n + 1),) if self.bias else (),
+            )
+            for n in range(1, self.depth)
+        )
+
+    def resized(self, units: Sequence[int]) -> MLP:
+        """Return the same network with other hidden widths."""
+        return replace(self, sizes=(self.sizes[0], *units, self.sizes[-1]))
+
+    @property
+    def input_group(self) -> UnitGroup:
+        """The inputs, each with its weights into the first layer."""
+        return UnitGroup("inputs", self.sizes[0], incoming=(), outgoing=(Part(_weight(1), 1),))
+
+    def with_inputs(self, inputs: int) -> MLP:
+        """Return the same network with fewer inputs."""
+        return replace(self, sizes=(inputs, *self.sizes[1:]))
+
+    @property
+    def fully_connected(self) -> FullyConnected:
+        """Its layers."""
+        layers = ((_weight(n), _bias(n) if self.bias else None) for n in range(1, self.depth + 1))
+        return FullyConnected(self.sizes, tuple(layers), self.activation)
+
+    @property
+    def values(self) -> int:
+        """Units of all layers, the outputs included."""
+        return sum(self.sizes[1:])
+
+    @property
+    def products(self) -> dict[str, int]:
+        """One multiply-add a weight."""
+        return {_weight(n): inputs * units for n, (inputs, units) in enumerate(pairwise(self.sizes), start=1)}
 
     def init(self, generator: Generator) -> dict[str, Tensor]:
         """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
-        return {
-            name: draw_weights(self.init_name, (shape[0], shape[1]), generator)
-            if len(shape) == 2
-            else torch.zeros(shape, dtype=torch.float64)
-            for name, shape in self.shapes.items()
-        }
+        return {name: self.draw(name, generator) for name in self.shapes}
+
+    def draw(self, name: str, generator: Generator) -> Tensor:
+        """Draw one parameter in float64; biases are 0."""
+        shape = self.shapes[name]
+        if len(shape) == 1:
+            return torch.zeros(shape, dtype=torch.float64)
+        return draw_weights(self.init_name, shape, generator)
+
+    def initial_std(self, name: str) -> float:
+        """Standard deviation of a parameter's draw."""
+        shape = self.shapes[name]
+        return 0.0 if len(shape) == 1 else initial_std(self.init_name, shape)
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `(samples, outputs)` of one network for inputs `(samples, inputs)`."""
+        for values in self._hidden(params, x):
+            x = values
+        return F.linear(x, params[_weight(self.depth)], params.get(_bias(self.depth)))
+
+    def activations(self, params: Params, x: Tensor) -> list[Tensor]:
+        """What the units of each hidden layer put out `(samples, units)`."""
+        return list(self._hidden(params, x))
+
+    def _hidden(self, params: Params, x: Tensor) -> Iterator[Tensor]:
         activate = TABLE[self.activation].function
         for n in range(1, self.depth):
-            x = activate(F.linear(x, params[f"layer{n}.weight"], params.get(f"layer{n}.bias")))
-        return F.linear(x, params[f"layer{self.depth}.weight"], params.get(f"layer{self.depth}.bias"))
+            x = activate(F.linear(x, params[_weight(n)], params.get(_bias(n))))
+            yield x
+
+
+def _weight(n: int) -> str:
+    return f"layer{n}.weight"
+
+
+def _bias(n: int) -> str:
+    return f"layer{n}.bias"

@@ -6,31 +6,41 @@ at 1 and there are no biases, so that every parameter is an incoming weight.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from escapedim.models.mlp import MLP, Params
+from escapedim.models.initialisation import draw_weights, initial_std
+from escapedim.models.mlp import Params
+from escapedim.models.network import Network, Part, UnitGroup
+
+WEIGHT = "layer1.weight"
 
 
 @dataclass(frozen=True)
-class ReluStudent(MLP):
-    """`sizes` = (inputs k, units n, 1); the one parameter is `layer1.weight` (n, k)."""
+class ReluStudent(Network):
+    """A student of `hidden` units in `k` dimensions; the one parameter is `layer1.weight` (hidden, k)."""
 
-    def __post_init__(self) -> None:
-        if len(self.sizes) != 3 or self.sizes[-1] != 1 or self.activation != "relu":
-            raise ValueError(f"expected sizes (inputs, units, 1) and relu, found {self.sizes} and {self.activation}")
+    k: int
+    hidden: int
+    init_name: str = "lecun-normal"
 
     @property
     def name(self) -> str:
         """Architecture as text, such as `relu-student 6-8`; enters the seeds of every draw."""
-        return f"relu-student {self.sizes[0]}-{self.sizes[1]}"
+        return f"relu-student {self.k}-{self.hidden}"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample `(k,)`."""
+        return (self.k,)
 
     @property
     def prunable(self) -> tuple[str, ...]:
         """The incoming weights."""
-        return ("layer1.weight",)
+        return (WEIGHT,)
 
     @property
     def output_layer(self) -> str | None:
@@ -40,8 +50,44 @@ class ReluStudent(MLP):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The one parameter's shape (units, inputs)."""
-        return {"layer1.weight": (self.sizes[1], self.sizes[0])}
+        return {WEIGHT: (self.hidden, self.k)}
+
+    @property
+    def groups(self) -> tuple[UnitGroup, ...]:
+        """The hidden layer: nothing of what leads away from a unit is a parameter."""
+        return (UnitGroup(WEIGHT, self.hidden, incoming=(Part(WEIGHT, 0),), activation="relu"),)
+
+    def resized(self, units: Sequence[int]) -> ReluStudent:
+        """Return a student of another width."""
+        (hidden,) = units
+        return replace(self, hidden=hidden)
+
+    @property
+    def values(self) -> int:
+        """Units and the one output."""
+        return self.hidden + 1
+
+    @property
+    def products(self) -> dict[str, int]:
+        """One multiply-add a weight."""
+        return {WEIGHT: self.hidden * self.k}
+
+    def init(self, generator: Generator) -> dict[str, Tensor]:
+        """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
+        return {WEIGHT: self.draw(WEIGHT, generator)}
+
+    def draw(self, name: str, generator: Generator) -> Tensor:
+        """Draw the incoming weights in float64."""
+        return draw_weights(self.init_name, self.shapes[name], generator)
+
+    def initial_std(self, name: str) -> float:
+        """Standard deviation of the draw."""
+        return initial_std(self.init_name, self.shapes[name])
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `(samples, 1)` of one network for inputs `(samples, inputs)`."""
-        return torch.relu(x @ params["layer1.weight"].mT).sum(-1, keepdim=True)
+        return self.activations(params, x)[0].sum(-1, keepdim=True)
+
+    def activations(self, params: Params, x: Tensor) -> list[Tensor]:
+        """What the units put out `(samples, units)`."""
+        return [torch.relu(x @ params[WEIGHT].mT)]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from escapedim.models.network import Network
 from escapedim.pruning.masks import Masks, prune, shuffle
 from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.pruning.scores import Weights, score
@@ -40,17 +41,19 @@ class Start:
     masks: Masks
 
 
-def next_masks(plan: PruningPlan, last: Mapping[str, Masks], weights: Weights, draws: Draws) -> dict[str, Masks]:
+def next_masks(
+    plan: PruningPlan, network: Network, last: Mapping[str, Masks], weights: Weights, draws: Draws
+) -> dict[str, Masks]:
     """Make the masks of this round for all arms that are asked for; `ticket` is always among them."""
-    scores = score(plan.criterion, weights, plan.granularity, draws.generator("criterion"))
-    masks = {"ticket": prune(plan, last["ticket"], scores)}
+    scores = score(plan.criterion, network, weights, plan.granularity, draws.generator("criterion"))
+    masks = {"ticket": prune(plan, network, last["ticket"], scores)}
     if "reinit" in plan.arms:
         masks["reinit"] = masks["ticket"]
     if "shuffle" in plan.arms:
-        masks["shuffle"] = shuffle(plan, masks["ticket"], draws.generator("shuffle"))
+        masks["shuffle"] = shuffle(plan, network, masks["ticket"], draws.generator("shuffle"))
     if "random" in plan.arms:
-        chance = score("random", weights, plan.granularity, draws.generator("random"))
-        masks["random"] = prune(plan, last["random"], chance)
+        chance = score("random", network, weights, plan.granularity, draws.generator("random"))
+        masks["random"] = prune(plan, network, last["random"], chance)
     return masks
 
 

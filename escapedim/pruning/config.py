@@ -14,7 +14,7 @@ from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from escapedim.models.mlp import MLP
+    from escapedim.models.network import Network
 
 
 class PruneConfig(NetworkConfig):
@@ -107,7 +107,7 @@ class PruneConfig(NetworkConfig):
             raise ValueError("output_fraction needs scope layer and granularity weight; leave it out")
         return self
 
-    def plan(self, model: MLP, recipe: Recipe) -> PruningPlan:
+    def plan(self, model: Network, recipe: Recipe) -> PruningPlan:
         """Resolve to whole numbers and a step.
 
         Raises

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from escapedim.errors import BadInput
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.loop import RoundWork
 from escapedim.pruning.verdict import judge
 from escapedim.records.columns import Arm
 from escapedim.records.results import Invariants, Layer, LotteryResult, Round
-from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
-from escapedim.training.experiment import Experiment, columns, make_model
+from escapedim.text import counted
+from escapedim.training.experiment import Experiment, columns
+from escapedim.training.networks import network_of
 from escapedim.training.points import kept_steps
 from escapedim.training.work import Metrics
 
@@ -34,7 +35,7 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
             f"criterion snip takes the gradient on the training samples, and {task.name} draws new ones at every step; "
             f"use another criterion, or a training set as in {task.name}:samples=1000."
         )
-    model, recipe = make_model(config, task), config.recipe(task)
+    model, recipe = network_of(config, task), config.recipe(task)
     plan = config.plan(model, recipe)
     keep = kept_steps((*config.keep, config.rewind_to), recipe)
     works = [
@@ -55,7 +56,7 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
 
 @dataclass(frozen=True)
 class _Describe:
-    model: MLP
+    model: Network
     task: Task
     works: Sequence[RoundWork]
     tolerance: float

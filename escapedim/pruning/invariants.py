@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from escapedim.pruning.masks import Masks, kept_units
+from escapedim.models import units
+from escapedim.models.network import Network
+from escapedim.pruning.masks import Masks
 from escapedim.pruning.pruning_plan import PruningPlan
 
 Layers = dict[str, np.ndarray]
@@ -33,7 +35,7 @@ class TrainedWeights:
     last_masks: Masks
 
 
-def check(plan: PruningPlan, trained: TrainedWeights, expected: dict[str, int]) -> dict[str, bool]:
+def check(plan: PruningPlan, network: Network, trained: TrainedWeights, expected: dict[str, int]) -> dict[str, bool]:
     """Return each invariant's truth; `expected` are the round's counts from `plan.expected_counts`."""
     masks = trained.masks
     return {
@@ -46,7 +48,7 @@ def check(plan: PruningPlan, trained: TrainedWeights, expected: dict[str, int]) 
             for weights in (trained.started, trained.ended)
         ),
         "masks_nested": all(not (mask & ~trained.last_masks[name]).any() for name, mask in masks.items()),
-        "density_exact": _counts(plan, masks) == expected and _counts(plan, _in_use(trained)) == expected,
+        "density_exact": all(_counts(plan, network, there) == expected for there in (masks, _in_use(trained))),
         "no_layer_empty": all(mask.any() for mask in masks.values()),
     }
 
@@ -67,9 +69,7 @@ def _in_use(trained: TrainedWeights) -> Masks:
     return {name: (trained.started[name] != 0) | (trained.ended[name] != 0) for name in trained.masks}
 
 
-def _counts(plan: PruningPlan, masks: Masks) -> dict[str, int]:
-    if plan.granularity == "unit":
-        counts = {name: int(units.sum()) for name, units in kept_units(masks).items()}
-    else:
-        counts = {name: int(mask.sum()) for name, mask in masks.items()}
+def _counts(plan: PruningPlan, network: Network, masks: Masks) -> dict[str, int]:
+    there = units.kept(network, masks) if plan.granularity == "unit" else masks
+    counts = {name: int(one.sum()) for name, one in there.items()}
     return {"all": sum(counts.values())} if plan.scope == "global" else counts

@@ -15,23 +15,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from escapedim.models import units
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning import invariants
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
-from escapedim.pruning.masks import Masks, full_masks, living_units
+from escapedim.pruning.masks import Masks, full_masks
 from escapedim.pruning.pruning_plan import PruningPlan, expected_counts
 from escapedim.pruning.scores import Weights
-from escapedim.training.descent import descend
 from escapedim.training.experiment import stack_size
-from escapedim.training.gradients import make_gradient
 from escapedim.training.initial import fresh_row, initial_row, order_seed
 from escapedim.training.job import Job, State
+from escapedim.training.kernels.choice import gradient_of
+from escapedim.training.keys import Key
 from escapedim.training.metrics import measure
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
+from escapedim.training.stretch import train_joined
 from escapedim.training.work import Arrays, Context, Outcome
 
+ROUND = Key("round-{round:03d}-replicate-{replicate:04d}")
 BEYOND = 1.2  # how much larger than what fits the cache a stack of whole replicates may be; ours
 
 
@@ -40,7 +44,7 @@ class RoundWork:
     """One round of one replicate: prune, rewind, train, and say what came of it."""
 
     plan: PruningPlan
-    model: MLP
+    model: Network
     recipe: Recipe
     keep: tuple[int, ...]
     seed: int
@@ -83,15 +87,16 @@ class RoundWork:
         """Train one cycle of several replicates as one stack."""
         begun = [work.begin(context, arrays) for work, arrays in zip(works, earlier, strict=True)]
         job = _job(context, begun)
-        states = [State.from_arrays(arrays, context.device) for arrays in paused]
-        state = descend(job, context.data, State.joined(states) if states else job.begin(), context.tick)
-        parts = state.split([len(one.arms) for one in begun])
-        if state.step < self.recipe.steps:
-            return [Outcome(part.arrays(), None) for part in parts]
-        measured = iter(measure(job, context.task, context.data, state))
-        return [
-            one.ended(part, {arm: next(measured) for arm in one.arms}) for one, part in zip(begun, parts, strict=True)
-        ]
+        counts = [len(one.arms) for one in begun]
+
+        def ended(state: State) -> list[Outcome]:
+            measured = iter(measure(job, context.task, context.data, state))
+            return [
+                one.ended(part, {arm: next(measured) for arm in one.arms})
+                for one, part in zip(begun, state.split(counts), strict=True)
+            ]
+
+        return train_joined(job, context, paused, counts, ended)
 
     def begin(self, context: Context, earlier: Mapping[str, Arrays]) -> _Begun:
         """Prune and rewind."""
@@ -100,16 +105,11 @@ class RoundWork:
 
     def _dense(self) -> dict[str, Start]:
         row = initial_row(self.model, self.recipe.dtype, self.seed, self.replicate)
-        return {"dense": Start(row.numpy(), full_masks(self.prunable_shapes))}
+        return {"dense": Start(row.numpy(), full_masks(self.model))}
 
     def _prune_and_rewind(self, context: Context, past: _Past) -> dict[str, Start]:
-        masks = next_masks(self.plan, past.masks, past.weights(context), self._draws())
+        masks = next_masks(self.plan, self.model, past.masks, past.weights(context), self._draws())
         return starts(masks, past.rewound, self._draws())
-
-    @property
-    def prunable_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the prunable layers."""
-        return {name: self.model.shapes[name] for name in self.model.prunable}
 
     def prunable(self, row: np.ndarray) -> dict[str, np.ndarray]:
         """Prunable layers of a row of parameters, as views."""
@@ -157,13 +157,13 @@ class _Begun:
             masks=masks,
             last_masks=past.masks["ticket"] if past else masks,
         )
-        expected = expected_counts(work.plan, work.prunable_shapes)[work.round]
+        expected = expected_counts(work.plan, work.model)[work.round]
         return {
             "arms": measured,
-            "invariants": invariants.check(work.plan, trained, expected),
+            "invariants": invariants.check(work.plan, work.model, trained, expected),
             "surviving": {name: int(mask.sum()) for name, mask in masks.items()},
-            "units_alive": {name: int(alive.sum()) for name, alive in living_units(masks).items()},
-            "parameters": Layout(work.model.shapes).size,
+            "units_alive": {name: int(alive.sum()) for name, alive in units.alive(work.model, masks).items()},
+            "parameters": work.model.size,
             "net_steps": (work.recipe.steps - self.start) * len(self.arms),
         }
 
@@ -193,7 +193,7 @@ def _job(context: Context, begun: Sequence[_Begun]) -> Job:
     mask = np.stack([layout.pack(start.masks, True, np.dtype(bool)) for _, start in starts])
     return Job(
         model=work.model,
-        loss=context.task.loss,
+        problem=problem_of(context.task),
         recipe=work.recipe,
         params=torch.from_numpy(rows).to(context.device),
         mask=torch.from_numpy(mask).to(context.device) if work.round else None,
@@ -228,7 +228,7 @@ class _Past:
 
     def _masks(self, last: Arrays, arm: str) -> Masks:
         if self._work.round == 1:
-            return full_masks(self._work.prunable_shapes)
+            return full_masks(self._work.model)
         return {name: last[f"{arm}.mask.{name}"] for name in self._work.model.prunable}
 
     def _row(self, arrays: Arrays, prefix: str) -> np.ndarray:
@@ -242,10 +242,10 @@ class _Past:
         row = self._initial * layout.pack(self.masks["ticket"], True, np.dtype(bool))
         flat = torch.from_numpy(row)[None].to(context.device)
         train, out = context.data.train, torch.empty_like(flat)
-        make_gradient(work.model, context.task.loss, train.weights)(flat, train.x, train.targets, out)
+        gradient_of(work.model, problem_of(context.task), train.weights)(flat, train.x, train.targets, out)
         return work.prunable(out[0].cpu().numpy())
 
 
 def round_key(number: int, replicate: int) -> str:
     """Name of the checkpoint of one round of one replicate."""
-    return f"round-{number:03d}-replicate-{replicate:04d}"
+    return ROUND.of(round=number, replicate=replicate)

@@ -8,57 +8,36 @@ of a layer is never removed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
-from escapedim.pruning.pruning_plan import PruningPlan, counted, hidden_layers, left_in_all, left_in_layer
+from escapedim.models import units
+from escapedim.models.network import Network
+from escapedim.pruning.pruning_plan import PruningPlan, counted, left_in_all, left_in_layer
 
 Masks = dict[str, np.ndarray]
 Scores = Mapping[str, np.ndarray]
 
 
-def full_masks(shapes: Mapping[str, tuple[int, ...]]) -> Masks:
+def full_masks(network: Network) -> Masks:
     """Masks of the dense network."""
-    return {name: np.ones(shape, bool) for name, shape in shapes.items()}
+    return {name: np.ones(network.shapes[name], bool) for name in network.prunable}
 
 
-def prune(plan: PruningPlan, masks: Masks, scores: Scores) -> Masks:
+def prune(plan: PruningPlan, network: Network, masks: Masks, scores: Scores) -> Masks:
     """Remove the lowest-scored survivors of one round; the result lies inside `masks`."""
+    totals = counted(plan, network)
     if plan.granularity == "weight":
-        return _select(plan, masks, scores, counted(plan, _shapes(masks)))
-    hidden = kept_units(masks)
-    kept = _select(plan, hidden, scores, counted(plan, _shapes(masks)))
-    return _without_units(masks, kept)
+        return _select(plan, masks, scores, totals)
+    return units.without(network, masks, _select(plan, units.kept(network, masks), scores, totals))
 
 
-def shuffle(plan: PruningPlan, masks: Masks, random: np.random.Generator) -> Masks:
+def shuffle(plan: PruningPlan, network: Network, masks: Masks, random: np.random.Generator) -> Masks:
     """Draw masks with as many survivors (units: as many living units) in every layer, at random places."""
     if plan.granularity == "weight":
         return {name: random.permutation(mask.ravel()).reshape(mask.shape) for name, mask in masks.items()}
-    kept = {name: random.permutation(units) for name, units in kept_units(masks).items()}
-    return _without_units(full_masks(_shapes(masks)), kept)
-
-
-def kept_units(masks: Masks) -> dict[str, np.ndarray]:
-    """Say by hidden layer which units `(units,)` have any weight left: those that unit pruning has not removed."""
-    kept = {name: np.asarray(masks[name].any(1)) for name in hidden_layers(masks)}
-    for name, after in pairwise(masks):
-        kept[name] |= masks[after].any(0)
-    return kept
-
-
-def living_units(masks: Masks) -> dict[str, np.ndarray]:
-    """Say by layer which units `(units,)` have an incoming and an outgoing weight left (output units: an incoming)."""
-    names = list(masks)
-    alive: Masks = {name: np.asarray(masks[name].any(1)) for name in names}
-    for name, after in pairwise(names):
-        alive[name] &= masks[after].any(0)
-    return alive
-
-
-def _shapes(masks: Masks) -> dict[str, tuple[int, ...]]:
-    return {name: mask.shape for name, mask in masks.items()}
+    kept = {name: random.permutation(there) for name, there in units.kept(network, masks).items()}
+    return units.without(network, full_masks(network), kept)
 
 
 def _select(plan: PruningPlan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
@@ -91,13 +70,3 @@ def _keep_highest(mask: np.ndarray, scores: np.ndarray, left: int, safe: Sequenc
     order = np.argsort(scores.ravel()[exposed], kind="stable")
     flat[exposed[order[: int(flat.sum()) - left]]] = False
     return flat.reshape(mask.shape)
-
-
-def _without_units(masks: Masks, kept: Masks) -> Masks:
-    """Remove all weights into and out of the units that are not kept."""
-    pruned = {name: mask.copy() for name, mask in masks.items()}
-    for name, units in kept.items():
-        pruned[name] &= units[:, None]
-    for name, after in pairwise(masks):
-        pruned[after] &= kept[name][None, :]
-    return pruned

@@ -7,9 +7,13 @@ run can be held against them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from escapedim.models.network import Network
 
 Scope = Literal["layer", "global"]
 Granularity = Literal["weight", "unit"]
@@ -35,6 +39,11 @@ class PruningPlan:
     arms: tuple[str, ...]
     rewind_step: int
 
+    @property
+    def fraction(self) -> float:
+        """That of all layers alike: in global scope, and of units."""
+        return next(iter(self.fractions.values()))
+
 
 def survivors_after(count: int, fraction: float) -> int:
     """Return how many of `count` a round leaves."""
@@ -45,7 +54,8 @@ def left_in_layer(plan: PruningPlan, name: str, surviving: int, total: int) -> i
     """Return how many weights or units of one layer a round leaves in layer scope: at least one."""
     if plan.density is not None:
         return max(1, round(plan.density * total))
-    return max(1, survivors_after(surviving, plan.fractions[name]))
+    fraction = plan.fractions[name] if plan.granularity == "weight" else plan.fraction
+    return max(1, survivors_after(surviving, fraction))
 
 
 def left_in_all(plan: PruningPlan, surviving: int, total: int, layers: int) -> int:
@@ -55,29 +65,20 @@ def left_in_all(plan: PruningPlan, surviving: int, total: int, layers: int) -> i
     """
     if plan.density is not None:
         return round(plan.density * total)
-    left = survivors_after(surviving, next(iter(plan.fractions.values())))
+    left = survivors_after(surviving, plan.fraction)
     return max(left, layers) if plan.granularity == "unit" else left
 
 
-def counted(plan: PruningPlan, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """What is counted, by layer, at round 0: weights of all layers, or units of the hidden ones."""
+def counted(plan: PruningPlan, network: Network) -> dict[str, int]:
+    """What is counted at round 0: weights by prunable layer, or units by group."""
     if plan.granularity == "weight":
-        return {name: units * inputs for name, (units, inputs) in shapes.items()}
-    return {name: shapes[name][0] for name in hidden_layers(shapes)}
+        return {name: math.prod(network.shapes[name]) for name in network.prunable}
+    return {group.name: group.units for group in network.groups}
 
 
-def hidden_layers(shapes: Mapping[str, object]) -> tuple[str, ...]:
-    """Names of the prunable layers that lead to hidden units: all but the output layer's.
-
-    A lone layer leads to hidden units whose outgoing weights are fixed.
-    """
-    names = tuple(shapes)
-    return names[:-1] or names
-
-
-def expected_counts(plan: PruningPlan, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, int]]:
-    """Survivors of every round from round 0 on, by layer; in global scope under the one name `all`."""
-    totals = counted(plan, shapes)
+def expected_counts(plan: PruningPlan, network: Network) -> list[dict[str, int]]:
+    """Survivors of every round from round 0 on, by layer or group; in global scope under the one name `all`."""
+    totals = counted(plan, network)
     layers = len(totals)
     if plan.scope == "global":
         totals = {"all": sum(totals.values())}

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 
 import numpy as np
 
-from escapedim.pruning.pruning_plan import hidden_layers
+from escapedim.models import units
+from escapedim.models.network import Network
 
 Layers = Mapping[str, np.ndarray]
-Size = Callable[[Layers], dict[str, np.ndarray]]
+Size = Callable[[Network, Layers], dict[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -34,27 +35,22 @@ class Weights:
     gradient: Callable[[], Layers]
 
 
-def _magnitudes(layers: Layers) -> dict[str, np.ndarray]:
+def _magnitudes(network: Network, layers: Layers) -> dict[str, np.ndarray]:
     return {name: np.abs(values.astype(np.float64)) for name, values in layers.items()}
 
 
-def _unit_norms(layers: Layers) -> dict[str, np.ndarray]:
-    norms = {name: np.linalg.norm(layers[name].astype(np.float64), axis=1) for name in hidden_layers(layers)}
-    for name, after in pairwise(layers):
-        norms[name] *= np.linalg.norm(layers[after].astype(np.float64), axis=0)
-    return norms
-
-
-SIZES: dict[str, Size] = {"weight": _magnitudes, "unit": _unit_norms}
+SIZES: dict[str, Size] = {"weight": _magnitudes, "unit": units.norms}
 
 
 def _combine(left: Layers, right: Layers, rule: Callable[..., np.ndarray]) -> dict[str, np.ndarray]:
     return {name: rule(values, right[name]) for name, values in left.items()}
 
 
-def score(criterion: str, weights: Weights, granularity: str, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return scores by layer: `(units, inputs)` for weights, `(units,)` of the hidden layers for units."""
-    size = SIZES[granularity]
+def score(
+    criterion: str, network: Network, weights: Weights, granularity: str, random: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return scores: by layer, of its shape, for weights; by group `(units,)` for units."""
+    size = partial(SIZES[granularity], network)
     rules: dict[str, Callable[[], dict[str, np.ndarray]]] = {
         "magnitude": lambda: size(weights.final),
         "movement": lambda: size(_combine(weights.final, weights.initial, np.subtract)),

@@ -26,9 +26,18 @@ def role_of(model: type[BaseModel], field: str) -> Role:
     return role
 
 
+def _enters(model: type[BaseModel], field: str, value: Any) -> bool:
+    """Say whether a value is part of the identity: that of a field that came later only where it is not the default."""
+    if role_of(model, field) != "scientific":
+        return False
+    declared = model.model_fields[field]
+    extra = declared.json_schema_extra
+    return not (isinstance(extra, dict) and extra.get("later") and value == declared.default)
+
+
 def run_id(kind: str, config: BaseModel, task_identity: Mapping[str, object]) -> str:
     """Return 16 hex digits: SHA-256 of kind and scientific configuration, the task by its content."""
     values: dict[str, Any] = config.model_dump(mode="json")
-    scientific = {name: value for name, value in values.items() if role_of(type(config), name) == "scientific"}
+    scientific = {name: value for name, value in values.items() if _enters(type(config), name, value)}
     scientific["task"] = dict(task_identity)
     return hashlib.sha256(canonical({"kind": kind, "config": scientific}).encode()).hexdigest()[:16]

@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from escapedim.text import count as count
+from escapedim.text import counted as counted
+
 TIE = "\u00a0"
 
 
@@ -139,16 +142,6 @@ def significant(value: float, digits: int = 3) -> str:
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def count(value: float) -> str:
-    """Return a count with thousands separators; a mean of counts keeps one decimal."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
-
-
-def counted(number: float, noun: str) -> str:
-    """Return "1 network" or "3,000 networks"."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def plural(number: int, noun: str) -> str:

@@ -14,7 +14,7 @@ from escapedim.reporting import contrasts, numbers, shares
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Section, prose
 from escapedim.reporting.table import Column, fitted
-from escapedim.widening.keys import covered, members_key
+from escapedim.widening.counted_members import by_width, members_key
 
 MOST_ROWS = 9
 
@@ -25,7 +25,7 @@ def seconds_per_member(summary: Summary) -> dict[int, float]:
     """Return by width the seconds that a member took, of the finished stacks of a widen run whose times are known."""
     taken, files = summary.cost.unit_s, summary.result.checkpoints
     finished = [key for key in taken if f"checkpoints/{key}.safetensors" in files]
-    means = {width: _mean_seconds(width, stacks, taken) for width, stacks in covered(finished).items()}
+    means = {width: _mean_seconds(width, stacks, taken) for width, stacks in by_width(finished).items()}
     return {width: mean for width, mean in means.items() if mean > 0}
 
 

@@ -8,23 +8,19 @@ arXiv 2209.04836). A permuted copy is brought back exactly, units that are dead 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
+from escapedim.models.units import incoming_numbers, taken
 
 LARGEST = 1e150  # squared distance of units: a network that is about to diverge may put out more, or no number; ours
 SAMPLES = 512  # training samples on which units are compared, at most; ours
 
-Named = Mapping[str, np.ndarray]
 
-
-def aligned(model: MLP, reference: Tensor, row: Tensor, x: Tensor) -> Tensor:
+def aligned(model: Network, reference: Tensor, row: Tensor, x: Tensor) -> Tensor:
     """Return `row` `(parameters,)` with its hidden units in the order of those of `reference`.
 
     Parameters
@@ -36,42 +32,27 @@ def aligned(model: MLP, reference: Tensor, row: Tensor, x: Tensor) -> Tensor:
     """
     if not bool(torch.isfinite(reference).all() and torch.isfinite(row).all()):
         return row.clone()
-    layout = Layout(model.shapes)
-    samples = x[:SAMPLES].double().cpu()
-    one, other = (_named(layout, flat) for flat in (reference, row))
-    found = {name: values.copy() for name, values in other.items()}
-    outputs = samples, samples
-    for n in range(1, model.depth):
-        outputs = _put_out(model, one, n, outputs[0]), _put_out(model, found, n, outputs[1])
-        order = _matching(_distances(outputs[0], outputs[1]), _weight_distances(one, found, n))
-        _permute(found, n, order)
-        outputs = outputs[0], outputs[1][:, torch.from_numpy(order)]
-    return torch.from_numpy(layout.pack(found, 0, np.dtype(np.float64))).to(row)
+    samples, one = x[:SAMPLES].double().cpu(), reference.double().cpu()
+    permuted = row.double().cpu()
+    expected = _put_out(model, one, samples)
+    for n, group in enumerate(model.groups):
+        by_output = _distances(expected[n], _put_out(model, permuted, samples)[n])
+        incoming = [incoming_numbers(model, flat[None], group)[0].mT for flat in (one, permuted)]
+        order = _matching(by_output, _distances(*incoming))
+        permuted = taken(model, permuted[None], {group.name: torch.from_numpy(order)})[0]
+    return permuted.to(row)
 
 
-def _named(layout: Layout, row: Tensor) -> dict[str, np.ndarray]:
-    return layout.split(row.double().cpu().numpy())
-
-
-def _put_out(model: MLP, params: Named, n: int, inputs: Tensor) -> Tensor:
-    before = inputs @ torch.from_numpy(params[f"layer{n}.weight"]).mT
-    bias = params.get(f"layer{n}.bias")
-    return TABLE[model.activation].function(before if bias is None else before + torch.from_numpy(bias))
+def _put_out(model: Network, row: Tensor, x: Tensor) -> list[Tensor]:
+    """What the units of each group put out `(samples, units)`; every place of a channel is a sample."""
+    params = {name: view[0] for name, view in Layout(model.shapes).views(row[None]).items()}
+    return [values.movedim(1, -1).flatten(0, -2) for values in model.activations(params, x)]
 
 
 def _distances(left: Tensor, right: Tensor) -> np.ndarray:
     """Squared distances between the columns of two matrices `(samples, units)`."""
     found: np.ndarray = torch.cdist(left.mT.contiguous(), right.mT.contiguous()).square().numpy()
     return found
-
-
-def _weight_distances(left: Named, right: Named, n: int) -> np.ndarray:
-    def incoming(params: Named) -> Tensor:
-        weight, bias = params[f"layer{n}.weight"], params.get(f"layer{n}.bias")
-        parts = [weight] if bias is None else [weight, bias[:, None]]
-        return torch.from_numpy(np.concatenate(parts, 1)).mT
-
-    return _distances(incoming(left), incoming(right))
 
 
 def _matching(by_output: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
@@ -81,12 +62,3 @@ def _matching(by_output: np.ndarray, by_weight: np.ndarray) -> np.ndarray:
     finite = (np.nan_to_num(distances).clip(max=LARGEST) for distances in (by_output, by_weight))
     cost = sum(distances / (distances.mean() or 1.0) for distances in finite)
     return np.asarray(linear_sum_assignment(cost)[1])
-
-
-def _permute(params: dict[str, np.ndarray], n: int, order: np.ndarray) -> None:
-    for name in (f"layer{n}.weight", f"layer{n}.bias"):
-        if name in params:
-            params[name] = params[name][order]
-    after = f"layer{n + 1}.weight"
-    if after in params:
-        params[after] = params[after][:, order]

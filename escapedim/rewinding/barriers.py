@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
-from escapedim.training.evaluation import evaluate
+from escapedim.training.problems import problem_of
 
 POINTS = 30  # Frankle et al. 2020
 STABLE_BELOW = 0.02  # of an error: two percentage points, Frankle et al. 2020
@@ -32,7 +32,7 @@ class Barriers:
     barriers: np.ndarray
 
 
-def barriers(model: MLP, task: Task, data: Data, first: Tensor, second: Tensor) -> Barriers:
+def barriers(model: Network, task: Task, data: Data, first: Tensor, second: Tensor) -> Barriers:
     """Return the errors between rows `(pairs, parameters)`, from `first` (α = 0) to `second` (α = 1)."""
     per_pair = POINTS * first.shape[1]
     size = max(1, _AT_ONCE // per_pair)
@@ -43,16 +43,16 @@ def barriers(model: MLP, task: Task, data: Data, first: Tensor, second: Tensor) 
     return Barriers(errors, errors.max(1) - errors[:, [0, -1]].mean(1))
 
 
-def _errors(model: MLP, task: Task, data: Data, first: Tensor, second: Tensor) -> np.ndarray:
+def _errors(model: Network, task: Task, data: Data, first: Tensor, second: Tensor) -> np.ndarray:
     line = torch.stack([torch.lerp(first, second, alpha) for alpha in ALPHAS], 1)  # both ends are exact
     return error(model, task, data, line.flatten(0, 1)).view(len(first), POINTS).numpy()
 
 
-def error(model: MLP, task: Task, data: Data, rows: Tensor) -> Tensor:
+def error(model: Network, task: Task, data: Data, rows: Tensor) -> Tensor:
     """Return the error of each row `(members,)`, in float64 on the CPU."""
     if task.stream is None and not len(task.test):
-        return evaluate(model, task.loss, rows, data.train).loss.cpu()
-    found = evaluate(model, task.loss, rows, data.test)
+        return problem_of(task).evaluate(model, rows, data.train).loss.cpu()
+    found = problem_of(task).evaluate(model, rows, data.test)
     return (1 - found.accuracy if has_accuracy(task) else found.loss).cpu()
 
 

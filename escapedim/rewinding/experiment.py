@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from escapedim.errors import BadInput
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.records.results import LotteryResult
 from escapedim.records.rewinding import RewindResult
-from escapedim.reporting.numbers import counted
 from escapedim.rewinding.config import RewindConfig
 from escapedim.rewinding.result import RewindMetrics, Work
 from escapedim.rewinding.retraining import LinesWork, ReplayWork, RewindWork
@@ -19,7 +18,9 @@ from escapedim.rewinding.rewinding_plan import RewindingPlan, make_plan
 from escapedim.rewinding.source import PruneSource
 from escapedim.rewinding.treatments import PrunedRound, Treatment
 from escapedim.tasks.base import Task
-from escapedim.training.experiment import Experiment, make_model, stack_size
+from escapedim.text import counted
+from escapedim.training.experiment import Experiment, stack_size
+from escapedim.training.networks import network_of
 from escapedim.training.recipe import Recipe
 from escapedim.training.work import Metrics
 
@@ -34,7 +35,7 @@ def rewind_experiment(
     BadInput
         As in `make_plan`; a round that the run has not, or a point that was not kept and may not be replayed.
     """
-    model, recipe = make_model(config, task), config.recipe(task)
+    model, recipe = network_of(config, task), config.recipe(task)
     plan, replays, stacks = planned(config, task, source, list(lottery.rounds[-1].arms))
     rounds: list[LinesWork] = []
     if config.instability:
@@ -53,7 +54,7 @@ def planned(
     config: RewindConfig, task: Task, source: PruneSource, arms: Sequence[str]
 ) -> tuple[RewindingPlan, list[ReplayWork], list[RewindWork]]:
     """Return what is trained, `arms` being those whose masks the prune run has; errors as in `rewind_experiment`."""
-    model, recipe = make_model(config, task), config.recipe(task)
+    model, recipe = network_of(config, task), config.recipe(task)
     _check_rounds(config, source)
     plan = make_plan(config, recipe, arms)
     replays = _replays(config, model, recipe, source, _missing(config, plan, source))
@@ -83,7 +84,7 @@ def _missing(config: RewindConfig, plan: RewindingPlan, source: PruneSource) -> 
 
 
 def _replays(
-    config: RewindConfig, model: MLP, recipe: Recipe, source: PruneSource, missing: tuple[int, ...]
+    config: RewindConfig, model: Network, recipe: Recipe, source: PruneSource, missing: tuple[int, ...]
 ) -> list[ReplayWork]:
     if not missing:
         return []
@@ -95,7 +96,7 @@ def _replays(
 
 def _stacks(
     config: RewindConfig,
-    model: MLP,
+    model: Network,
     recipe: Recipe,
     source: PruneSource,
     plan: RewindingPlan,

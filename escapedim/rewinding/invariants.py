@@ -27,7 +27,7 @@ NAMES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class AsTrained:
     """One network as it was trained: rows `(parameters,)`, and the seed of its data order.
 
     `points` are weights of round 0 by step, `there` says where weights could be anything but 0, `own_order` is the
@@ -57,7 +57,7 @@ class Network:
         return around
 
 
-def check(networks: Sequence[Network], prunable: np.ndarray) -> list[dict[str, bool]]:
+def check(networks: Sequence[AsTrained], prunable: np.ndarray) -> list[dict[str, bool]]:
     """Return the truth of each invariant, of each network of a stack; `prunable` says which parameters can be pruned.
 
     Complements that may train have moved somewhere in the stack: a single one may rest, as a unit without gradient.
@@ -77,7 +77,7 @@ def check(networks: Sequence[Network], prunable: np.ndarray) -> list[dict[str, b
     ]
 
 
-def _rewound(network: Network) -> bool:
+def _rewound(network: AsTrained) -> bool:
     """Say whether the subnetwork began at the weights asked for; fresh ones are none that the run ever kept."""
     found, weights = network.started[network.inside], network.treatment.weights
     if weights == FRESH:
@@ -87,11 +87,11 @@ def _rewound(network: Network) -> bool:
     return same_bits(found, expected[network.inside])
 
 
-def _masked(network: Network) -> bool:
+def _masked(network: AsTrained) -> bool:
     return all_zero(network.started[~network.inside]) and all_zero(network.ended[~network.inside])
 
 
-def _exact(network: Network, prunable: np.ndarray) -> bool:
+def _exact(network: AsTrained, prunable: np.ndarray) -> bool:
     """Say whether as many weights are in the subnetwork, and in isolation in use, as the prune run wrote down."""
     dense = network.treatment.subnetwork == "dense"
     expected = int(prunable.sum()) if dense else network.left.surviving
@@ -100,7 +100,7 @@ def _exact(network: Network, prunable: np.ndarray) -> bool:
     return int((network.inside & prunable).sum()) == expected and alone
 
 
-def _surrounded(network: Network, drawn: Mapping[tuple[int, str, int], Network]) -> bool:
+def _surrounded(network: AsTrained, drawn: Mapping[tuple[int, str, int], AsTrained]) -> bool:
     """Say whether the complement is the one asked for: a multiple of the first draw, or the kept weights."""
     around, treatment = network.around, network.treatment
     if treatment.rest == "masked" or not around.any():
@@ -116,9 +116,9 @@ def _surrounded(network: Network, drawn: Mapping[tuple[int, str, int], Network])
     return multiple and not all_zero(started) and not same_bits(started, kept)
 
 
-def _draw(network: Network) -> tuple[int, str, int]:
+def _draw(network: AsTrained) -> tuple[int, str, int]:
     return network.left.replicate, network.treatment.subnetwork, network.treatment.draw
 
 
-def _first(network: Network) -> bool:
+def _first(network: AsTrained) -> bool:
     return network.treatment.scale == 1.0

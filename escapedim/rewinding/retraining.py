@@ -17,21 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.invariants import same_bits
 from escapedim.rewinding.alignment import aligned
 from escapedim.rewinding.barriers import barriers
-from escapedim.rewinding.invariants import Network, check
+from escapedim.rewinding.invariants import AsTrained, check
 from escapedim.rewinding.rewinding_plan import Pair
 from escapedim.rewinding.source import Left
 from escapedim.rewinding.treatments import Begun, PrunedRound, Treatment
 from escapedim.specs import Spec
-from escapedim.training.descent import descend
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
 from escapedim.training.schedules import make_schedule
+from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Metrics, Outcome
 
 
@@ -91,10 +92,9 @@ class RewindWork:
         """Train the networks; keep their ends `(networks, parameters)`, in the order of `members`."""
         points = self._points(earlier)
         job = self._job(context, points)
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, context.tick)
-        if state.step < self.recipe.steps:
-            return Outcome(state.arrays(), None)
+        return train(job, context, paused, lambda state: self._ended(job, context, points, state))
+
+    def _ended(self, job: Job, context: Context, points: Sequence[Mapping[int, np.ndarray]], state: State) -> Outcome:
         cost, places = job.cost(state), {one: place for place, one in enumerate(self.trained)}
         chosen = [places[at, treatment.training] for at, treatment in self.members]
         state, orders = state.at(chosen), [job.order_seeds[place] for place in chosen]
@@ -132,7 +132,7 @@ class RewindWork:
         there, frozen = stacked([one.there for one in begun]), stacked([one.frozen for one in begun])
         return Job(
             model=self.round.model,
-            loss=context.task.loss,
+            problem=problem_of(context.task),
             recipe=at_last_rate(self.recipe) if self.treatments[0].at_last_rate else self.recipe,
             params=stacked([one.row for one in begun]),
             mask=there,
@@ -164,7 +164,7 @@ class RewindWork:
         ended: np.ndarray,
     ) -> list[dict[str, bool]]:
         made = [
-            Network(
+            AsTrained(
                 left=self.left[at],
                 points=points[at],
                 treatment=treatment,
@@ -189,9 +189,9 @@ class RewindWork:
         return [line(self.round.model, context, *sides) for sides in ends]
 
 
-def line(model: MLP, context: Context, first: Tensor, second: Tensor) -> dict[str, Any]:
+def line(model: Network, context: Context, first: Tensor, second: Tensor) -> dict[str, Any]:
     """Return errors and barriers between rows `(pairs, parameters)`, before and after alignment, as strict JSON."""
-    x = context.data.train.x if len(context.task.train) else first.new_zeros(0, model.sizes[0])
+    x = context.data.train.x if len(context.task.train) else first.new_zeros(0, model.inputs)
     found = barriers(model, context.task, context.data, first, second)
     permuted = torch.stack([aligned(model, one, other, x) for one, other in zip(first, second, strict=True)])
     again = barriers(model, context.task, context.data, first, permuted)
@@ -226,7 +226,7 @@ def apart(one: np.ndarray, other: np.ndarray) -> dict[str, float | None]:
 class ReplayWork:
     """Round 0 of some replicates once more, to keep weights at steps at which the prune run kept none."""
 
-    model: MLP
+    model: Network
     recipe: Recipe
     seed: int
     keep: tuple[int, ...]
@@ -258,17 +258,16 @@ class ReplayWork:
         rows = [initial_row(self.model, self.recipe.dtype, self.seed, left.replicate) for left in self.left]
         job = Job(
             model=self.model,
-            loss=context.task.loss,
+            problem=problem_of(context.task),
             recipe=self.recipe,
             params=torch.stack(rows).to(context.device),
             mask=None,
             order_seeds=[order_seed(self.model, self.seed, left.replicate, 0) for left in self.left],
             keep=tuple(sorted({*self.keep, *known})),
         )
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, context.tick)
-        if state.step < self.recipe.steps:
-            return Outcome(state.arrays(), None)
+        return train(job, context, paused, lambda state: self._ended(job, known, state))
+
+    def _ended(self, job: Job, known: Sequence[int], state: State) -> Outcome:
         exact = [
             all(same_bits(state.kept[step][at].numpy(), left.points[step]) for step in known)
             for at, left in enumerate(self.left)
@@ -282,7 +281,7 @@ class ReplayWork:
 class LinesWork:
     """Lines between the ends of successive rounds of one replicate `(rounds, parameters)`; nothing is trained."""
 
-    model: MLP
+    model: Network
     replicate: int
     ends: np.ndarray
 

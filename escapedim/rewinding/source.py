@@ -10,7 +10,7 @@ import numpy as np
 
 from escapedim.errors import BadInput
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.loop import round_key
 from escapedim.records.finished import FinishedRun
 from escapedim.training.work import Arrays
@@ -35,7 +35,7 @@ class Left:
 class PruneSource:
     """A finished prune run: `ends` `(rounds, parameters)` of the lead arm and the rounds' arrays, by replicate."""
 
-    model: MLP
+    model: Network
     dtype: str
     arrays: Mapping[str, Arrays]
     surviving: Mapping[str, int]
@@ -43,7 +43,7 @@ class PruneSource:
     replicates: int
 
     @classmethod
-    def of(cls, run: FinishedRun, model: MLP, dtype: str, rounds: int, replicates: int) -> PruneSource:
+    def of(cls, run: FinishedRun, model: Network, dtype: str, rounds: int, replicates: int) -> PruneSource:
         """Read the checkpoints of a run.
 
         Raises
@@ -123,7 +123,7 @@ class Expected(PruneSource):
     points: tuple[int, ...] = ()
 
     @classmethod
-    def after(cls, model: MLP, dtype: str, rounds: int, replicates: int, points: tuple[int, ...]) -> Expected:
+    def after(cls, model: Network, dtype: str, rounds: int, replicates: int, points: tuple[int, ...]) -> Expected:
         """Return what a prune run of so many rounds and replicates will leave."""
         return cls(model, dtype, {}, {}, rounds, replicates, points)
 

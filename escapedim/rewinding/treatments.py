@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.rewinding.mode_names import END, FRESH
 from escapedim.rewinding.source import Left
 from escapedim.training.initial import drawn_row, fresh_row, order_seed
@@ -90,7 +90,7 @@ class Begun:
 class PrunedRound:
     """One round of a prune run as treatments start from it: `root` is the run's root seed."""
 
-    model: MLP
+    model: Network
     dtype: str
     root: int
     number: int

@@ -11,13 +11,13 @@ import hashlib
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 Array = np.ndarray
-Loss = Literal["cross-entropy", "squared", "relu-teacher"]
-"""`squared` is the mean over samples and outputs, `relu-teacher` a closed form over parameters, without samples."""
+Loss = str
+"""`cross-entropy`, `squared` (the mean over samples and outputs), or the name of a closed form without samples."""
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
@@ -86,6 +86,8 @@ class Task:
         Whether a diverged member starts again from the same draw with half the step.
     stream
         Fresh samples for every step; the training part is empty then.
+    image_shape
+        Channels, height and width of a sample whose inputs are an image, row by row.
     """
 
     name: str
@@ -109,6 +111,7 @@ class Task:
     global_below: float | None = None
     restarts: bool = False
     stream: Stream | None = None
+    image_shape: tuple[int, int, int] | None = None
 
     @property
     def inputs(self) -> int:
@@ -116,9 +119,19 @@ class Task:
         return int(self.train.x.shape[1])
 
     @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample as networks that read images see it; of all others it is one row of inputs."""
+        return self.image_shape or (self.inputs,)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether samples have labels."""
+        return self.loss == "cross-entropy"
+
+    @property
     def has_accuracy(self) -> bool:
         """Whether samples have labels or signs, so that an accuracy exists."""
-        return self.loss == "cross-entropy" or self.signs
+        return self.classifies or self.signs
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -132,7 +145,7 @@ class Task:
             "test_loss": len(self.test) > 0,
             "train_accuracy": self.has_accuracy and len(self.train) > 0,
             "test_accuracy": self.has_accuracy and len(self.test) > 0,
-            "test_accuracy_at_best_validation": self.loss == "cross-entropy" and len(self.validation) > 0,
+            "test_accuracy_at_best_validation": self.classifies and len(self.validation) > 0,
         }
         return tuple(name for name, there in exists.items() if there)
 

@@ -46,6 +46,7 @@ def load() -> Task:
         identity={"name": "digits"},
         shift=shift,
         scale=scale,
+        image_shape=(1, 8, 8),
     )
 
 

@@ -87,6 +87,7 @@ def load(folder: str) -> Task:
         architecture=default_architecture(),
         identity={"name": "idx", "data": digest(images, labels, test_images, test_labels)},
         scale=np.array(1 / 255),
+        image_shape=(1, *images.shape[1:]),
     )
 
 

@@ -17,44 +17,30 @@ from torch import Tensor
 from escapedim.landscape.endings import Certificates, certify
 from escapedim.landscape.landing import land
 from escapedim.landscape.levels import CERTIFIED
-from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.polish import NEAR
-from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.spectrum import MOST_PARAMETERS
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
-from escapedim.models.relu_student import ReluStudent
+from escapedim.models.network import Network
 from escapedim.specs import take_params
 from escapedim.tasks.base import Task
-from escapedim.training.data import Data
 from escapedim.training.job import Job, Landed, Landing, State
 from escapedim.training.optimizer_names import OPTIMIZERS
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
-
-MOST_NUMBERS = 2**22  # samples times inputs of data that are held in float64 for it, 32 MB; ours
-
 
 VANISHING = "the loss is 0 to rounding, which cross-entropy is only at infinity"
 ZERO_LOSS = 1e-12  # no loss is below 0: one that is 0 to rounding is the least there is, on any task; ours
 
 
-def make_surface(model: MLP, task: Task, device: str = "cpu") -> Surface | str:
-    """Return the surface of a task for a model on a device, or why there is none."""
-    if Layout(model.shapes).size > MOST_PARAMETERS:
+def make_surface(model: Network, task: Task, device: str = "cpu") -> Surface | str:
+    """Return the surface of a task for a network on a device, or why there is none."""
+    if model.size > MOST_PARAMETERS:
         return f"more than {MOST_PARAMETERS:,} parameters: no spectrum was computed"
-    if isinstance(model, ReluStudent):
-        return ReluTeacherSurface(model.sizes[0])
-    if task.stream is not None:
-        return "fresh samples at every step: there is no fixed loss to examine"
-    if task.train.x.size > MOST_NUMBERS:
-        return "too much data: no spectrum was computed"
-    samples = Data.of(task, "float64", device).train
-    return MLPSurface(model, task.loss, samples.x, samples.targets, samples.weights)
+    return problem_of(task).surface(model, task, device)
 
 
-def make_landing(model: MLP, task: Task, recipe: Recipe) -> Landing | None:
+def make_landing(model: Network, task: Task, recipe: Recipe) -> Landing | None:
     """Return what looks for members that have landed; None where steps do not follow the gradient of one surface.
 
     All parameters must be trained: Newton's steps would move what is frozen.
@@ -130,7 +116,7 @@ def _certificates(job: Job, task: Task, end: Tensor, diverged: Tensor) -> list[d
     if reason := _why_not_critical(job):
         return [_by_loss(loss, reason, below) for loss in surface.loss(end).tolist()]
     rows = _rows(certify(surface, end, below))
-    if task.loss != "cross-entropy":
+    if not task.classifies:
         return rows
     return [_row(Ending.STALLED, VANISHING) if row["ending"] == Ending.GLOBAL_MINIMUM.value else row for row in rows]
 

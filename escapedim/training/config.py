@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from escapedim.errors import BadInput
+from escapedim.models.families import MLP, families
 from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS, check_initialisation
 from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
@@ -34,10 +35,13 @@ _UNITS = ("it", "ep", "%")
 Role = Literal["scientific", "extendable", "operational"]
 
 
-def field(role: Role, description: str, **limits: Any) -> Any:
-    """Declare a configuration field: its role, its help text, and its limits."""
+def field(role: Role, description: str, later: bool = False, **limits: Any) -> Any:
+    """Declare a configuration field: its role, its help text, and its limits.
+
+    One that came `later` is no part of a run's identity at its default: runs of earlier versions keep theirs.
+    """
     default = limits.pop("default", ...)
-    return Field(default, description=description, json_schema_extra={"role": role}, **limits)
+    return Field(default, description=description, json_schema_extra={"role": role, "later": later}, **limits)
 
 
 def _listed(value: Value) -> Value:
@@ -76,6 +80,11 @@ def spec(known: dict[str, Any], check: Callable[[Mapping[str, Any]], None] = lam
     return BeforeValidator(read)
 
 
+def _model(value: Value) -> Value:
+    known = {name: dict(family.parameters) for name, family in families().items()}
+    return spec({MLP: {}, **known}).func(value)
+
+
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
 Widths = Annotated[tuple[Width, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -93,6 +102,9 @@ class TrainingConfig(BaseModel):
         "what is learned: digits, mnist1d, relu-teacher:k=6, teacher, parity:n=30,k=3, life, xor, erf-channel, idx:DIR "
         "or npz:FILE",
         default="digits",
+    )
+    model: Annotated[str, BeforeValidator(_model)] = field(
+        "scientific", "family of networks: mlp, or conv-2 with parameters as in conv-2:width=8", later=True, default=MLP
     )
     activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
     init: Annotated[str, spec(INITIALISATIONS, check_initialisation)] = field(
@@ -200,7 +212,25 @@ class TrainingConfig(BaseModel):
 class NetworkConfig(TrainingConfig):
     """What train, prune and rewind share: one architecture."""
 
-    hidden: Widths = field("scientific", "hidden widths from 1 to 1000000, such as 300,100", min_length=1)
+    hidden: Widths = field("scientific", "hidden widths of an mlp from 1 to 1000000, such as 300,100")
+
+    @classmethod
+    def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
+        """Leave out hidden widths, which a task has of its own, of a family that has none."""
+        made = super().implied(values, ranks)
+        family = str(values.get("model", MLP)).partition(":")[0] != MLP
+        return made | ({"hidden": []} if family and ranks.get("hidden", -1) < ranks.get("model", -1) else {})
+
+    @model_validator(mode="after")
+    def _widths_of_the_family(self) -> NetworkConfig:
+        if self.model == MLP and not self.hidden:
+            raise ValueError("hidden has at least one width, such as 100; give one")
+        if self.model != MLP and self.hidden:
+            name = parse_spec(self.model).name
+            raise ValueError(
+                f"hidden is for mlp, model {name} has a width instead; write {name}:width=8, without hidden"
+            )
+        return self
 
 
 class TrainConfig(NetworkConfig):

@@ -49,7 +49,7 @@ def _samples(task: Task, split: Split, dtype: str, device: str) -> Samples:
     x = np.empty(split.x.shape, dtype)
     for start in range(0, len(x), 8192):  # in blocks, so that float64 copies of large data never exist
         x[start : start + 8192] = (split.x[start : start + 8192].astype(np.float64) - task.shift) * task.scale
-    if task.loss == "cross-entropy":
+    if task.classifies:
         targets = torch.zeros(len(split), task.outputs, dtype=kind)
         targets[torch.arange(len(split)), torch.from_numpy(split.y.astype(np.int64))] = 1
     else:

@@ -13,13 +13,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from escapedim.training.cut import make_stack
 from escapedim.training.data import Data
-from escapedim.training.evaluation import accuracy
 from escapedim.training.job import Job, Landing, State
+from escapedim.training.kernels.stack import Trained
+from escapedim.training.kernels.without_idle import make_stack
 from escapedim.training.optimizers import of_members
 from escapedim.training.schedules import make_schedule
-from escapedim.training.stack import Trained
 
 FINITE_EVERY = 100  # steps between looks for members that are no longer finite; ours
 CHECKS = 10  # times a run is looked at on the validation part, the end included; ours
@@ -136,10 +135,9 @@ def _drop_landed(job: Job, landing: Landing, data: Data, state: State, stack: Tr
 
 def _check(job: Job, data: Data, state: State, rows: Tensor, flat: Tensor) -> State:
     """Take the test accuracy of members at their best validation accuracy so far; the earliest of equal ones counts."""
-    if len(rows) == 0 or job.loss != "cross-entropy":
+    if len(rows) == 0 or not job.problem.classifies:
         return state
-    validation = accuracy(job.model, job.loss, flat, data.validation).cpu()
-    test = accuracy(job.model, job.loss, flat, data.test).cpu()
+    validation, test = (job.problem.accuracy(job.model, flat, part).cpu() for part in (data.validation, data.test))
     best, at_best = state.best_validation.clone(), state.test_at_best.clone()
     before = best[rows]
     better = (validation > before) | (before.isnan() & ~validation.isnan())

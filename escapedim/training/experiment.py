@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from escapedim.comparison.statistics import wilson
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
-from escapedim.models.relu_student import ReluStudent
+from escapedim.models.network import Network
 from escapedim.records.results import Result, TrainResult
 from escapedim.records.summary import Kind
-from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Task
+from escapedim.text import counted
 from escapedim.training.certification import endings, make_landing
-from escapedim.training.config import NetworkConfig, TrainConfig, TrainingConfig
-from escapedim.training.descent import descend
+from escapedim.training.config import TrainConfig
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.job import Job, State
+from escapedim.training.keys import Key
 from escapedim.training.metrics import measure
+from escapedim.training.networks import network_of
 from escapedim.training.points import kept_steps
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
+from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Metrics, Outcome, Work
 
 
@@ -38,18 +41,7 @@ class Experiment:
     describe: Callable[[Mapping[str, Metrics], Mapping[str, str]], Result]
 
 
-def make_model(config: NetworkConfig, task: Task) -> MLP:
-    """Return the network that a configuration asks for on a task."""
-    return make_network(config, task, config.hidden)
-
-
-def make_network(config: TrainingConfig, task: Task, hidden: Sequence[int]) -> MLP:
-    """Return the network with these hidden widths for a task."""
-    sizes = (task.inputs, *hidden, task.outputs)
-    if task.loss == "relu-teacher":
-        return ReluStudent(sizes, config.activation, config.init, task.bias)
-    return MLP(sizes, config.activation, config.init, task.bias)
-
+REPLICATES = Key("replicates-{first:06d}-{last:06d}")
 
 CACHE_NUMBERS = 2**17  # parameters, or values of units, of a stack that stays in a cache of 2 MB; ours
 STACK_LIMITS = (4, 256)
@@ -57,22 +49,22 @@ CUDA_NUMBERS = 2**24  # as many as keep all of a graphics card busy, and fit a s
 CUDA_LIMITS = (64, 2**15)
 
 
-def stack_size(model: MLP, recipe: Recipe) -> int:
+def stack_size(model: Network, recipe: Recipe) -> int:
     """Return how many members are trained as one stack, whatever their number is.
 
     On the CPU they are as many as fit into the cache, on CUDA as many as keep it busy.
     """
-    values = recipe.batch_size * sum(model.sizes[1:])
+    values = recipe.batch_size * model.values
     cuda = recipe.device == "cuda"
     numbers, (least, most) = (CUDA_NUMBERS, CUDA_LIMITS) if cuda else (CACHE_NUMBERS, STACK_LIMITS)
-    return max(least, min(most, numbers // max(Layout(model.shapes).size, values)))
+    return max(least, min(most, numbers // max(model.size, values)))
 
 
 @dataclass(frozen=True)
 class TrainWork:
     """A stack of replicates, from their initial weights to the end of the run."""
 
-    model: MLP
+    model: Network
     recipe: Recipe
     keep: tuple[int, ...]
     seed: int
@@ -81,7 +73,7 @@ class TrainWork:
     @property
     def key(self) -> str:
         """Name of its checkpoint."""
-        return f"replicates-{self.replicates[0]:06d}-{self.replicates[-1]:06d}"
+        return REPLICATES.of(first=self.replicates[0], last=self.replicates[-1])
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -93,7 +85,7 @@ class TrainWork:
         rows = [initial_row(self.model, self.recipe.dtype, self.seed, replicate) for replicate in self.replicates]
         job = Job(
             model=self.model,
-            loss=context.task.loss,
+            problem=problem_of(context.task),
             recipe=self.recipe,
             params=torch.stack(rows).to(context.device),
             mask=None,
@@ -102,10 +94,9 @@ class TrainWork:
             landing=make_landing(self.model, context.task, self.recipe),
             restart=context.task.restarts,
         )
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        state = descend(job, context.data, state, context.tick)
-        if state.step < self.recipe.steps:
-            return Outcome(state.arrays(), None)
+        return train(job, context, paused, partial(self._ended, job, context))
+
+    def _ended(self, job: Job, context: Context, state: State) -> Outcome:
         layout = Layout(self.model.shapes)
         arrays = {
             f"step{step}.{name}": view.numpy()
@@ -115,12 +106,6 @@ class TrainWork:
         members = measure(job, context.task, context.data, state)
         members = [row | ending for row, ending in zip(members, endings(job, context.task, state), strict=True)]
         return Outcome(arrays, {"members": members, **job.cost(state)})
-
-
-def covered(keys: Iterable[str]) -> list[tuple[int, ...]]:
-    """Return the replicates of each work of a train run, in order."""
-    pairs = [key.split("-")[1:] for key in sorted(keys)]
-    return [tuple(range(int(first), int(last) + 1)) for first, last in pairs]
 
 
 def stacks(wanted: range, begun: Sequence[tuple[int, ...]], size: int) -> list[tuple[int, ...]]:
@@ -137,9 +122,9 @@ def stacks(wanted: range, begun: Sequence[tuple[int, ...]], size: int) -> list[t
 
 def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) -> Experiment:
     """Return the works of `escapedim train`: those `keys` that an earlier start has begun, and stacks of the rest."""
-    model, recipe = make_model(config, task), config.recipe(task)
+    model, recipe = network_of(config, task), config.recipe(task)
     keep = kept_steps(config.keep, recipe)
-    begun = covered(keys)
+    begun = REPLICATES.stacks(keys)
     rest = stacks(range(config.replicates), begun, stack_size(model, recipe))
     works = [TrainWork(model, recipe, keep, config.seed, replicates) for replicates in (*begun, *rest)]
 
@@ -156,7 +141,7 @@ def train_experiment(config: TrainConfig, task: Task, keys: Iterable[str] = ()) 
 
 
 def describe_members(
-    model: MLP, task: Task, keep: Sequence[int], done: Mapping[int, Metrics], checkpoints: Mapping[str, str]
+    model: Network, task: Task, keep: Sequence[int], done: Mapping[int, Metrics], checkpoints: Mapping[str, str]
 ) -> TrainResult:
     """Return the result of a train run from the metrics of finished replicates."""
     members = [done[replicate] for replicate in sorted(done)]
@@ -164,7 +149,7 @@ def describe_members(
     lists = {name: [member[name] for member in members] for name in columns(task)}
     return TrainResult(
         success_criterion=str(task.criterion),
-        parameters=Layout(model.shapes).size,
+        parameters=model.size,
         members=len(members),
         successes=successes,
         success_rate=successes / len(members) if members else None,

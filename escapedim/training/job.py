@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.training.optimizers import of_members
+from escapedim.training.problems.problem import Problem
 from escapedim.training.recipe import Recipe
 
 Arrays = dict[str, np.ndarray]
@@ -43,8 +44,8 @@ class Job:
     that 0 are the initial ones).
     """
 
-    model: MLP
-    loss: str
+    model: Network
+    problem: Problem
     recipe: Recipe
     params: Tensor
     mask: Tensor | None

@@ -9,7 +9,6 @@ import torch
 
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
-from escapedim.training.evaluation import evaluate
 from escapedim.training.job import Job, State
 
 
@@ -19,7 +18,7 @@ def measure(job: Job, task: Task, data: Data, state: State) -> list[dict[str, An
     Keys: success, and those of `Task.measured`.
     """
     diverged = state.diverged_at >= 0
-    train, test = (evaluate(job.model, job.loss, state.params, part) for part in (data.train, data.test))
+    train, test = (job.problem.evaluate(job.model, state.params, part) for part in (data.train, data.test))
     found = {
         "train_loss": train.loss,
         "test_loss": test.loss,

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from escapedim.errors import BadInput
-from escapedim.reporting.numbers import counted
 from escapedim.specs import Spec, Value, take_params
+from escapedim.text import counted
 from escapedim.training.steps import parse_steps
 
 Schedule = Callable[[int], float]

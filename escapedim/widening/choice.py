@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.training.experiment import stack_size
 from escapedim.training.work import Arrays
 from escapedim.widening.counted_members import WidthWork
@@ -36,7 +36,7 @@ class Chosen:
 class Choice(Protocol):
     """Members that an experiment starts from; it can be pickled."""
 
-    def __call__(self, model: MLP, earlier: Earlier) -> Chosen:
+    def __call__(self, model: Network, earlier: Earlier) -> Chosen:
         """Return the members, the same every time."""
 
 
@@ -53,7 +53,7 @@ class BySuccess:
     start: int
     stop: int
 
-    def __call__(self, model: MLP, earlier: Earlier) -> Chosen:
+    def __call__(self, model: Network, earlier: Earlier) -> Chosen:
         """See `Choice`."""
         arrays = [earlier[key] for key, _ in self.stacks]
         replicates = np.concatenate([np.array(numbers) for _, numbers in self.stacks])
@@ -79,12 +79,12 @@ class FromAnotherRun:
     endings: tuple[Ending, ...]
     losses: tuple[float, ...]
 
-    def __call__(self, model: MLP, earlier: Earlier) -> Chosen:
+    def __call__(self, model: Network, earlier: Earlier) -> Chosen:
         """See `Choice`."""
         return Chosen(list(self.replicates), torch.from_numpy(self.rows), list(self.endings), list(self.losses))
 
 
-def rows_of(model: MLP, arrays: Arrays) -> Tensor:
+def rows_of(model: Network, arrays: Arrays) -> Tensor:
     """Return the weights in a finished stack's arrays as rows `(members, parameters)` in float64."""
     parts = [arrays[name].reshape(len(arrays[name]), -1).astype(np.float64) for name in model.shapes]
     return torch.from_numpy(np.concatenate(parts, 1))

@@ -14,13 +14,14 @@ from functools import partial
 import torch
 
 from escapedim.comparison.tickets import complement_index, describe_tickets, entry_shares
+from escapedim.models.units import placed
 from escapedim.records.experiments import Complement, Estimated, Ticket, Tickets
 from escapedim.tasks.base import Task
 from escapedim.widening.choice import Choice, Pool, stacks_of
 from escapedim.widening.findings import Member, WidenMetrics
 from escapedim.widening.shares import share
 from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
-from escapedim.widening.subnetworks import placed, rescaled, rescaling
+from escapedim.widening.subnetworks import rescaled, rescaling
 
 SCALES = (1.0, 3.0, 10.0)  # of the fresh units' weights; the first decides, the others describe (design)
 RETEST = "retest"

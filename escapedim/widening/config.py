@@ -64,7 +64,7 @@ class EmbeddingConfig(TrainingConfig):
     perturbation: Annotated[str, spec(PERTURBATIONS, _size_is_small)] = field(
         "scientific", "noise:size=1e-4, or direction:size=1e-4, along the most negative direction", default="noise"
     )
-    layer: int = field("scientific", "hidden layer that grows, 1 being the first", default=1, ge=1)
+    layer: int = field("scientific", "hidden layer that grows, 1 being the first; 0: all of a family", default=1, ge=0)
     sources: int = field(
         "scientific", "failed members of a width that are widened, at most", default=40, ge=1, le=10**6
     )
@@ -235,8 +235,3 @@ class WidenFromConfig(EmbeddingConfig):
     parametrization: Annotated[str, spec(PARAMETRIZATIONS, _base_is_a_width)] = field(
         "scientific", "as in the run that members come from", default="standard"
     )
-
-    @property
-    def networks(self) -> tuple[tuple[int, ...], ...]:
-        """Hidden widths of each network that members come from."""
-        return (self.hidden,) if self.hidden else tuple((width,) for width in self.widths)

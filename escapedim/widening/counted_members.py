@@ -8,14 +8,16 @@ test loss, where no training sample is seen twice).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from escapedim.training.job import Job, State
+from escapedim.training.keys import Key, members
 from escapedim.training.metrics import measure
+from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Outcome
-from escapedim.widening.keys import members_key
 from escapedim.widening.stack import Setting, Starts, loss_name
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
@@ -43,9 +45,10 @@ class PilotWork:
         """Train the pilots; keep their final losses `(members,)`, NaN where they diverged."""
         replicates, lr = range(PILOT_MEMBERS), self.setting.recipe.lr * self.factor
         starts = Starts(self.setting.drawn(replicates, "pilot "), self.setting.orders(replicates, "pilot "))
-        job, state = self.setting.train(context, starts, paused, lr)
-        if state.step < job.recipe.steps:
-            return Outcome(state.arrays(), None)
+        job = self.setting.job(context, starts, lr)
+        return train(job, context, paused, lambda state: self._ended(job, context, state))
+
+    def _ended(self, job: Job, context: Context, state: State) -> Outcome:
         task = self.setting.judged(context.task)
         rows = measure(job, task, context.data, state)
         found = [row[loss_name(task)] for row in rows]
@@ -53,7 +56,7 @@ class PilotWork:
         failures = sum(not row["success"] for row in rows)
         return Outcome(
             {"losses": losses},
-            {"lr": lr, "losses": found, "failures": failures, **job.cost(state)},
+            {"lr": job.recipe.lr, "losses": found, "failures": failures, **job.cost(state)},
         )
 
 
@@ -85,6 +88,22 @@ class WidthWork:
             return self.setting.recipe.lr
         losses = {factor: earlier[pilot_key(self.setting.width, factor)]["losses"] for factor in RATE_FACTORS}
         return self.setting.recipe.lr * best_factor(losses)
+
+
+MEMBERS = Key("width-{width:06d}-members-{first:06d}-{last:06d}")
+
+
+def members_key(width: int, replicates: Sequence[int]) -> str:
+    """Name of the checkpoint of these neighbouring replicates of a width."""
+    return MEMBERS.of(width=width, first=replicates[0], last=replicates[-1])
+
+
+def by_width(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
+    """Return by width the replicates of each stack of a widen run, in order; pilots are left out."""
+    found: dict[int, list[tuple[int, ...]]] = {}
+    for numbers in MEMBERS.among(keys):
+        found.setdefault(numbers["width"], []).append(members(numbers))
+    return found
 
 
 def pilot_key(width: int, factor: float) -> str:

@@ -8,7 +8,7 @@ fresh draws of the narrow and of the wide network.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from escapedim.landscape.surface import Surface
+from escapedim.models.network import Network
 from escapedim.records.experiments import Controls, Escape, Spread
 from escapedim.specs import Spec, take_params
 from escapedim.tasks.base import Task
@@ -26,7 +27,7 @@ from escapedim.training.seeds import derive_seed
 from escapedim.widening.choice import Choice, Pool, stacks_of
 from escapedim.widening.config import PERTURBATIONS
 from escapedim.widening.embedding_names import EMBEDDINGS
-from escapedim.widening.embeddings import Embedded, embed, why_not_critical
+from escapedim.widening.embeddings import Embedded, embed, why_not_critical, widened
 from escapedim.widening.findings import Judge, Member, WidenMetrics, landings
 from escapedim.widening.shares import paired, share
 from escapedim.widening.sources import FAILED, along_the_steepest, noise, opened, sources
@@ -37,7 +38,10 @@ LEFT = 1e-4  # of its loss: a member whose loss differs by more has left its sou
 
 @dataclass(frozen=True)
 class Embedding:
-    """Which embedding widens which hidden layer by how many units, and what perturbs it then."""
+    """Which embedding widens which hidden layer by how many units, and what perturbs it then.
+
+    Layer 0 are all unit groups of a family of networks: they grow to those of a width that is larger by so much.
+    """
 
     spec: Spec
     layer: int
@@ -50,6 +54,14 @@ class Embedding:
         size = take_params(self.perturbation, PERTURBATIONS[self.perturbation.name])["size"]
         assert isinstance(size, float)
         return size
+
+    def width(self, network: Network) -> int:
+        """Return the number of units that grows."""
+        return network.units[self.layer - 1] if self.layer else network.width
+
+    def grown(self, narrow: Network, at: Callable[[int], Network]) -> Network:
+        """Return the wide network; `at` gives that of a width of the family."""
+        return widened(narrow, self.layer, self.by) if self.layer else at(narrow.width + self.by)
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class Widened:
     """Begins with the sources, widened and perturbed; the data orders are those of `Perturbed`."""
 
     narrow: Setting
+    wide: Setting
     choice: Choice
     embedding: Embedding
 
@@ -100,13 +113,12 @@ class Widened:
     def embedded(self, rows: Tensor, replicates: Sequence[int]) -> Embedded:
         """Return rows of the narrow network in the wide one; which unit is split follows from the replicate."""
         seeds = _seeds(self.narrow, "embedding", replicates)
-        kind = self.embedding
-        return embed(self.narrow.model, rows, kind.layer, kind.spec, kind.by, seeds)
+        return embed(self.narrow.model, self.wide.model, rows, self.embedding.spec, seeds)
 
     def why_not_critical(self) -> str:
         """Say why embedded critical points need not be critical; "" where they are."""
         decay = decays(self.narrow.recipe)
-        return why_not_critical(self.narrow.model, self.embedding.layer, self.embedding.spec, decay)
+        return why_not_critical(self.narrow.model, self.wide.model, self.embedding.spec, decay)
 
     def _perturbation(self, surface: Surface | str, wide: Tensor, seeds: list[int]) -> Tensor:
         """Noise, or where asked for the most negative direction of those members that have one."""
@@ -198,8 +210,8 @@ class EscapePlan:
 
     def describe(self, found: WidenMetrics) -> list[Escape]:
         """Return an entry for each class of sources, once all stacks and the fresh members are finished."""
-        narrow = [*found.members(self._width(self.narrow)).values()]
-        counted = [*found.members(self._width(self.wide)).values()] if FRESH not in self.arms else []
+        narrow = [*found.members(self.narrow.width).values()]
+        counted = [*found.members(self.wide.width).values()] if FRESH not in self.arms else []
         if not narrow or not (counted or FRESH in self.arms) or not found.done(self.works):
             return []
         arms = {name: found.rows(works) for name, works in self.arms.items()}
@@ -210,9 +222,6 @@ class EscapePlan:
             for name, _ in classes.most_common()
         ]
 
-    def _width(self, setting: Setting) -> int:
-        return setting.model.sizes[self.embedding.layer]
-
     def _entry(self, name: str, arms: Arms, task: Task) -> Escape:
         widened, kind = arms.widened, self.embedding
         alpha = take_params(kind.spec, EMBEDDINGS[kind.spec.name]).get("alpha")
@@ -222,8 +231,8 @@ class EscapePlan:
             for key in ("negative", "smallest", "gradient")
         )
         return Escape(
-            from_width=self._width(self.narrow),
-            to_width=self._width(self.wide),
+            from_width=kind.width(self.narrow.model),
+            to_width=kind.width(self.wide.model),
             layer=kind.layer,
             by=kind.by,
             embedding=kind.spec.name,
@@ -253,9 +262,7 @@ class EscapePlan:
         )
 
     def _why_not_critical(self) -> str:
-        return why_not_critical(
-            self.narrow.model, self.embedding.layer, self.embedding.spec, decays(self.narrow.recipe)
-        )
+        return why_not_critical(self.narrow.model, self.wide.model, self.embedding.spec, decays(self.narrow.recipe))
 
     def _reason(self, certified: bool, task: Task) -> str:
         if not certified:
@@ -265,7 +272,7 @@ class EscapePlan:
             return surface
         if why_not := self._why_not_critical():
             return why_not
-        if self.narrow.model.activation == "relu" and surface.units is not None and task.loss != "relu-teacher":
+        if surface.flat_splits:
             return "on a finite sample the split of a relu unit has no curvature of its own"
         return ""
 
@@ -273,11 +280,11 @@ class EscapePlan:
 def escape_plan(narrow: Setting, wide: Setting, embedding: Embedding, pool: Pool, fresh: bool) -> EscapePlan:
     """Return the stacks of a pool of sources, with `fresh` draws of the wide network where none are counted."""
     key = (
-        f"escape-width-{narrow.model.sizes[embedding.layer]:06d}-by-{embedding.by:03d}-{_text(embedding.spec)}"
+        f"escape-width-{embedding.width(narrow.model):06d}-by-{embedding.by:03d}-{_text(embedding.spec)}"
         f"-{_text(embedding.perturbation)}"
     )
     arms = {
-        WIDENED: stacks_of(pool, f"{key}-{WIDENED}", wide, partial(Widened, narrow, embedding=embedding)),
+        WIDENED: stacks_of(pool, f"{key}-{WIDENED}", wide, partial(Widened, narrow, wide, embedding=embedding)),
         NOISE: stacks_of(pool, f"{key}-{NOISE}", narrow, partial(Perturbed, size=embedding.size)),
     }
     if fresh:

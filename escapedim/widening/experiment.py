@@ -12,24 +12,25 @@ from functools import lru_cache, partial
 from typing import Protocol
 
 from escapedim.errors import BadInput
+from escapedim.models.network import Network
 from escapedim.records.experiments import Restarts
 from escapedim.records.results import WidenResult, Width
 from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Task
 from escapedim.tasks.criteria import parse_criterion
-from escapedim.training.estimate import step_multiply_adds
-from escapedim.training.experiment import Experiment, columns, make_network, stack_size, stacks
+from escapedim.training.experiment import Experiment, columns, stack_size, stacks
+from escapedim.training.networks import network_of_width
+from escapedim.training.problems import problem_of
 from escapedim.training.work import Metrics
 from escapedim.widening.choice import Counted
 from escapedim.widening.complement import ComplementPlan, complement_plan
 from escapedim.widening.config import EmbeddingConfig, WidenConfig
-from escapedim.widening.counted_members import PILOT_MEMBERS, RATE_FACTORS, PilotWork, WidthWork
+from escapedim.widening.counted_members import PILOT_MEMBERS, RATE_FACTORS, PilotWork, WidthWork, by_width
 from escapedim.widening.embeddings import check
 from escapedim.widening.escape import Embedding, EscapePlan, escape_plan
 from escapedim.widening.findings import Member, WidenMetrics, members_of
 from escapedim.widening.halving import HalvingPlan, halving_plan
 from escapedim.widening.isolation import IsolationPlan, isolation_plan
-from escapedim.widening.keys import covered
 from escapedim.widening.parametrization import scales
 from escapedim.widening.portrait import PortraitWork, described, portrait_work
 from escapedim.widening.restarts import describe_restarts
@@ -70,27 +71,37 @@ def success_criterion(config: EmbeddingConfig, task: Task) -> Criterion:
 
 
 def setting(
-    config: EmbeddingConfig, task: Task, hidden: Sequence[int], parametrization: str, lazy: bool = False
+    config: EmbeddingConfig, task: Task, model: Network, parametrization: str = "standard", lazy: bool = False
 ) -> Setting:
-    """Return how networks with these hidden widths are trained and judged.
+    """Return how members of a network are trained and judged.
 
     Raises
     ------
     BadInput
         A parametrization or frozen weights where the outgoing weights are fixed.
     """
-    model, recipe = make_network(config, task, hidden), config.recipe(task)
-    if model.output_layer is None and (lazy or parametrization != "standard"):
-        raise BadInput(
-            f"{task.name}: the outgoing weights are fixed, so that --parametrization and --lazy have no meaning; "
-            "leave them out."
-        )
+    recipe = config.recipe(task)
+    if lazy or parametrization != "standard":
+        _check_parametrized(model, task)
     scaled = scales(model, recipe.optimizer, parse_spec(parametrization), lazy)
     return Setting(model, recipe, scaled, success_criterion(config, task), config.seed)
 
 
-def embedding(config: EmbeddingConfig, source: Setting) -> Embedding:
-    """Return how members are widened.
+def _check_parametrized(model: Network, task: Task) -> None:
+    if model.output_layer is None:
+        raise BadInput(
+            f"{task.name}: the outgoing weights are fixed, so that --parametrization and --lazy have no meaning; "
+            "leave them out."
+        )
+    if model.fully_connected is None or len(model.groups) != 1:
+        raise BadInput(
+            f"{model.name}: --parametrization and --lazy are about one hidden layer of a fully connected net; leave "
+            "them out."
+        )
+
+
+def embedding(config: EmbeddingConfig, task: Task, source: Setting) -> tuple[Embedding, Network]:
+    """Return how members are widened, and the network that they become.
 
     Raises
     ------
@@ -98,8 +109,9 @@ def embedding(config: EmbeddingConfig, source: Setting) -> Embedding:
         The embedding does not fit the network, or there is no such layer.
     """
     made = Embedding(parse_spec(config.embedding), config.layer, config.by, parse_spec(config.perturbation))
-    check(source.model, made.layer, made.spec)
-    return made
+    wide = made.grown(source.model, partial(network_of_width, config, task))
+    check(source.model, wide, made.spec)
+    return made, wide
 
 
 @dataclass(frozen=True)
@@ -115,9 +127,10 @@ class _Study:
     @classmethod
     def of(cls, config: WidenConfig, task: Task, keys: Sequence[str]) -> _Study:
         settings = {
-            width: setting(config, task, (width,), config.parametrization, config.lazy) for width in config.widths
+            width: setting(config, task, network_of_width(config, task, width), config.parametrization, config.lazy)
+            for width in config.widths
         }
-        begun, pilots = covered(keys), []
+        begun, pilots = by_width(keys), []
         counted: dict[int, tuple[WidthWork, ...]] = {}
         for width, own in settings.items():
             if config.lr_per_width:
@@ -131,7 +144,11 @@ class _Study:
         """Return how networks of a width are trained, whether or not it is among the run's."""
         if width in self.settings:
             return self.settings[width]
-        return setting(self.config, self.task, (width,), self.config.parametrization, self.config.lazy)
+        return self.of_network(network_of_width(self.config, self.task, width))
+
+    def of_network(self, model: Network) -> Setting:
+        """Return how a network is trained."""
+        return setting(self.config, self.task, model, self.config.parametrization, self.config.lazy)
 
     def pool(self, width: int, most: int, success: bool) -> Counted:
         return Counted(self.counted[width], most, success)
@@ -212,13 +229,15 @@ class _Plans:
 
 def _escape(config: WidenConfig, study: _Study, width: int) -> EscapePlan:
     narrow, pool = study.at(width), study.pool(width, config.sources, success=False)
-    fresh = width + config.by not in study.settings
-    return escape_plan(narrow, study.at(width + config.by), embedding(config, narrow), pool, fresh)
+    how, model = embedding(config, study.task, narrow)
+    wide, counted = study.of_network(model), study.settings.get(model.width)
+    return escape_plan(narrow, wide, how, pool, fresh=counted is None or counted.model != model)
 
 
 def _transient(config: WidenConfig, study: _Study, width: int, steps: int) -> TransientPlan:
     narrow, pool = study.at(width), study.pool(width, config.sources, success=False)
-    return transient_plan(narrow, study.at(width + config.by), embedding(config, narrow), pool, steps)
+    how, model = embedding(config, study.task, narrow)
+    return transient_plan(narrow, study.of_network(model), how, pool, steps)
 
 
 @dataclass(frozen=True)
@@ -259,9 +278,12 @@ class _Describe:
             return []
         stacks = {width: _finished(works, found.metrics) for width, works in self.study.counted.items()}
         steps = {entry.width: sum(own["net_steps"] for own in stacks[entry.width]) / entry.members for entry in widths}
-        return describe_restarts(
-            narrow, widths, steps, lambda width: step_multiply_adds(self.task, (width,), recipe.batch_size)
-        )
+        problem = problem_of(self.task)
+
+        def multiply_adds(width: int) -> float:
+            return problem.multiply_adds(self.study.at(width).model, recipe.batch_size)
+
+        return describe_restarts(narrow, widths, steps, multiply_adds)
 
 
 def _finished(works: Iterable[Work], metrics: Mapping[str, Metrics]) -> list[Metrics]:

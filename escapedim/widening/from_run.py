@@ -11,20 +11,20 @@ import numpy as np
 
 from escapedim.errors import BadInput
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.records.finished import FinishedRun
 from escapedim.records.results import WidenResult
-from escapedim.reporting.numbers import counted
 from escapedim.tasks.base import Criterion, Task
-from escapedim.training.experiment import Experiment
+from escapedim.text import counted
+from escapedim.training.experiment import REPLICATES, Experiment
+from escapedim.training.keys import Key, Numbers, members
 from escapedim.training.work import Arrays, Metrics
 from escapedim.widening.choice import FromAnotherRun, Handed
 from escapedim.widening.config import WidenFromConfig
-from escapedim.widening.embeddings import widened
+from escapedim.widening.counted_members import MEMBERS
 from escapedim.widening.escape import EscapePlan, escape_plan
 from escapedim.widening.experiment import embedding, setting, success_criterion
 from escapedim.widening.findings import Member, WidenMetrics, members_of
-from escapedim.widening.keys import covered
 from escapedim.widening.portrait import described, portrait_work
 from escapedim.widening.stack import Setting
 from escapedim.widening.transient import TransientPlan, transient_plan
@@ -62,11 +62,12 @@ def _float(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-Networks = Mapping[tuple[int, ...], Finished]
+Stored = tuple[Arrays, Metrics]
+Networks = Mapping[Network, Finished]
 
 
-def finished_members(run: FinishedRun, model_of: Mapping[tuple[int, ...], MLP], steps: int) -> Networks:
-    """Return the members of a finished run by hidden widths.
+def finished_members(run: FinishedRun, networks: Sequence[Network], steps: int) -> Networks:
+    """Return the members of a finished run by network.
 
     Raises
     ------
@@ -75,24 +76,25 @@ def finished_members(run: FinishedRun, model_of: Mapping[tuple[int, ...], MLP], 
     """
     stored = run.checkpoints()
     if run.summary.kind == "train":
-        ((hidden, model),) = model_of.items()
-        parts = [(_replicates(key), arrays, own["members"]) for key, (arrays, own) in stored.items()]
-        return {hidden: _joined(run, model, parts, f"step{steps}.")}
+        (model,) = networks
+        parts = [(numbers, arrays, own["members"]) for numbers, (arrays, own) in _read(REPLICATES, stored)]
+        return {model: _joined(run, model, parts, f"step{steps}.")}
     found = {}
-    for hidden, model in model_of.items():
-        keys = [key for key in stored if hidden[0] in covered([key])]
-        parts = [(covered([key])[hidden[0]][0], stored[key][0], members_of(stored[key][1]["columns"])) for key in keys]
-        found[hidden] = _joined(run, model, parts, "")
+    for model in networks:
+        of_width = [entry for entry in _read(MEMBERS, stored) if entry[0]["width"] == model.width]
+        parts = [(numbers, arrays, members_of(own["columns"])) for numbers, (arrays, own) in of_width]
+        found[model] = _joined(run, model, parts, "")
     return found
 
 
-def _replicates(key: str) -> tuple[int, ...]:
-    first, last = key.split("-")[1:]
-    return tuple(range(int(first), int(last) + 1))
+def _read(template: Key, stored: Mapping[str, Stored]) -> list[tuple[Numbers, Stored]]:
+    """Return the stacks of one template, in the order of their keys, each with the numbers of its key."""
+    found = ((template.read(key), entry) for key, entry in stored.items())
+    return [(numbers, entry) for numbers, entry in found if numbers is not None]
 
 
 def _joined(
-    run: FinishedRun, model: MLP, parts: Sequence[tuple[Sequence[int], Arrays, Sequence[Member]]], prefix: str
+    run: FinishedRun, model: Network, parts: Sequence[tuple[Numbers, Arrays, Sequence[Member]]], prefix: str
 ) -> Finished:
     rows = [np.zeros((0, sum(math.prod(shape) for shape in model.shapes.values())))]
     for _, arrays, measured in parts:
@@ -108,7 +110,7 @@ def _joined(
             np.concatenate([arrays[prefix + name].reshape(len(measured), -1) for name in model.shapes], 1).astype(float)
         )
     return Finished(
-        [n for numbers, _, _ in parts for n in numbers],
+        [n for numbers, _, _ in parts for n in members(numbers)],
         np.concatenate(rows),
         [dict(one) for _, _, measured in parts for one in measured],
     )
@@ -118,7 +120,7 @@ def widen_from_experiment(config: WidenFromConfig, task: Task, networks: Network
     """Return the stacks that start from the failed members of each network."""
     criterion = success_criterion(config, task)
     judged = replace(task, criterion=criterion)
-    plans = [_plans(config, judged, hidden, found.judged(criterion)) for hidden, found in networks.items()]
+    plans = [_plans(config, judged, model, found.judged(criterion)) for model, found in networks.items()]
     works = [work for plan in plans for work in plan.works]
     sources = sum(plan.sources for plan in plans)
     return Experiment(
@@ -148,10 +150,10 @@ class _Plans:
         return dict(zip(self.finished.replicates, self.finished.measured, strict=True))
 
 
-def _plans(config: WidenFromConfig, task: Task, hidden: tuple[int, ...], finished: Finished) -> _Plans:
-    narrow = setting(config, task, hidden, config.parametrization)
-    how = embedding(config, narrow)
-    wide = setting(config, task, widened(narrow.model, how.layer, how.by).sizes[1:-1], config.parametrization)
+def _plans(config: WidenFromConfig, task: Task, model: Network, finished: Finished) -> _Plans:
+    narrow = setting(config, task, model, config.parametrization)
+    how, wide_model = embedding(config, task, narrow)
+    wide = setting(config, task, wide_model, config.parametrization)
     pool = Handed(finished.failed(config.sources, "train_loss" if task.stream is None else "test_loss"))
     steps = config.transient_steps(narrow.recipe)
     return _Plans(

@@ -14,8 +14,8 @@ from escapedim.landscape.vocabulary import Ending
 from escapedim.records.experiments import Halving
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import stack_size, stacks
+from escapedim.training.keys import Key, stack_key
 from escapedim.widening.findings import Member, WidenMetrics
-from escapedim.widening.keys import begun
 from escapedim.widening.shares import paired, share
 from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
 
@@ -67,12 +67,12 @@ def _differ(whole: Member, half: Member) -> bool:
 def halving_plan(setting: Setting, replicates: range, keys: Iterable[str]) -> HalvingPlan:
     """Return the stacks of one width: those `keys` that were begun, and the rest."""
     recipe = replace(setting.recipe, lr=setting.recipe.lr / 2, steps=2 * setting.recipe.steps)
-    halved, prefix = replace(setting, recipe=recipe), f"halved-width-{setting.width:06d}"
-    done = begun(prefix, keys)
+    halved, key = replace(setting, recipe=recipe), stack_key(f"halved-width-{setting.width:06d}")
+    done = key.stacks(keys)
     rest = stacks(replicates, done, stack_size(setting.model, recipe))
-    return HalvingPlan(setting.width, tuple(_work(halved, prefix, numbers) for numbers in sorted((*done, *rest))))
+    return HalvingPlan(setting.width, tuple(_work(halved, key, numbers) for numbers in sorted((*done, *rest))))
 
 
-def _work(setting: Setting, prefix: str, numbers: Sequence[int]) -> StackWork:
-    key = f"{prefix}-members-{numbers[0]:06d}-{numbers[-1]:06d}"
+def _work(setting: Setting, key_of: Key, numbers: Sequence[int]) -> StackWork:
+    key = key_of.of(first=numbers[0], last=numbers[-1])
     return StackWork(key=key, setting=setting, begin=Drawn(tuple(numbers)), most=len(numbers))

@@ -7,7 +7,6 @@ ours.)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,12 @@ import torch
 from escapedim.records.experiments import Isolation, Subnetworks
 from escapedim.tasks.base import Task
 from escapedim.training.experiment import stack_size, stacks
+from escapedim.training.keys import stack_key
 from escapedim.training.seeds import derive_seed
 from escapedim.widening.findings import Member, WidenMetrics
-from escapedim.widening.keys import begun
 from escapedim.widening.shares import paired, share
 from escapedim.widening.stack import Earlier, Setting, StackWork, Starts
-from escapedim.widening.subnetworks import rescaled, rescaling, subsets, taken
+from escapedim.widening.subnetworks import Subset, number_of_subsets, rescaled, rescaling, subsets, taken
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,16 @@ class SubnetworksAlone:
 
     def __call__(self, setting: Setting, task: Task, earlier: Earlier) -> Starts:
         """See `Begin`."""
-        pairs = [(n, subset) for n in self.replicates for subset in self._subsets(setting.width, n)]
+        pairs = [(n, subset) for n in self.replicates for subset in self._subsets(setting, n)]
         owners = [n for n, _ in pairs]
         drawn = dict(zip(self.replicates, self.wide.drawn(self.replicates), strict=True))
         rows = taken(self.wide.model, torch.stack([drawn[n] for n in owners]), [subset for _, subset in pairs])
         rows = rescaled(setting.model, rows, rescaling(self.wide, setting))
         return Starts(rows, self.wide.orders(owners), {"wide": owners})
 
-    def _subsets(self, units: int, replicate: int) -> list[tuple[int, ...]]:
-        seed = derive_seed(self.wide.seed, "subsets", self.wide.model.name, replicate, units)
-        return subsets(self.wide.width, units, self.most, seed)
+    def _subsets(self, narrow: Setting, replicate: int) -> list[Subset]:
+        seed = derive_seed(self.wide.seed, "subsets", self.wide.model.name, replicate, narrow.width)
+        return subsets(self.wide.model, narrow.model, self.most, seed)
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class IsolationPlan:
         members, winners = sorted(counted), [_winners(found.rows(stacks)) for stacks in self.sizes]
         wide = [bool(counted[n]["success"]) for n in members]
         some = [any(any(won[n]) for won in winners) for n in members]
-        sampled = any(math.comb(self.wide.width, setting.width) > self.most for setting in self.narrow)
+        sampled = any(number_of_subsets(self.wide.model, setting.model) > self.most for setting in self.narrow)
         factors = {name: f for setting in self.narrow for name, f in rescaling(self.wide, setting).items() if f != 1}
         return [
             Isolation(
@@ -88,7 +87,7 @@ class IsolationPlan:
         ]
 
     def _size(self, setting: Setting, winners: Mapping[int, list[bool]], members: Sequence[int]) -> Subnetworks:
-        there = math.comb(self.wide.width, setting.width)
+        there = number_of_subsets(self.wide.model, setting.model)
         won = [success for n in members for success in winners[n]]
         return Subnetworks(units=setting.width, trained=min(there, self.most), there=there, winning=share(won))
 
@@ -113,13 +112,13 @@ def isolation_plan(
 
 
 def _stacks(wide: Setting, narrow: Setting, replicates: range, most: int, keys: Iterable[str]) -> tuple[StackWork, ...]:
-    trained = min(most, math.comb(wide.width, narrow.width))
-    prefix = f"isolation-width-{wide.width:06d}-units-{narrow.width:06d}-subsets-{trained:06d}"
-    done = begun(prefix, keys)
+    trained = min(most, number_of_subsets(wide.model, narrow.model))
+    key = stack_key(f"isolation-width-{wide.width:06d}-units-{narrow.width:06d}-subsets-{trained:06d}")
+    done = key.stacks(keys)
     rest = stacks(replicates, done, max(1, stack_size(narrow.model, narrow.recipe) // trained))
     return tuple(
         StackWork(
-            key=f"{prefix}-members-{numbers[0]:06d}-{numbers[-1]:06d}",
+            key=key.of(first=numbers[0], last=numbers[-1]),
             setting=narrow,
             begin=SubnetworksAlone(wide, numbers, most),
             most=len(numbers) * trained,

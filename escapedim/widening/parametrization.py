@@ -21,12 +21,9 @@ import torch
 from torch import Tensor
 
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP, initial_std
+from escapedim.models.network import Network
 from escapedim.specs import Spec, take_params
 from escapedim.widening.config import PARAMETRIZATIONS
-
-OUTGOING = "layer2.weight"
-INCOMING = ("layer1.weight", "layer1.bias")
 
 
 @dataclass(frozen=True)
@@ -42,40 +39,45 @@ class Scales:
         return self.lr is not None and not bool(self.lr.all())
 
 
-def scales(model: MLP, optimizer: Spec, parametrization: Spec, lazy: bool) -> Scales:
+def scales(model: Network, optimizer: Spec, parametrization: Spec, lazy: bool) -> Scales:
     """Return what a parametrization multiplies at the width of `model`; `lazy` freezes all but the outgoing weights."""
     init, lr = {}, {}
     if parametrization.name != "standard":
         base = take_params(parametrization, PARAMETRIZATIONS[parametrization.name])["base"]
         assert isinstance(base, int)
         init = _initial(model, parametrization.name, base)
-        lr = _rates(model.sizes[1] / base, parametrization.name, adaptive=optimizer.name.startswith("adam"))
+        lr = _rates(model, base, parametrization.name, adaptive=optimizer.name.startswith("adam"))
     if lazy:
-        lr |= {name: 0.0 for name in model.shapes if name != OUTGOING}
+        lr |= {name: 0.0 for name in model.shapes if name != model.output_layer}
     return Scales(_row(model, init), _row(model, lr))
 
 
-def _initial(model: MLP, name: str, base: int) -> dict[str, float]:
-    inputs, width, outputs = model.sizes
-    ratio = base / width
-    incoming = _spread(model, (base, inputs)) / _spread(model, (width, inputs))
-    outgoing = _spread(model, (outputs, base)) / _spread(model, (outputs, width))
-    return {"layer1.weight": incoming, OUTGOING: outgoing * (math.sqrt(ratio) if name == "ntk" else ratio)}
+def _initial(model: Network, name: str, base: int) -> dict[str, float]:
+    ratio = base / model.width
+    narrow, incoming, outgoing = model.resized((base,)), *model.prunable
+
+    def spread(parameter: str) -> float:
+        at_base, here = narrow.initial_std(parameter), model.initial_std(parameter)
+        assert at_base, "a fully connected net knows its draws"
+        assert here, "a fully connected net knows its draws"
+        return at_base / here
+
+    return {
+        incoming: spread(incoming),
+        outgoing: spread(outgoing) * (math.sqrt(ratio) if name == "ntk" else ratio),
+    }
 
 
-def _spread(model: MLP, shape: tuple[int, int]) -> float:
-    return initial_std(model.init_name, shape)
-
-
-def _rates(growth: float, name: str, adaptive: bool) -> dict[str, float]:
-    """`growth` is n/b."""
+def _rates(model: Network, base: int, name: str, adaptive: bool) -> dict[str, float]:
+    growth, (hidden,) = model.width / base, model.groups
+    outgoing = {part.parameter: 1 / growth for part in hidden.outgoing}
     if name == "ntk":
-        return {OUTGOING: 1 / math.sqrt(growth) if adaptive else 1 / growth}
+        return {parameter: 1 / math.sqrt(growth) if adaptive else rate for parameter, rate in outgoing.items()}
     incoming = 1.0 if adaptive else growth
-    return {**dict.fromkeys(INCOMING, incoming), OUTGOING: 1 / growth}
+    return {**{part.parameter: incoming for part in (*hidden.incoming, *hidden.own)}, **outgoing}
 
 
-def _row(model: MLP, factors: dict[str, float]) -> Tensor | None:
+def _row(model: Network, factors: dict[str, float]) -> Tensor | None:
     if all(factor == 1 for factor in factors.values()):
         return None
     layout = Layout(model.shapes)

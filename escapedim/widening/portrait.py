@@ -23,9 +23,10 @@ from torch import Tensor
 from escapedim.landscape.spectrum import MOST_PARAMETERS, eigenvectors, flat_basis, lift
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.layout import Layout
 from escapedim.records.experiments import Escape, Portrait
 from escapedim.training.certification import make_surface
+from escapedim.training.job import Job, State
+from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Metrics, Outcome
 from escapedim.widening.escape import WIDENED, EscapePlan, Widened
 from escapedim.widening.findings import WidenMetrics
@@ -36,6 +37,16 @@ POINTS = 41  # of each direction: smooth in a figure, and a few kilobytes in a s
 BEYOND = 1.25  # how far the plane goes on beyond the path; ours
 GROWTH = 1.15  # of the steps at which the path is looked at: about a hundred points for a run of any length; ours
 DIGITS = 6  # of each number in a summary: the picture is drawn with three; ours
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The bad minimum that is drawn: its replicate, its row, and the surfaces around it and around its split."""
+
+    replicate: int
+    row: Tensor
+    narrow: Surface
+    wide: Surface
 
 
 @dataclass(frozen=True)
@@ -67,27 +78,28 @@ class PortraitWork:
         """Retrace the path, and measure the loss in the plane."""
         setting, narrow = self.stack.setting, self.widened.narrow
         task = setting.judged(context.task)
-        surfaces = make_surface(narrow.model, task), make_surface(setting.model, task)
+        here, wide = make_surface(narrow.model, task), make_surface(setting.model, task)
         chosen = self.widened.choice(narrow.model, earlier)
         found = sources(narrow.model, chosen, task)
         at = _first_escape(found.classes, earlier[self.stack.key].get("ending"))
-        if at is None or isinstance(surfaces[0], str) or isinstance(surfaces[1], str):
+        if at is None or isinstance(here, str) or isinstance(wide, str):
             context.tick(self.planned_steps)
             return Outcome({}, self._metrics(None, 0))
         starts = self.widened(setting, task, earlier)
         alone = Starts(starts.rows[at : at + 1], starts.order_seeds[at : at + 1])
-        job, state = setting.train(context, alone, paused, setting.recipe.lr, keep=_steps(setting.recipe.steps))
-        if state.step < setting.recipe.steps:
-            return Outcome(state.arrays(), None)
-        replicate = chosen.replicates[at]
-        old, curvature = _least_curved(surfaces[0], found.rows[at])
+        job = setting.job(context, alone, setting.recipe.lr, keep=_steps(setting.recipe.steps))
+        source = _Source(chosen.replicates[at], found.rows[at], here, wide)
+        return train(job, context, paused, lambda state: self._ended(job, source, state))
+
+    def _ended(self, job: Job, source: _Source, state: State) -> Outcome:
+        old, curvature = _least_curved(source.narrow, source.row)
         # The split is linear in the weights, so that it carries directions as it carries points.
-        centre, carried = self.widened.embedded(torch.stack([found.rows[at], old]), [replicate] * 2).flat
-        plane = _Plane.through(surfaces[1], centre, carried, _least_curved(surfaces[1], centre))
+        centre, carried = self.widened.embedded(torch.stack([source.row, old]), [source.replicate] * 2).flat
+        plane = _Plane.through(source.wide, centre, carried, _least_curved(source.wide, centre))
         ended = int(state.steps()[0])
         steps = [step for step in sorted(state.kept) if step < ended]
         path = torch.cat([*(state.kept[step] for step in steps), state.params.cpu()]).to(torch.float64)
-        portrait = plane.portrait(replicate, curvature, [*steps, ended], path)
+        portrait = plane.portrait(source.replicate, curvature, [*steps, ended], path)
         return Outcome({}, self._metrics(portrait, job.cost(state)["net_steps"]))
 
     def _metrics(self, portrait: Portrait | None, net_steps: int) -> Metrics:
@@ -98,7 +110,7 @@ class PortraitWork:
 def portrait_work(plan: EscapePlan) -> tuple[PortraitWork, ...]:
     """Return the work of a plan's portrait: of the first stack of splits, where endings can be certified."""
     stacks = [stack for stack in plan.arms[WIDENED] if isinstance(stack.begin, Widened)]
-    if plan.embedding.spec.name != "split" or not stacks or Layout(plan.wide.model.shapes).size > MOST_PARAMETERS:
+    if plan.embedding.spec.name != "split" or not stacks or plan.wide.model.size > MOST_PARAMETERS:
         return ()
     widened = stacks[0].begin
     assert isinstance(widened, Widened)

@@ -44,7 +44,7 @@ def describe_restarts(
     mean_steps
         By width, the steps that a member took on average: `net_steps` of its stacks over their members.
     multiply_adds
-        Those of one step of one network of a width (`training.estimate.step_multiply_adds`).
+        Those of one step of one network of a width (`Problem.multiply_adds`).
     """
     by_width = {entry.width: entry for entry in widths}
     if narrow not in by_width or not mean_steps[narrow]:  # where no step was taken there is no cost to hold against

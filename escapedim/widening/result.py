@@ -12,7 +12,6 @@ import numpy as np
 from escapedim.comparison.statistics import wilson
 from escapedim.landscape.levels import levels
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.layout import Layout
 from escapedim.records.results import Level, Quantiles, RateTrial, Threshold, Width
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import stop_below
@@ -33,7 +32,7 @@ def describe_width(setting: Setting, task: Task, stacks: Sequence[Metrics], pilo
     reasons = Counter(reason for reason in columns["reason"] if reason)
     return Width(
         width=setting.width,
-        parameters=Layout(setting.model.shapes).size,
+        parameters=setting.model.size,
         members=members,
         successes=successes,
         success_rate=successes / members,

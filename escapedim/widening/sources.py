@@ -17,7 +17,7 @@ from escapedim.landscape.levels import CERTIFIED
 from escapedim.landscape.spectrum import eigenvectors, flat_basis, lift, spectrum
 from escapedim.landscape.surface import MATRICES, Surface, chunks, in_chunks
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.tasks.base import Task
 from escapedim.training.certification import make_surface
 from escapedim.training.seeds import torch_generator
@@ -45,7 +45,7 @@ class Sources:
         return [name != FAILED for name in self.classes]
 
 
-def sources(model: MLP, chosen: Chosen, task: Task) -> Sources:
+def sources(model: Network, chosen: Chosen, task: Task) -> Sources:
     """Return chosen members as sources: polished, and certified again, where they were certified before."""
     made = Sources(chosen.rows.clone(), [FAILED] * len(chosen.rows), [*map(_number, chosen.losses)], [])
     made.negative.extend([None] * len(chosen.rows))

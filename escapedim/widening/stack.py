@@ -18,15 +18,16 @@ from torch import Tensor
 
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.tasks.base import Criterion, Task
 from escapedim.training.certification import endings, make_landing
-from escapedim.training.descent import descend
 from escapedim.training.initial import drawn_row, order_seed
 from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed
+from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Metrics, Outcome
 from escapedim.widening.parametrization import Scales
 
@@ -51,7 +52,7 @@ class Starts:
 class Setting:
     """What all stacks of one network share: how it is trained and judged. `seed` is the root of all draws."""
 
-    model: MLP
+    model: Network
     recipe: Recipe
     scales: Scales
     criterion: Criterion
@@ -59,8 +60,8 @@ class Setting:
 
     @property
     def width(self) -> int:
-        """Units of the first hidden layer."""
-        return self.model.sizes[1]
+        """Units of the first hidden layer, or channels of the first stage of a family."""
+        return self.model.width
 
     def judged(self, task: Task) -> Task:
         """Return the task with the success criterion of this run."""
@@ -78,14 +79,12 @@ class Setting:
             return [order_seed(self.model, self.seed, replicate, 0) for replicate in replicates]
         return [derive_seed(self.seed, f"{purpose}data order", self.model.name, replicate) for replicate in replicates]
 
-    def train(
-        self, context: Context, starts: Starts, paused: Arrays | None, lr: float, keep: tuple[int, ...] = ()
-    ) -> tuple[Job, State]:
-        """Train a stack as far as the context lets it, and keep its weights at some steps."""
+    def job(self, context: Context, starts: Starts, lr: float, keep: tuple[int, ...] = ()) -> Job:
+        """Return the training of a stack, of which weights are kept at some steps."""
         recipe, task = replace(self.recipe, lr=lr), self.judged(context.task)
-        job = Job(
+        return Job(
             model=self.model,
-            loss=task.loss,
+            problem=problem_of(task),
             recipe=recipe,
             params=starts.rows.to(context.device, getattr(torch, recipe.dtype)),
             mask=None,
@@ -95,8 +94,6 @@ class Setting:
             landing=None if self.scales.freezes else make_landing(self.model, task, recipe),
             restart=task.restarts,
         )
-        state = State.from_arrays(paused, context.device) if paused else job.begin()
-        return job, descend(job, context.data, state, context.tick)
 
     def run(self, context: Context, starts: Starts, paused: Arrays | None, lr: float) -> Outcome:
         """Train a stack and say where its members stopped.
@@ -105,9 +102,10 @@ class Setting:
         `ending`, a number of `ENDINGS`.
         Metrics: `columns` of what was measured, the labels, `lr` and the cost.
         """
-        job, state = self.train(context, starts, paused, lr)
-        if state.step < job.recipe.steps:
-            return Outcome(state.arrays(), None)
+        job = self.job(context, starts, lr)
+        return train(job, context, paused, lambda state: self._ended(job, context, starts, state))
+
+    def _ended(self, job: Job, context: Context, starts: Starts, state: State) -> Outcome:
         task = self.judged(context.task)
         rows = [
             {**measured, **ending, "restarted": bool(restarts)}
@@ -120,7 +118,7 @@ class Setting:
         arrays["success"] = np.array(columns["success"])
         arrays["loss"] = np.array([math.nan if loss is None else loss for loss in columns[loss_name(task)]])
         arrays["ending"] = np.array([ENDINGS.index(Ending(name)) for name in columns["ending"]], np.int8)
-        return Outcome(arrays, {"columns": columns, **starts.labels, "lr": lr, **job.cost(state)})
+        return Outcome(arrays, {"columns": columns, **starts.labels, "lr": job.recipe.lr, **job.cost(state)})
 
 
 def loss_name(task: Task) -> str:

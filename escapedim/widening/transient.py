@@ -39,9 +39,7 @@ class Merged:
         if not chosen.replicates:
             return Starts(chosen.rows, [], labels)
         parents = self.widened.embedded(found.rows, chosen.replicates).parents
-        rows = merge(
-            self.wide.model, rows_of(self.wide.model, earlier[self.key]), self.widened.embedding.layer, parents
-        )
+        rows = merge(self.wide.model, rows_of(self.wide.model, earlier[self.key]), parents)
         return Starts(rows, setting.orders(chosen.replicates, "transient "), labels)
 
 
@@ -90,7 +88,7 @@ class TransientPlan:
         judge = Judge.of(task, name != FAILED)
         control = [alike[member["source"]] for member in merged]
         return Transient(
-            width=self.narrow.model.sizes[self.embedding.layer],
+            width=self.embedding.width(self.narrow.model),
             by=self.embedding.by,
             steps=self.steps,
             sources=len(merged),
@@ -105,7 +103,7 @@ class TransientPlan:
 
 def transient_plan(narrow: Setting, wide: Setting, embedding: Embedding, pool: Pool, steps: int) -> TransientPlan:
     """Return the stacks of a pool of sources that are wide for `steps` steps."""
-    base = f"transient-width-{narrow.model.sizes[embedding.layer]:06d}-by-{embedding.by:03d}-steps-{steps:09d}"
+    base = f"transient-width-{embedding.width(narrow.model):06d}-by-{embedding.by:03d}-steps-{steps:09d}"
     short_wide, short = (replace(one, recipe=replace(one.recipe, steps=steps)) for one in (wide, narrow))
     first, merged, continued = [], [], []
     for start, stop, most in parts(pool, wide):
@@ -114,7 +112,7 @@ def transient_plan(narrow: Setting, wide: Setting, embedding: Embedding, pool: P
         widened_key, merged_key, noise_key, continued_key = (
             part_key(pool, f"{base}-{name}", start, stop) for name in names
         )
-        widened, perturbed = Widened(narrow, choice, embedding), Perturbed(choice, embedding.size)
+        widened, perturbed = Widened(narrow, wide, choice, embedding), Perturbed(choice, embedding.size)
         then = Merged(widened, wide, widened_key), Continued(perturbed, noise_key)
         first.append(StackWork(widened_key, short_wide, widened, most, pool.needs))
         first.append(StackWork(noise_key, short, perturbed, most, pool.needs))

@@ -23,7 +23,7 @@ from benchmarking.setting import WidthSetting
 from benchmarking.small_row import small_setting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
 from escapedim.errors import EscapedimError
-from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.spectrum import eigenvalues
 from escapedim.models.layout import Layout
 
@@ -67,7 +67,7 @@ def measure_spectra(scale: Scale) -> SpectraRow:
     setting = small_setting(1)
     rows = torch.stack([setting.initial(replicate) for replicate in range(scale.certify_members)])
     train = setting.data.train
-    surface = MLPSurface(setting.model, setting.task.loss, train.x, train.targets, train.weights)
+    surface = DenseSurface(setting.model, setting.task.loss, train.x, train.targets, train.weights)
     loops = {"torch.autograd.functional.hessian": by_autograd(setting)}
     if importlib.util.find_spec("curvlinops") is not None:
         loops["curvlinops, through SciPy"] = by_curvlinops(setting)
@@ -122,7 +122,7 @@ def by_curvlinops(setting: WidthSetting) -> MakeHessian:
     return make
 
 
-def _stack_ms(surface: MLPSurface, rows: Tensor) -> float:
+def _stack_ms(surface: DenseSurface, rows: Tensor) -> float:
     began = time.perf_counter()
     eigenvalues(surface.hessian(rows))
     return 1e3 * (time.perf_counter() - began) / len(rows)

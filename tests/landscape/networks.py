@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
@@ -43,11 +43,11 @@ def targets(loss: str, samples: int, outputs: int) -> Tensor:
     return draw(samples, outputs, seed=2)
 
 
-def surface(model: MLP, loss: str, samples: int = 12, weighted: bool = False) -> MLPSurface:
+def surface(model: MLP, loss: str, samples: int = 12, weighted: bool = False) -> DenseSurface:
     """A net on inputs drawn from N(0, I) and targets that mean nothing."""
     x = draw(samples, model.sizes[0], seed=1)
     weights = torch.softmax(draw(samples, seed=3), 0) if weighted else None
-    return MLPSurface(model, loss, x, targets(loss, samples, model.sizes[-1]), weights)
+    return DenseSurface(model, loss, x, targets(loss, samples, model.sizes[-1]), weights)
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class CriticalPoint:
     x: Tensor
     targets: Tensor
 
-    def on(self, model: MLP) -> MLPSurface:
+    def on(self, model: MLP) -> DenseSurface:
         """The same loss for a network."""
-        return MLPSurface(model, "squared", self.x, self.targets)
+        return DenseSurface(model, "squared", self.x, self.targets)
 
 
 def critical_point(model: MLP, seed: int, residual: float = 2.0, samples: int = 60) -> CriticalPoint:
@@ -82,7 +82,7 @@ def critical_point(model: MLP, seed: int, residual: float = 2.0, samples: int = 
     return CriticalPoint(row[None], x, (outputs(row) - drawn).view(samples, -1))
 
 
-def minimum(on: MLPSurface, start: Tensor) -> Tensor:
+def minimum(on: DenseSurface, start: Tensor) -> Tensor:
     """A critical point below a start `(parameters,)`, by scipy's BFGS."""
 
     def fun(row: np.ndarray) -> tuple[float, np.ndarray]:
@@ -123,7 +123,7 @@ class ErfBed:
         density = torch.exp(-0.5 * self.x[:, 0] ** 2)
         self.weights, erf = density / density.sum(), TABLE["erf"].function
         self.target = erf(5 * self.x + 2.5) + erf(5 * self.x - 2.5)
-        self.surface = MLPSurface(Unbiased((1, 2, 1), "erf"), "squared", self.x, self.target, self.weights)
+        self.surface = DenseSurface(Unbiased((1, 2, 1), "erf"), "squared", self.x, self.target, self.weights)
 
     def descend(self, flat: Tensor, steps: int, rate: float) -> Tensor:
         """Gradient descent, written out; r² is even, so that half of the nodes are enough."""

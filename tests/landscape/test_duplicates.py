@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.duplicates import SAME, earlier_twins, nearest_signs, twins_of
-from escapedim.landscape.network import MLPSurface
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
@@ -57,7 +57,7 @@ def test_weight_moved_along_the_line_of_twins_changes_no_output(activation, sign
         sign * views["layer1.bias"][:, 0],
     )
     views["layer2.weight"][1, :, 2] = -sign * views["layer2.weight"][1, :, 0]
-    on = MLPSurface(model, "squared", draw(9, 2, seed=8), draw(9, 1, seed=9))
+    on = DenseSurface(model, "squared", draw(9, 2, seed=8), draw(9, 1, seed=9))
     twins, signs = twins_of(on.units(flat))
     assert twins.tolist() == [[-1, -1, 0]] * 2
     assert signs[:, 2].tolist() == [sign] * 2

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from escapedim.landscape import endings
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.endings import Certificates, certify
 from escapedim.landscape.landing import land
-from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.mlp import MLP
@@ -101,10 +101,10 @@ def test_a_quiet_member_without_a_critical_point_nearby_is_stalled():
 def test_cross_entropy_below_the_loss_of_a_wrong_sample_is_not_searched_for_critical_points(monkeypatch):
     """Two samples at ±1: with weights ±w on the two classes the loss is log(1 + exp(-2w)), and falls for ever."""
     x = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-    on = MLPSurface(MLP((1, 1, 2), "tanh"), "cross-entropy", x, torch.eye(2, dtype=torch.float64))
+    on = DenseSurface(MLP((1, 1, 2), "tanh"), "cross-entropy", x, torch.eye(2, dtype=torch.float64))
     flat = torch.cat([point(20.0, 0.0, w, -w, 0.0, 0.0) for w in (0.2, 4.5, 9.0)])
     assert on.no_critical_below == np.log(2) / 2
-    monkeypatch.setattr(MLPSurface, "hessian", None)
+    monkeypatch.setattr(DenseSurface, "hessian", None)
     found = certify(on, flat, None)
     assert found.ending.tolist() == [Ending.UNDECIDED, Ending.UNDECIDED, Ending.STALLED]
     assert found.reason.tolist() == [endings.FAR_OFF, endings.ENDLESS, endings.ENDLESS]
@@ -119,17 +119,17 @@ def test_more_parameters_than_a_full_spectrum_takes_are_undecided(monkeypatch):
 def test_a_dead_unit_is_never_a_minimum():
     x = draw(20, 2, seed=31)
     targets = torch.relu(x.sum(1, keepdim=True) * 0.5 + 0.3)
-    on = MLPSurface(MLP((2, 2, 1), "relu"), "squared", x, targets)
+    on = DenseSurface(MLP((2, 2, 1), "relu"), "squared", x, targets)
     # Units (0.5, 0.5; 0.3) and (0.1, 0.1; -50): the second one is off, the first one fits the targets exactly.
     off = point(0.5, 0.5, 0.1, 0.1, 0.3, -50, 1.0, 0.7, 0.0)
     assert only(certify(on, off, None)) == (Ending.UNDECIDED, "1 dead unit")
-    alone = MLPSurface(MLP((2, 1, 1), "relu"), "squared", x, targets)
+    alone = DenseSurface(MLP((2, 1, 1), "relu"), "squared", x, targets)
     assert only(certify(alone, point(0.5, 0.5, 0.3, 1.0, 0.0), None)) == (Ending.BAD_MINIMUM, "")
 
 
 def test_a_kink_is_never_a_minimum():
     x = torch.tensor([[1.0], [2.0], [-1.0]], dtype=torch.float64)
-    on = MLPSurface(MLP((1, 1, 1), "relu"), "squared", x, torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
+    on = DenseSurface(MLP((1, 1, 1), "relu"), "squared", x, torch.tensor([[0.0], [1.0], [0.0]], dtype=torch.float64))
     # relu(x - 1) fits all three samples, with the first one on its kink.
     ending, reason = only(certify(on, point(1.0, -1.0, 1.0, 0.0), None))
     assert ending is Ending.STALLED
@@ -149,7 +149,7 @@ def test_the_published_minimum_of_the_relu_teacher():
 
 
 def test_stacks_and_members_are_named_alike(monkeypatch):
-    on = MLPSurface(Unbiased((2, 2, 1), "tanh"), "squared", draw(20, 2, seed=31), draw(20, 1, seed=32))
+    on = DenseSurface(Unbiased((2, 2, 1), "tanh"), "squared", draw(20, 2, seed=31), draw(20, 1, seed=32))
     flat = torch.stack([minimum(on, start) for start in draw(3, 6, seed=33)])
     whole = certify(on, flat, None)
     alone = [certify(on, row[None], None) for row in flat]

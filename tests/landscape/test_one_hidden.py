@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.one_hidden import OneHidden, even_weights
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
@@ -67,7 +67,7 @@ def test_the_hessian_is_that_of_torch(activation, loss, outputs, bias, weighted)
 @pytest.mark.parametrize("loss", ["squared", "cross-entropy"])
 def test_the_surface_of_a_net_has_this_hessian(loss):
     on, flat = problem(MLP((INPUTS, UNITS, 2), "tanh"), loss, weighted=False)
-    assert torch.equal(MLPSurface(on.model, loss, on.x, on.targets).hessian(flat), on.hessian(flat))
+    assert torch.equal(DenseSurface(on.model, loss, on.x, on.targets).hessian(flat), on.hessian(flat))
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["biases", "no biases"])

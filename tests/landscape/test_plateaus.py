@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.endings import certify
-from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.activations import TABLE
 from tests.landscape.networks import Unbiased, draw, minimum, split
@@ -20,11 +20,11 @@ UNITS, SAMPLES = 2, 30
 SIZES = [1, 2]  # inputs: with one, B is a number and so definite; with two it is indefinite at most minima
 
 
-def on(inputs: int, units: int, activation: str = "tanh") -> MLPSurface:
+def on(inputs: int, units: int, activation: str = "tanh") -> DenseSurface:
     x = draw(SAMPLES, inputs, seed=21)
     # Noise that two units cannot fit, so that residuals and with them B are not 0.
     targets = torch.tanh(x @ draw(inputs, 1, seed=22)) + 0.5 * draw(SAMPLES, 1, seed=23)
-    return MLPSurface(Unbiased((inputs, units, 1), activation), "squared", x, targets)
+    return DenseSurface(Unbiased((inputs, units, 1), activation), "squared", x, targets)
 
 
 def block(row: torch.Tensor, inputs: int, unit: int) -> torch.Tensor:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.endings import certify
-from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.polish import polish
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.split_curvature import split_matrices, split_sectors
@@ -80,7 +80,7 @@ def every(flat: Tensor, unit: int) -> Tensor:
     return torch.full((len(flat),), unit)
 
 
-def by_torch(on: MLPSurface, model: MLP, loss: str, row: Tensor, unit: int) -> Tensor:
+def by_torch(on: DenseSurface, model: MLP, loss: str, row: Tensor, unit: int) -> Tensor:
     """Second derivatives by (w, a) of one unit in E[∂ℓ/∂f · a σ(w·x)], with ∂ℓ/∂f held fixed."""
     tensors = {name: view[0] for name, view in Layout(model.shapes).views(row[None]).items()}
     x = draw(12, INPUTS, seed=1)
@@ -290,13 +290,15 @@ def descents_ends() -> list[tuple[MLP, Surface, Surface, Tensor]]:
     found += [(student(10, 10), teacher, teacher, row) for row in bad[:2]]
 
     bed, erf = ErfBed(), MLP((1, 1, 1), "erf", bias=False)
-    narrow, wide = (MLPSurface(m, "squared", bed.x, bed.target, bed.weights) for m in (erf, widened(erf, 1, 1)))
+    narrow, wide = (DenseSurface(m, "squared", bed.x, bed.target, bed.weights) for m in (erf, widened(erf, 1, 1)))
     row = polish(narrow, minimum(narrow, torch.tensor([1.0, 1.0], dtype=torch.float64))[None]).flat[0]
     found.append((erf, narrow, wide, row))
 
     points = torch.tensor([[-1.0, -1], [-1, 1], [1, -1], [1, 1]], dtype=torch.float64)
     net = MLP((2, 2, 1), "tanh")
-    narrow, wide = (MLPSurface(m, "squared", points, -points.prod(1, keepdim=True)) for m in (net, widened(net, 1, 1)))
+    narrow, wide = (
+        DenseSurface(m, "squared", points, -points.prod(1, keepdim=True)) for m in (net, widened(net, 1, 1))
+    )
     saddle = torch.zeros(1, size(net), dtype=torch.float64)
     found.append((net, narrow, wide, saddle[0]))
 

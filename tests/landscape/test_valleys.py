@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.endings import certify
-from escapedim.landscape.network import MLPSurface
 from escapedim.landscape.valleys import falls_further
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.mlp import MLP
@@ -15,9 +15,9 @@ X = torch.tensor([[-1.0, -1], [-1, 1], [1, -1], [1, 1]], dtype=torch.float64)
 XOR = torch.tensor([[-1.0], [1], [1], [-1]], dtype=torch.float64)
 
 
-def step_like(size: float) -> tuple[MLPSurface, torch.Tensor]:
+def step_like(size: float) -> tuple[DenseSurface, torch.Tensor]:
     """A tanh unit that is nearly a step around one point of xor, with the best outgoing weight and bias."""
-    surface = MLPSurface(MLP((2, 1, 1), "tanh"), "squared", X, XOR)
+    surface = DenseSurface(MLP((2, 1, 1), "tanh"), "squared", X, XOR)
     value = torch.tanh(X @ torch.tensor([size, size], dtype=torch.float64) - size)
     design = torch.stack([value, torch.ones(4, dtype=torch.float64)], 1)
     best = torch.linalg.lstsq(design, XOR).solution[:, 0]
@@ -37,7 +37,7 @@ def test_a_unit_on_its_way_to_a_step_is_no_minimum(size):
 def test_outputs_that_grow_under_cross_entropy_are_no_minimum(scale):
     model = MLP((2, 2, 2), "tanh")
     targets = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]], dtype=torch.float64)
-    surface = MLPSurface(model, "cross-entropy", X, targets)
+    surface = DenseSurface(model, "cross-entropy", X, targets)
     row = torch.tensor([1.0, 0, 0.8, 0.1, 0, 0, -scale, -scale, scale, scale, 0, 0], dtype=torch.float64)[None]
     assert surface.loss(1.1 * row) < surface.loss(row)
     assert certify(surface, row, None).ending[0] in {Ending.STALLED, Ending.UNDECIDED}
@@ -45,7 +45,7 @@ def test_outputs_that_grow_under_cross_entropy_are_no_minimum(scale):
 
 def test_where_nothing_is_flat_nothing_falls():
     generator = torch.Generator().manual_seed(3)
-    surface = MLPSurface(MLP((2, 1, 1), "tanh"), "squared", X, X[:, :1] * 0.3 + 0.1)
+    surface = DenseSurface(MLP((2, 1, 1), "tanh"), "squared", X, X[:, :1] * 0.3 + 0.1)
     flat = torch.randn(4, 5, generator=generator, dtype=torch.float64)
     assert falls_further(surface, flat).shape == (4,)
     best = torch.tensor([[0.1, 0.0, 0.2, 3.0, 0.0]], dtype=torch.float64)

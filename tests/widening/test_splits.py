@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from escapedim.widening.splits import merge, split_unit, widened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.specs import Spec, parse_spec
 from escapedim.widening.embeddings import embed
-from escapedim.widening.splits import merge, split_unit, widened
 from tests.landscape.networks import draw
 from tests.widening.networks import STUDENT, members, models, students, units_of
 

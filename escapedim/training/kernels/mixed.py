@@ -9,9 +9,9 @@ from torch import Tensor
 
 from escapedim.training.data import Data
 from escapedim.training.job import Job, State
+from escapedim.training.kernels.packed import PackedStack, packable
+from escapedim.training.kernels.stack import Stack, Trained
 from escapedim.training.optimizers import Moments, of_members
-from escapedim.training.packed import PackedStack, packable
-from escapedim.training.stack import Stack, Trained
 
 
 class MixedStack:

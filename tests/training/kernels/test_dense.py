@@ -2,6 +2,8 @@ import itertools
 
 import pytest
 import torch
+from escapedim.training.evaluation import evaluate
+from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,8 +13,6 @@ from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.tasks import relu_teacher_forms
 from escapedim.training.data import Samples
-from escapedim.training.evaluation import evaluate
-from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
 
 from .plain import ACTIVATIONS, loss_gradient, network
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from escapedim.training.costs import step_s
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.training import packed
-from escapedim.training.costs import step_s
 from escapedim.training.job import Job
 
 from .masked import problem

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from escapedim.training.cut import CutStack, make_stack
+from escapedim.training.mixed import MixedStack
+from escapedim.training.stack import Stack
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.training import cut, descent, packed
-from escapedim.training.cut import CutStack, make_stack
 from escapedim.training.descent import descend
 from escapedim.training.job import Job, Landed, State
-from escapedim.training.mixed import MixedStack
-from escapedim.training.stack import Stack
 
 from .masked import assert_close, assert_goes_on, job, masks, problem, trained, unit_masks
 from .optimizers import CASES

@@ -1,10 +1,10 @@
-"""Members of whose weights few are left: survivors are packed, and products are sparse.
+"""Trains members whose masks keep few weights: survivors lie in one packed row, and matrix products are sparse.
 
 With few weights left the products of a masked network take longer than those of its survivors, and so do the passes of
 the optimizer over weights that stay 0. So survivors lie in one row, layer after layer as in compressed sparse
 rows, of which every layer's matrix is a view: what the optimizer changes is changed in the matrix. Gradients are taken
 at survivors only (sampled dense-dense products). Whether a member is packed depends on its own mask alone, and the
-result differs from that of `training.gradients` by rounding.
+result differs from that of `kernels.dense` by rounding.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from torch import Tensor
 
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.training.batches import Batches
-from escapedim.training.costs import dense_s, packed_s
 from escapedim.training.data import Data
-from escapedim.training.gradients import RESIDUALS
 from escapedim.training.job import Job, State
+from escapedim.training.kernels.costs import dense_s, packed_s
+from escapedim.training.kernels.dense import RESIDUALS
 from escapedim.training.optimizers import Moments, Optimizer, by_matrix, of_members, padded
 
 Residual = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -34,7 +34,8 @@ def packable(job: Job, rows: Tensor) -> Tensor:
     nobody = torch.zeros(len(rows), dtype=torch.bool)
     layout = Layout(job.model.shapes)
     fit = job.mask is not None and job.landing is None and job.lr_scale is None and not job.restart
-    if not fit or job.loss not in RESIDUALS or job.params.is_cuda:
+    dense = job.model.fully_connected is not None and job.problem.name in RESIDUALS
+    if not fit or not dense or job.params.is_cuda:
         return nobody
     if not torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         return nobody
@@ -52,8 +53,8 @@ def pays(job: Job, mask: Tensor) -> Tensor:
 
     It depends on the network and its own mask alone, and not on what it is trained beside.
     """
-    sizes, batch, dtype = job.model.sizes, job.recipe.batch_size, job.params.dtype
-    return packed_s(sizes, batch, dtype, mask.sum(1).double()) < dense_s(sizes, batch, dtype)
+    layers, batch, dtype = len(job.model.prunable), job.recipe.batch_size, job.params.dtype
+    return packed_s(layers, batch, dtype, mask.sum(1).double()) < dense_s(job.model, batch, dtype)
 
 
 class PackedStack:
@@ -67,7 +68,7 @@ class PackedStack:
         self._gradients = padded(torch.zeros_like(self._packed))
         own = by_matrix(moments, self._places.pack)
         self._optimizer = Optimizer(job.recipe.optimizer, self._packed, own)
-        self._residual, self._size = RESIDUALS[job.loss], job.recipe.batch_size
+        self._residual, self._size = RESIDUALS[job.problem.name], job.recipe.batch_size
         self._members = [
             _Member.of(job.model, mask, values, gradients, self._size)
             for mask, values, gradients in zip(job.mask[rows], self._packed, self._gradients, strict=True)
@@ -186,8 +187,9 @@ class _Member:
     activation: str
 
     @classmethod
-    def of(cls, model: MLP, mask: Tensor, packed: Tensor, gradients: Tensor, batch: int) -> _Member:
-        layout, made = Layout(model.shapes), list[_Layer]()
+    def of(cls, network: Network, mask: Tensor, packed: Tensor, gradients: Tensor, batch: int) -> _Member:
+        layout, layers = Layout(network.shapes), network.fully_connected
+        assert layers is not None, "packable"
         before = torch.cat([torch.zeros(1, dtype=torch.int64), mask.cumsum(0)])
         masks = layout.views(mask[None])
 
@@ -196,10 +198,11 @@ class _Member:
             part = slice(int(before[there.start]), int(before[there.stop]))
             return packed[part], gradients[part]
 
-        for n in range(1, model.depth + 1):
-            bias = own(f"layer{n}.bias") if f"layer{n}.bias" in masks else None
-            made.append(_Layer.of(masks[f"layer{n}.weight"][0], own(f"layer{n}.weight"), bias, batch))
-        return cls(tuple(made), model.activation)
+        made = (
+            _Layer.of(masks[weight][0], own(weight), None if bias is None else own(bias), batch)
+            for weight, bias in layers.layers
+        )
+        return cls(tuple(made), layers.activation)
 
     def gradient(self, x: Tensor, targets: Tensor, residual: Residual, weights: Tensor | None) -> None:
         """Write the gradient at survivors; `x` is `(inputs, batch)`, `targets` `(batch, outputs)`."""

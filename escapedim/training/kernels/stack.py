@@ -1,6 +1,6 @@
 """The members that are being trained: their parameters, gradients and optimizer, and what one step does to them.
 
-On CUDA a step is replayed (`training.replay`): batches are copied to where the first ones were, and a learning rate
+On CUDA a step is replayed (`kernels.replay`): batches are copied to where the first ones were, and a learning rate
 that changes is a share of the step at the recipe's rate. That is the same: every optimizer's step is linear in it.
 """
 
@@ -13,11 +13,10 @@ from torch import Tensor
 
 from escapedim.training.batches import Batches
 from escapedim.training.data import Data
-from escapedim.training.full_batch import make_full_batch_gradient
-from escapedim.training.gradients import make_gradient
 from escapedim.training.job import Job, State
+from escapedim.training.kernels.choice import gradient_of
+from escapedim.training.kernels.replay import Replay
 from escapedim.training.optimizers import Moments, Optimizer, of_members, padded
-from escapedim.training.replay import Replay
 
 
 class _Batch:
@@ -78,8 +77,7 @@ class Stack:
         self._shares = _step_shares(state.restarts[self.rows], self.flat)
         self._optimizer = Optimizer(job.recipe.optimizer, self.flat, moments)
         whole = job.recipe.batch_size == job.recipe.samples
-        make = make_full_batch_gradient if whole else make_gradient
-        self._gradient = make(job.model, job.loss, data.train.weights)
+        self._gradient = gradient_of(job.model, job.problem, data.train.weights, whole)
         seeds = [job.order_seeds[row] for row in self.rows.tolist()]
         self._batches = Batches(data.train, seeds, job.recipe.batch_size) if seeds else None
         cuda = self.flat.is_cuda

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-
-from escapedim.models.layout import Layout
-from escapedim.training import packed
 from escapedim.training.cut import make_stack
 from escapedim.training.mixed import MixedStack
 from escapedim.training.packed import PackedStack
 from escapedim.training.stack import Stack
+
+from escapedim.models.layout import Layout
+from escapedim.training import packed
 
 from .masked import assert_close, assert_goes_on, job, masks, nobody, problem, trained
 

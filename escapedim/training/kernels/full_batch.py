@@ -2,7 +2,7 @@
 
 Samples run along the last axis, and biases are weights of an input that is 1: so there are fewer passes over the units'
 values, all of them contiguous. With one output, the outgoing weights are multiplied in after the sum over samples, and
-the units' values are overwritten by what goes back. Everything else is as in `training.gradients`, the equality of a
+the units' values are overwritten by what goes back. Everything else is as in `kernels.dense`, the equality of a
 member's bits in every stack included. (One matrix product over the units of all members would be as fast, and not keep
 it.)
 """
@@ -16,24 +16,46 @@ from torch import Tensor
 
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP
-from escapedim.training.gradients import RESIDUALS, Gradient, in_pairs, make_gradient
+from escapedim.models.network import FullyConnected, Network
+from escapedim.training.kernels.costs import dense_s
+from escapedim.training.kernels.dense import RESIDUALS
+from escapedim.training.kernels.kernel import Gradient, in_pairs
+from escapedim.training.problems.problem import Problem
+
+
+class FullBatch:
+    """Takes fully connected nets with one hidden layer, in jobs whose members all see all samples at every step."""
+
+    def takes(self, network: Network, problem: Problem, whole: bool) -> bool:
+        """See `Kernel`."""
+        layers = network.fully_connected
+        return whole and layers is not None and len(layers.layers) == 2 and problem.name in RESIDUALS
+
+    def gradient(self, network: Network, problem: Problem, weights: Tensor | None) -> Gradient:
+        """See `Kernel`."""
+        return in_pairs(FullBatchGradient(network, problem.name, weights))
+
+    def step_s(self, network: Network, batch: int, dtype: torch.dtype) -> float:
+        """See `Kernel`."""
+        return dense_s(network, batch, dtype)
 
 
 class FullBatchGradient:
     """See `Gradient`; inputs `(samples, inputs)` and targets `(samples, outputs)` are those of every step."""
 
-    def __init__(self, model: MLP, loss: str, weights: Tensor | None) -> None:
-        self._weights, self._layout = weights, Layout(model.shapes)
-        self._activation, self._residual = TABLE[model.activation], RESIDUALS[loss]
-        self._backward = self._backward_of_one if model.sizes[-1] == 1 else self._backward_of_many
+    def __init__(self, network: Network, loss: str, weights: Tensor | None = None) -> None:
+        layers = network.fully_connected
+        assert layers is not None, "there is no layer to derive by hand"
+        self._weights, self._layout, self._layers = weights, Layout(network.shapes), layers
+        self._activation, self._residual = TABLE[layers.activation], RESIDUALS[loss]
+        self._backward = self._backward_of_one if layers.sizes[-1] == 1 else self._backward_of_many
         self._workspace: _Workspace | None = None
 
     def __call__(self, flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
         """See `Gradient`."""
         work = self._workspace
         if work is None or work.flat is not flat or work.out is not out or work.x is not x:
-            work = self._workspace = _Workspace.of(flat, x, out, self._layout)
+            work = self._workspace = _Workspace.of(flat, x, out, self._layout, self._layers)
         for copy, original in work.copies:
             copy.copy_(original)
         torch.bmm(work.incoming, work.samples, out=work.before)
@@ -91,16 +113,16 @@ class _Workspace:
     incoming_grads: tuple[tuple[Tensor, Tensor], ...]
 
     @classmethod
-    def of(cls, flat: Tensor, x: Tensor, out: Tensor, layout: Layout) -> _Workspace:
+    def of(cls, flat: Tensor, x: Tensor, out: Tensor, layout: Layout, layers: FullyConnected) -> _Workspace:
         params, grads, members = layout.views(flat), layout.views(out), len(flat)
-        outgoing, offset = params["layer2.weight"], params.get("layer2.bias")
+        (weight, bias), (leading_out, last_bias) = layers.layers
+        outgoing, offset = params[leading_out], None if last_bias is None else params[last_bias]
         samples = x if offset is None else torch.cat([x, x.new_ones(len(x), 1)], 1)
-        units, inputs = params["layer1.weight"].shape[1:]
+        units, inputs = params[weight].shape[1:]
         incoming = flat.new_empty(members, units, samples.shape[1])
         back = flat.new_empty(members, samples.shape[1], units)
         outputs = flat.new_empty(members, outgoing.shape[1], len(x))
-        columns = {"layer1.weight": slice(inputs), "layer1.bias": slice(inputs, inputs + 1)}
-        named = [(name, at) for name, at in columns.items() if name in params]
+        named = [(weight, slice(inputs)), *([] if bias is None else [(bias, slice(inputs, inputs + 1))])]
         return cls(
             flat=flat,
             x=x,
@@ -116,17 +138,7 @@ class _Workspace:
             by_sample=outputs.mT if outgoing.shape[1] > 1 else outputs.view(members, len(x), 1),
             back=back,
             products=torch.empty_like(outgoing, memory_format=torch.contiguous_format),
-            outgoing_grad=grads["layer2.weight"],
-            offset_grad=grads.get("layer2.bias"),
+            outgoing_grad=grads[leading_out],
+            offset_grad=None if last_bias is None else grads[last_bias],
             incoming_grads=tuple((grads[name].view(members, units, -1), back.mT[..., at]) for name, at in named),
         )
-
-
-def make_full_batch_gradient(model: MLP, loss: str, weights: Tensor | None = None) -> Gradient:
-    """Return the fastest gradient that is known for a model whose members all see all samples at every step.
-
-    `weights` `(samples,)` replace the mean over samples.
-    """
-    if model.depth == 2 and loss in RESIDUALS and len(model.shapes) > 1:
-        return in_pairs(FullBatchGradient(model, loss, weights))
-    return make_gradient(model, loss, weights)

@@ -2,13 +2,13 @@ import itertools
 
 import pytest
 import torch
+from escapedim.training.full_batch import make_full_batch_gradient
+from escapedim.training.gradients import LOSSES, AutogradGradient, make_gradient
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.training.data import Samples
-from escapedim.training.full_batch import make_full_batch_gradient
-from escapedim.training.gradients import LOSSES, AutogradGradient, make_gradient
 
 from .plain import ACTIVATIONS
 

@@ -4,11 +4,11 @@ import gc
 import weakref
 
 import torch
+from escapedim.training.replay import RECORD_AFTER, Replay
+from escapedim.training.stack import Stack
 
 from escapedim.training import replay
 from escapedim.training.descent import descend
-from escapedim.training.replay import RECORD_AFTER, Replay
-from escapedim.training.stack import Stack
 from tests.training.plain import toy
 
 from .test_descent import job_of

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from escapedim.widening.splits import split_unit
 
 from escapedim.landscape import surface as surface_module
-from escapedim.landscape.network import MLPSurface
+from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.spectrum import spectrum
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.widening.splits import split_unit
 from tests.landscape.networks import Unbiased, critical_point, draw, surface, targets
 
 ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [Unbiased((3, 4, 1), "tanh"), Unbiased((2, 3, 2), "relu")]
@@ -96,7 +96,7 @@ def test_at_a_critical_point_the_line_of_equal_units_has_no_curvature_and_hides_
     views = Layout(wide.shapes).views(row)
     for name, index in {"layer1.weight": (0, 2), "layer1.bias": (0, 2), "layer2.weight": (0, slice(None), 2)}.items():
         views[name][index] *= sign
-    on = MLPSurface(wide, "squared", point.x, point.targets)
+    on = DenseSurface(wide, "squared", point.x, point.targets)
     assert on.gradient(row).norm() < 1e-10
     hessian, directions = on.hessian(row), on.symmetries(row)
     assert (hessian @ directions).abs().max() < 1e-10

@@ -19,13 +19,14 @@ from escapedim.landscape.surface import CACHED, KINK, Units, in_chunks, second_d
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.losses import LOSSES
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
+from escapedim.models.units import views
 
 CONSTANT = 1e-9  # of 1 + size: a unit whose values differ by less is a copy of the output bias; ours
 SATURATED = 1e-6  # slope below which a unit has become a step, and its gradient rounding; ours
 
 
-class MLPSurface:
+class DenseSurface:
     """See `Surface`.
 
     `x` is `(samples, inputs)` and `targets` `(samples, outputs)`, one-hot under "cross-entropy"; `weights`
@@ -33,12 +34,14 @@ class MLPSurface:
     other depths.
     """
 
-    def __init__(self, model: MLP, loss: str, x: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
-        self._model, self._loss_name, self._x = model, loss, x
-        self._layout, self._activation = Layout(model.shapes), TABLE[model.activation]
+    def __init__(self, model: Network, loss: str, x: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
+        layers = model.fully_connected
+        assert layers is not None, "a fully connected net"
+        self._model, self._layers, self._loss_name, self._x = model, layers, loss, x
+        self._layout, self._activation = Layout(model.shapes), TABLE[layers.activation]
         per_sample = weights if weights is not None else even_weights(x)
         self._least_weight = float(per_sample[per_sample > 0].min())
-        self.hidden = OneHidden(model, loss, x, targets, per_sample) if model.depth == 2 else None
+        self.hidden = OneHidden(model, loss, x, targets, per_sample) if len(layers.layers) == 2 else None
 
         def criterion(outputs: Tensor) -> Tensor:
             return LOSSES[loss](outputs, targets, weights)
@@ -51,7 +54,7 @@ class MLPSurface:
 
     @property
     def _numbers(self) -> int:
-        return 6 * len(self._x) * sum(self._model.sizes)  # values and slopes of every layer, there and back
+        return 6 * len(self._x) * sum(self._layers.sizes)  # values and slopes of every layer, there and back
 
     @property
     def no_critical_below(self) -> float:
@@ -81,39 +84,44 @@ class MLPSurface:
         norm: Tensor = gradient.norm(dim=1)
         return norm
 
+    @property
+    def flat_splits(self) -> bool:
+        """See `Surface`: true of relu."""
+        return self._layers.activation == "relu"
+
     def symmetries(self, flat: Tensor) -> Tensor:
         """See the module; directions that no member of the stack has are left out."""
         rows = [row for row in self._directions(flat) if bool((row != 0).any())]
         return torch.stack(rows, -1) if rows else flat.new_zeros(*flat.shape, 0)
 
     def _directions(self, flat: Tensor) -> Iterator[Tensor]:
-        if self._model.activation == "relu":
+        if self._layers.activation == "relu":
             yield from self._rescalings(flat)
         if self._loss_name == "cross-entropy":
             yield from self._constants(flat)
         yield from self._lines(flat)
 
     def _rescalings(self, flat: Tensor) -> Iterator[Tensor]:
-        tensors = self._layout.views(flat)
-        for n in range(1, self._model.depth):
-            for unit in range(self._model.sizes[n]):
+        for group in self._model.groups:
+            here = views(self._model, flat, group)
+            for unit in range(group.units):
                 row = torch.zeros_like(flat)
-                views = self._layout.views(row)
-                for name in (f"layer{n}.weight", f"layer{n}.bias"):
-                    if name in views:
-                        views[name][:, unit] = tensors[name][:, unit]
-                views[f"layer{n + 1}.weight"][:, :, unit] = -tensors[f"layer{n + 1}.weight"][:, :, unit]
+                there = views(self._model, row, group)
+                for to, of in zip((*there.incoming, *there.own), (*here.incoming, *here.own), strict=True):
+                    to[:, unit] = of[:, unit]
+                for to, of in zip(there.outgoing, here.outgoing, strict=True):
+                    to[:, unit] = -of[:, unit]
                 yield row
 
     def _constants(self, flat: Tensor) -> Iterator[Tensor]:
-        last = f"layer{self._model.depth}"
-        if f"{last}.bias" in self._layout.shapes:
+        weight, bias = self._layers.layers[-1]
+        if bias is not None:
             row = torch.zeros_like(flat)
-            self._layout.views(row)[f"{last}.bias"][:] = 1
+            self._layout.views(row)[bias][:] = 1
             yield row
-        for unit in range(self._model.sizes[-2]):
+        for unit in range(self._layers.sizes[-2]):
             row = torch.zeros_like(flat)
-            self._layout.views(row)[f"{last}.weight"][:, :, unit] = 1
+            self._layout.views(row)[weight][:, :, unit] = 1
             yield row
 
     def _lines(self, flat: Tensor) -> Iterator[Tensor]:
@@ -127,16 +135,16 @@ class MLPSurface:
             # Only what such units put out: shared by others of several outputs, the loss stays and its slope does not.
             for own in (first, unit):
                 moved, row = units.outgoing[members, own], torch.zeros_like(flat)
-                outgoing = self._layout.views(row)["layer2.weight"]
-                outgoing[members, :, unit] = moved
-                outgoing[members, :, first] = -flip * moved
+                (outgoing,) = views(self._model, row, self._model.groups[0]).outgoing
+                outgoing[members, unit] = moved
+                outgoing[members, first] = -flip * moved
                 yield row
 
     def _pre_activations(self, flat: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Of each hidden layer z and |w||x| `(members, samples, units)`, biases counted in the lengths."""
         tensors, x = self._layout.views(flat), self._x
-        for n in range(1, self._model.depth):
-            weight, bias = tensors[f"layer{n}.weight"], tensors.get(f"layer{n}.bias")
+        for name, of_bias in self._layers.layers[:-1]:
+            weight, bias = tensors[name], None if of_bias is None else tensors[of_bias]
             z = x @ weight.mT
             square, size = weight.square().sum(-1), x.square().sum(-1)
             if bias is not None:
@@ -146,7 +154,7 @@ class MLPSurface:
 
     def kinks(self, flat: Tensor) -> Tensor:
         """Say where a sample lies on the kink of a relu unit."""
-        if self._model.activation != "relu":
+        if self._layers.activation != "relu":
             return torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
         return in_chunks(self._on_kinks, flat, self._numbers)
 
@@ -160,12 +168,13 @@ class MLPSurface:
         return in_chunks(self._dead, flat, self._numbers)
 
     def _dead(self, flat: Tensor) -> Tensor:
-        tensors, dead = self._layout.views(flat), []
-        for n, (z, _) in enumerate(self._pre_activations(flat), start=1):
+        dead = []
+        for group, (z, _) in zip(self._model.groups, self._pre_activations(flat), strict=True):
             value = self._activation.function(z)
             constant = value.amax(1) - value.amin(1) <= CONSTANT * (1 + value.abs().amax(1))
             off = constant | (self._activation.first(z).abs().amax(1) < SATURATED)
-            empty = (tensors[f"layer{n}.weight"] == 0).all(2) & (tensors[f"layer{n + 1}.weight"] == 0).all(1)
+            seen = views(self._model, flat, group)
+            empty = torch.stack([(part == 0).all(2) for part in (*seen.incoming, *seen.outgoing)]).all(0)
             dead.append(off | empty)
         return torch.cat(dead, 1)
 
@@ -176,10 +185,10 @@ class MLPSurface:
         return Units(
             incoming=self.hidden.incoming(flat),
             outgoing=self.hidden.outgoing(flat),
-            offset=self._layout.views(flat).get("layer2.bias", flat[:, :0]),
+            offset=self.hidden.offset(flat),
             inputs=self.hidden.inputs,
             activation=self._activation,
-            smooth=self._model.activation != "relu",
+            smooth=self._layers.activation != "relu",
             criterion=self._criterion,
             columns=self.hidden.outgoing_columns,
         )
