@@ -1,13 +1,13 @@
 """What packages of other people bring: entry points, by group and name.
 
 A package names them in its own pyproject.toml, such as `[project.entry-points."escapedim.criteria"]` with
-`largest = "my_package:largest"`. They are loaded where their name is asked for, and are trusted as whoever installed
-the package trusts it.
+`largest = "my_package:largest"`. One is loaded when its name is asked for, and trusted as whoever installed the package
+trusts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
@@ -22,19 +22,23 @@ def _points(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}
 
 
-def installed(group: str, kind: type[T], own: Container[str] = ()) -> dict[str, T]:
-    """Return what is installed under a group by name, but for names that are escapedim's `own`.
+def names(group: str, own: Mapping[str, object]) -> tuple[str, ...]:
+    """Return escapedim's `own` names of a group and those that are installed beside them."""
+    return (*own, *sorted(set(_points(group)) - set(own)))
+
+
+def load(group: str, name: str, own: Mapping[str, T], kind: type[T]) -> T:
+    """Return what a name stands for: escapedim's own, or what is installed under it.
 
     Raises
     ------
     BadInput
-        Something that cannot be imported, or is not of that kind.
+        It cannot be imported, or is not of that kind.
     """
-    return {name: _loaded(point, kind) for name, point in _points(group).items() if name not in own}
-
-
-def _loaded(point: EntryPoint, kind: type[T]) -> T:
-    where = f"{point.group} {point.name} = {point.value}"
+    if name in own:
+        return own[name]
+    point = _points(group)[name]
+    where = f"{group} {name} = {point.value}"
     try:
         found: Any = point.load()
     except Exception as error:  # whatever a module of other people raises when it is imported

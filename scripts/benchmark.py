@@ -39,9 +39,10 @@ from benchmarking.against import against_blocks, changes, read_report, unlike
 from benchmarking.certify_row import MORE_UNITS, measure_certify
 from benchmarking.commands_row import measure_commands
 from benchmarking.gpu_row import measure_gpu
+from benchmarking.kernels_row import measure_kernels
 from benchmarking.prune_row import measure_prune
 from benchmarking.report import certify_blocks, gpu_blocks, prune_blocks, small_blocks, steps_blocks
-from benchmarking.report_more import commands_blocks, rounds_blocks, scale_blocks, spectra_blocks
+from benchmarking.report_more import commands_blocks, kernels_blocks, rounds_blocks, scale_blocks, spectra_blocks
 from benchmarking.rounds_row import measure_rounds
 from benchmarking.same_work import check_same_rounds, check_same_small_work, check_same_work
 from benchmarking.scale_row import measure_scale
@@ -80,6 +81,7 @@ ROWS: dict[str, Row] = {
     "certify20": Row(lambda scale, _: measure_certify(scale, MORE_UNITS), certify_blocks, asked_for=True),
     "scale": Row(lambda scale, _: measure_scale(scale), scale_blocks, asked_for=True),
     "commands": Row(lambda scale, _: measure_commands(scale), commands_blocks, asked_for=True),
+    "kernels": Row(lambda scale, _: measure_kernels(scale), kernels_blocks, asked_for=True),
     "gpu": Row(lambda scale, _: measure_gpu(scale.repeats), gpu_blocks, asked_for=True),
 }
 DEFAULT_ROWS = [name for name, row in ROWS.items() if not row.asked_for]

@@ -30,19 +30,22 @@ from escapedim.landscape.levels import GAP, clusters_of
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.spectrum import spectrum
 from escapedim.landscape.vocabulary import Ending
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
+from escapedim.models.units import split
 from escapedim.reporting.table import text_table
 from escapedim.tasks.base import Task
 from escapedim.training.certification import make_landing
 from escapedim.training.data import Data
 from escapedim.training.descent import descend
-from escapedim.training.experiment import make_network, stack_size
+from escapedim.training.experiment import stack_size
 from escapedim.training.initial import initial_row
 from escapedim.training.job import Job
+from escapedim.training.networks import network_of_width
+from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
 from escapedim.training.seeds import derive_seed, torch_generator
 from escapedim.widening.config import WidenConfig
-from escapedim.widening.embeddings import split_unit, widened
+from escapedim.widening.embeddings import widened
 
 MOST_DEVIATION = 1e-6
 NOISE = 1e-4  # length over that of the weights
@@ -54,7 +57,7 @@ class Students:
     """A teacher with k units, and how its students are trained."""
 
     task: Task
-    model: MLP
+    model: Network
     recipe: Recipe
     seed: int
 
@@ -63,21 +66,21 @@ class Students:
         """Take everything from the defaults of `escapedim widen`, at width k."""
         settings = resolve(WidenConfig, Given({"task": f"relu-teacher:k={k}", "widths": k, "seed": seed}))
         config, task = settings.config, settings.task
-        return cls(task, make_network(config, task, config.widths), config.recipe(task), seed)
+        return cls(task, network_of_width(config, task, k), config.recipe(task), seed)
 
     @property
     def surface(self) -> ReluTeacherSurface:
         """The loss."""
-        return ReluTeacherSurface(self.model.sizes[0])
+        return ReluTeacherSurface(self.model.inputs)
 
-    def descend(self, model: MLP, rows: Tensor) -> Certificates:
+    def descend(self, model: Network, rows: Tensor) -> Certificates:
         """Train members `(members, parameters)` to their ends, and name these."""
         stacks = torch.split(rows, stack_size(model, self.recipe))
         return certify(self.surface, torch.cat([self._end(model, stack) for stack in stacks]), self.task.global_below)
 
-    def _end(self, model: MLP, rows: Tensor) -> Tensor:
-        landing = make_landing(model, self.task, self.recipe)
-        job = Job(model, self.task.loss, self.recipe, rows, None, [0] * len(rows), landing=landing, restart=True)
+    def _end(self, model: Network, rows: Tensor) -> Tensor:
+        landing, problem = make_landing(model, self.task, self.recipe), problem_of(self.task)
+        job = Job(model, problem, self.recipe, rows, None, [0] * len(rows), landing=landing, restart=True)
         state = descend(job, Data.of(self.task, self.recipe.dtype, "cpu"), job.begin(), lambda members: False)
         return torch.where((state.diverged_at >= 0).unsqueeze(1), torch.nan, state.params)
 
@@ -120,8 +123,9 @@ CHOICES = {"levels": one_of_each_level, "all": every_one}
 
 def splits(students: Students, flat: Tensor) -> Iterator[Tensor]:
     """Rows of the wide network, one unit after another."""
-    for unit in range(students.model.sizes[1]):
-        yield split_unit(students.model, flat, 1, torch.full((len(flat),), unit), 0.5)
+    (group,) = students.model.groups
+    for unit in range(group.units):
+        yield split(students.model, flat, group, torch.full((len(flat),), unit), 0.5)[1]
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class Opened:
 
 def opened(students: Students, flat: Tensor) -> Opened:
     """Hold the wide Hessians of all splits against the narrow network's matrices."""
-    surface, k, found = students.surface, students.model.sizes[0], []
+    surface, k, found = students.surface, students.model.inputs, []
     matrices = surface.split_matrices(flat)
     for unit, wide in enumerate(splits(students, flat)):
         hessian = surface.hessian(wide)
@@ -156,7 +160,7 @@ def land(students: Students, minima: Minima, rows: np.ndarray) -> dict[int, Coun
     by_unit = enumerate(splits(students, minima.flat[torch.from_numpy(rows)]))
     pushed = torch.cat([_pushed(students, wide, unit, minima.replicates[rows]) for unit, wide in by_unit])
     ends = students.descend(widened(students.model, 1, 1), pushed)
-    sources = np.tile(rows, students.model.sizes[1])
+    sources = np.tile(rows, students.model.width)
     for row, ending, loss in zip(sources.tolist(), ends.ending, ends.loss, strict=True):
         landed[row][_outcome(ending, loss, minima.loss[row])] += 1
     return landed

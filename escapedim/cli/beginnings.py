@@ -23,7 +23,12 @@ from escapedim.widening.config import WidenConfig, WidenFromConfig
 
 C = TypeVar("C", bound=TrainingConfig)
 NOT_TAKEN_OF_MEMBERS = NOT_TAKEN | {"by", "embedding", "perturbation", "layer", "sources", "transient"}
-MODELS: dict[str, type[TrainingConfig]] = {"train": TrainConfig, "prune": PruneConfig, "widen": WidenConfig}
+MODELS: dict[str, type[TrainingConfig]] = {
+    "train": TrainConfig,
+    "prune": PruneConfig,
+    "widen": WidenConfig,
+    "rewind": RewindConfig,
+}
 
 
 @dataclass(frozen=True)

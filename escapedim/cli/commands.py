@@ -13,8 +13,8 @@ from escapedim.errors import BadInput
 from escapedim.models.network import Network
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.experiment import prune_experiment
-from escapedim.pruning.loop import ROUND
 from escapedim.pruning.pruning_plan import expected_counts
+from escapedim.pruning.round_work import ROUND
 from escapedim.records.finished import FinishedRun
 from escapedim.records.identity import run_id
 from escapedim.rewinding.config import RewindConfig
@@ -30,9 +30,9 @@ from escapedim.training.networks import network_of, network_of_width
 from escapedim.training.points import rewind_step
 from escapedim.training.work import Work
 from escapedim.widening.config import EmbeddingConfig, WidenConfig, WidenFromConfig
-from escapedim.widening.counted_members import by_width
 from escapedim.widening.experiment import members_per_width, widen_experiment
 from escapedim.widening.from_run import finished_members, widen_from_experiment
+from escapedim.widening.member_keys import by_width
 from escapedim.widening.stack import StackWork
 
 C = TypeVar("C", bound=TrainingConfig)

@@ -51,6 +51,7 @@ def _root(
 @command()
 def train(
     task: opt.Task = None,
+    model: opt.Model = None,
     hidden: opt.Hidden = None,
     activation: opt.Activation = None,
     seed: opt.Seed = None,
@@ -77,13 +78,13 @@ def train(
 
     Writes train.json and prints a report of it. The same command again continues, or finds everything done.
     """
-    given = {name: value for name, value in locals().items() if name in _TRAINING}
-    _execute("train", given, preset, config, override, _output("train.json", out, dry_run, json, quiet, force))
+    _execute("train", locals())
 
 
 @command()
 def prune(
     task: opt.Task = None,
+    model: opt.Model = None,
     hidden: opt.Hidden = None,
     activation: opt.Activation = None,
     seed: opt.Seed = None,
@@ -120,13 +121,13 @@ def prune(
     Writes lottery.json and prints a report of it. The same command again continues, or finds everything done; more
     --rounds or --replicates extend it.
     """
-    given = {name: value for name, value in locals().items() if name in _TRAINING | _PRUNING}
-    _execute("prune", given, preset, config, override, _output("lottery.json", out, dry_run, json, quiet, force))
+    _execute("prune", locals())
 
 
 @command()
 def widen(
     task: opt.Task = None,
+    model: opt.Model = None,
     widths: opt.WidthList = None,
     activation: opt.Activation = None,
     seed: opt.Seed = None,
@@ -173,8 +174,7 @@ def widen(
     Failed members are widened by a unit and trained on; with --from those of another run. Writes widen.json and prints
     a report of it. The same command again continues, or finds everything done; more --widths or --replicates extend it.
     """
-    given = {name: value for name, value in locals().items() if name in _TRAINING | _WIDENING}
-    _execute("widen", given, preset, config, override, _output("widen.json", out, dry_run, json, quiet, force), source)
+    _execute("widen", locals())
 
 
 @command()
@@ -206,8 +206,7 @@ def rewind(
 
     Writes rewind.json and prints a report of it. The same command again continues, or finds everything done.
     """
-    given = {name: value for name, value in locals().items() if name in _REWINDING}
-    _execute("rewind", given, None, config, override, _output("rewind.json", out, dry_run, json, quiet, force), source)
+    _execute("rewind", locals())
 
 
 @command()
@@ -372,97 +371,32 @@ def doctor(json: opt.Json = False) -> None:
         diagnose(as_json=json)
 
 
-_TRAINING = frozenset(
-    [
-        "task",
-        "hidden",
-        "activation",
-        "seed",
-        "replicates",
-        "keep",
-        "steps",
-        "lr",
-        "optimizer",
-        "schedule",
-        "batch_size",
-        "dtype",
-        "device",
-        "jobs",
-    ]
-)
-_WIDENING = frozenset(
-    [
-        "widths",
-        "success",
-        "parametrization",
-        "lazy",
-        "lr_per_width",
-        "isolate",
-        "subsets",
-        "complement",
-        "tickets",
-        "draws",
-        "at",
-        "restarts",
-        "step_halving",
-        "escape",
-        "sources",
-        "by",
-        "embedding",
-        "layer",
-        "perturbation",
-        "transient",
-    ]
-)
-_REWINDING = frozenset(
-    [
-        "to",
-        "retrain",
-        "round",
-        "weights_from",
-        "schedule_from",
-        "complement",
-        "draws",
-        "instability",
-        "replay",
-        "task",
-        "device",
-        "jobs",
-    ]
-)
-_PRUNING = frozenset(
-    ["rounds", "fraction", "output_fraction", "density", "scope", "granularity", "criterion", "rewind_to", "arms"]
-)
+_SUMMARIES = {"train": "train.json", "prune": "lottery.json", "widen": "widen.json", "rewind": "rewind.json"}
 
 
-def _output(default: str, out: Path | None, dry_run: bool, json: bool, quiet: bool, force: bool) -> dict[str, Any]:
-    return {"out": out or Path(default), "dry_run": dry_run, "json": json, "quiet": quiet, "force": force}
-
-
-def _execute(
-    name: str,
-    given: dict[str, Any],
-    preset: str | None,
-    config: Path | None,
-    override: list[str] | None,
-    output: dict[str, Any],
-    source: Path | None = None,
-) -> None:
-    from escapedim.cli.beginnings import begin
+def _execute(name: str, given: dict[str, Any]) -> None:
+    """Run a command with all that it was given: settings by the names of their fields, and the rest of its options."""
+    from escapedim.cli.beginnings import MODELS, begin
     from escapedim.cli.settings import Given, resolve
 
-    flags = {key: value for key, value in given.items() if value is not None}
+    source = given.pop("source", None)
     begun = begin(name, source)
+    fields = MODELS[name].model_fields
+    flags = {key: value for key, value in given.items() if key in fields and value is not None}
+    out = given["out"] or Path(_SUMMARIES[name])
     if source is not None:
-        _check_apart(source, output["out"])
-    settings = resolve(begun.model, Given(flags, override or (), config, preset, begun.base))
+        _check_apart(source, out)
+    settings = resolve(
+        begun.model, Given(flags, given["override"] or (), given["config"], given.get("preset"), begun.base)
+    )
     # A train run is often a single stack.
-    if name != "train" and not output["dry_run"] and settings.config.jobs > 1 and settings.config.device == "cpu":
+    if name != "train" and not given["dry_run"] and settings.config.jobs > 1 and settings.config.device == "cpu":
         _start_fork_server()
     from escapedim.cli.commands import command_of
     from escapedim.cli.execution import Output, execute
 
-    execute(command_of(name, begun.run), settings, Output(**output))
+    output = Output(out, given["dry_run"], given["json"], given["quiet"], given["force"])
+    execute(command_of(name, begun.run), settings, output)
 
 
 def _start_fork_server() -> None:

@@ -19,7 +19,11 @@ Task = Annotated[
         rich_help_panel=_SHARED,
     ),
 ]
-Hidden = Annotated[str | None, typer.Option(help="Hidden widths, such as 300,100.", rich_help_panel=_SHARED)]
+Model = Annotated[
+    str | None,
+    typer.Option(help="Family of networks: mlp, or conv-2:width=8 on images.", rich_help_panel=_SHARED),
+]
+Hidden = Annotated[str | None, typer.Option(help="Hidden widths of an mlp, such as 300,100.", rich_help_panel=_SHARED)]
 Activation = Annotated[
     str | None, typer.Option(help="relu, tanh, gelu, softplus, erf or sigmoid.", rich_help_panel=_SHARED)
 ]

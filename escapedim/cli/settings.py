@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from escapedim import decimal_yaml
 from escapedim.errors import BadInput, nearest
 from escapedim.machine import usable_cores
+from escapedim.models import families
 from escapedim.pruning.config import PruneConfig
 from escapedim.tasks.base import Task
 from escapedim.tasks.registry import load_task
@@ -72,11 +73,10 @@ def resolve(model: type[C], given: Given, load: Callable[[str], Task] = load_tas
     layers = _given_layers(model, given)
     name = next((values["task"] for _, values in reversed(layers) if "task" in values), "digits")
     task = load(str(name))
-    defaults = {**task.recipe, **task.architecture}
-    own: Layer = (f"task {task.name}", {key: value for key, value in defaults.items() if key in model.model_fields})
+    own = _defaults(model, task, layers)
     merged: dict[str, Any] = {}
     ranks: dict[str, int] = {}
-    stack = [("machine", {"jobs": usable_cores()}), own, *layers]
+    stack = [("machine", {"jobs": usable_cores()}), *own, *layers]
     for rank, (_, values) in enumerate(stack):
         merged |= values
         ranks |= dict.fromkeys(values, rank)
@@ -88,6 +88,17 @@ def resolve(model: type[C], given: Given, load: Callable[[str], Task] = load_tas
     _check_depth(task, config, sources)
     unset = dict.fromkeys(set(model.model_fields) - set(sources), "default")
     return Settings(config, task, sources | unset)
+
+
+def _defaults(model: type[TrainingConfig], task: Task, layers: Sequence[Layer]) -> list[Layer]:
+    """Return the task's recipe, and its architecture or that of the family of networks that was asked for."""
+    named = next((str(values["model"]) for _, values in reversed(layers) if "model" in values), "")
+    name = named.partition(":")[0]
+    family = families.family(name) if name in families.names() and "model" not in task.fixed else None
+    of_task = {**task.recipe, **({} if family else task.architecture)}
+    of_family: dict[str, Any] = family.architecture if family else {}
+    found = ((f"task {task.name}", of_task), (f"model {name}", of_family))
+    return [(source, {key: value for key, value in own.items() if key in model.model_fields}) for source, own in found]
 
 
 def presets() -> dict[str, Mapping[str, Any]]:

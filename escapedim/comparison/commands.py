@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from escapedim.comparison.compatibility import UNSET, family
 from escapedim.comparison.study import Study, StudySource
 from escapedim.records.results import LotteryResult
 
@@ -29,7 +30,7 @@ def command(study: Study, subcommand: str, more: Mapping[str, str | None], witho
     own = source is not None and _is(source, subcommand)
     dropped = _ABOUT_OUTPUT | set(more) | set(without)
     if source and not own:
-        options = _recipe(source, options)
+        options = [*_recipe(source, options), *_family(source)]
     kept = [(name, value) for name, value in options if name not in dropped]
     words = ["escapedim", subcommand]
     for name, value in (*kept, *more.items()):
@@ -46,6 +47,12 @@ def _origin(study: Study, subcommand: str) -> StudySource | None:
 def _is(source: StudySource, subcommand: str) -> bool:
     """Say whether a source was made by a subcommand from scratch, so that its options can be given to it again."""
     return list(source.argv[1:2]) == [subcommand] and not any(name == "--from" for name, _ in _options(source.argv))
+
+
+def _family(source: StudySource) -> list[tuple[str, str | None]]:
+    """Return the family of networks as an option, without its width: another subcommand may scale that."""
+    name = family(source.config)
+    return [] if name == UNSET["model"] else [("--model", name)]
 
 
 def _recipe(source: StudySource, options: Sequence[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

@@ -1,23 +1,24 @@
 """Whether summaries may be compared: the same task, recipe and version, but for differences that are permitted by name.
 
-Architecture, arms, seeds, replicates and experiments may differ.
+Widths, arms, seeds, replicates and experiments may differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from escapedim.errors import BadInput, nearest
 from escapedim.records.comparison import Allowed
 from escapedim.records.summary import Summary
 
 KEYS = (
-    "task", "activation", "init", "optimizer", "lr", "schedule", "steps", "batch_size", "dtype", "success",
+    "task", "model", "activation", "init", "optimizer", "lr", "schedule", "steps", "batch_size", "dtype", "success",
     "parametrization", "lazy", "lr_per_width", "version", "data",
 )  # fmt: skip
 PERMITTED = tuple(key for key in KEYS if key not in ("task", "data"))
 """What may differ by name: another task is another study, and so is other data under the same path."""
-UNSET = {"success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
+UNSET = {"model": "mlp", "success": None, "parametrization": "standard", "lazy": False, "lr_per_width": False}
 """What summaries of kinds that have no such setting are made with."""
 
 
@@ -60,7 +61,13 @@ def values(summary: Summary) -> dict[str, str]:
     """Return task, recipe and version of a summary."""
     recipe = {key: str(summary.config.get(key, UNSET.get(key, "not recorded"))) for key in KEYS}
     data = summary.provenance.data
+    recipe["model"] = family(summary.config)
     return {**recipe, "version": summary.provenance.version, "data": "not on disk" if data is None else data[:16]}
+
+
+def family(config: Mapping[str, Any]) -> str:
+    """Return the family of networks of a configuration, whatever the width."""
+    return str(config.get("model", UNSET["model"])).partition(":")[0]
 
 
 def _listed(named: Sequence[tuple[str, Summary]], values: Sequence[str]) -> str:

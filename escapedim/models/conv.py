@@ -13,14 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from escapedim.models.activations import TABLE
 from escapedim.models.families import Wanted
-from escapedim.models.initialisation import draw_weights, initial_std
-from escapedim.models.network import Network, Part, UnitGroup
+from escapedim.models.initialisation import DrawnByRule
+from escapedim.models.network import Part, UnitGroup
 
 KERNEL = 3
 POOL = 2
@@ -42,7 +41,7 @@ def conv_2(wanted: Wanted, width: int) -> ConvNet:
         size = "x".join(map(str, wanted.input_shape[1:]))
         raise ValueError(f"expected images of {POOL}x{POOL} at least, found {size}; write --model mlp")
     return ConvNet(
-        input_shape=wanted.input_shape,
+        image=wanted.input_shape,
         stages=((width, width),),
         dense=(4 * width, 4 * width),
         outputs=wanted.outputs,
@@ -52,10 +51,13 @@ def conv_2(wanted: Wanted, width: int) -> ConvNet:
 
 
 @dataclass(frozen=True)
-class ConvNet(Network):
-    """`stages` are channels of the convolutions between two maxima, `dense` units of the layers behind them."""
+class ConvNet(DrawnByRule):
+    """Reads an `image` (channels, height, width).
 
-    input_shape: tuple[int, ...]
+    `stages` are channels of the convolutions between two maxima, `dense` units of the layers behind them.
+    """
+
+    image: tuple[int, ...]
     stages: tuple[tuple[int, ...], ...]
     dense: tuple[int, ...]
     outputs: int
@@ -66,7 +68,12 @@ class ConvNet(Network):
     def name(self) -> str:
         """Architecture as text, such as `conv 1x8x8 8-8-pool-32-32-10 relu`; enters the seeds of every draw."""
         parts = [*(f"{'-'.join(map(str, stage))}-pool" for stage in self.stages), *map(str, self.dense)]
-        return f"conv {'x'.join(map(str, self.input_shape))} {'-'.join(parts)}-{self.outputs} {self.activation}"
+        return f"conv {'x'.join(map(str, self.image))} {'-'.join(parts)}-{self.outputs} {self.activation}"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample: channels, height, width."""
+        return self.image
 
     @property
     def _channels(self) -> tuple[int, ...]:
@@ -75,13 +82,13 @@ class ConvNet(Network):
     @property
     def _images(self) -> list[tuple[int, int]]:
         """Height and width of the images that each convolution reads."""
-        height, width = self.input_shape[1:]
+        height, width = self.image[1:]
         return [(height // POOL**n, width // POOL**n) for n, stage in enumerate(self.stages) for _ in stage]
 
     @property
     def _places(self) -> int:
         """Places of a channel behind the last maximum."""
-        return math.prod(size // POOL ** len(self.stages) for size in self.input_shape[1:])
+        return math.prod(size // POOL ** len(self.stages) for size in self.image[1:])
 
     @property
     def _layers(self) -> list[str]:
@@ -102,9 +109,7 @@ class ConvNet(Network):
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of every parameter, in the order of a flat vector of them all."""
-        convolutions = [
-            (after, before, KERNEL, KERNEL) for before, after in pairwise((self.input_shape[0], *self._channels))
-        ]
+        convolutions = [(after, before, KERNEL, KERNEL) for before, after in pairwise((self.image[0], *self._channels))]
         flattened = self._channels[-1] * self._places
         matrices = [(after, before) for before, after in pairwise((flattened, *self.dense, self.outputs))]
         shapes: dict[str, tuple[int, ...]] = {}
@@ -144,29 +149,17 @@ class ConvNet(Network):
         convolved = sum(
             channels * math.prod(image) for channels, image in zip(self._channels, self._images, strict=True)
         )
-        return convolved + self._channels[-1] * self._places + sum(self.dense) + self.outputs
+        behind: list[int] = [
+            stage[-1] * math.prod(size // POOL**n for size in self.image[1:])
+            for n, stage in enumerate(self.stages, start=1)
+        ]
+        return convolved + sum(behind) + sum(self.dense) + self.outputs
 
     @property
     def products(self) -> dict[str, int]:
         """One multiply-add a weight, of a convolution at every place of the image."""
         places = [*map(math.prod, self._images), *[1] * (len(self.dense) + 1)]
         return {name: math.prod(self.shapes[name]) * count for name, count in zip(self.prunable, places, strict=True)}
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
-        return {name: self.draw(name, generator) for name in self.shapes}
-
-    def draw(self, name: str, generator: Generator) -> Tensor:
-        """Draw one parameter in float64; biases are 0."""
-        shape = self.shapes[name]
-        if len(shape) == 1:
-            return torch.zeros(shape, dtype=torch.float64)
-        return draw_weights(self.init_name, shape, generator)
-
-    def initial_std(self, name: str) -> float:
-        """Standard deviation of a parameter's draw."""
-        shape = self.shapes[name]
-        return 0.0 if len(shape) == 1 else initial_std(self.init_name, shape)
 
     def apply(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
         """Outputs `(samples, outputs)` of one network for inputs `(samples, inputs)`."""
@@ -175,12 +168,12 @@ class ConvNet(Network):
         return F.linear(x, params["output.weight"], params["output.bias"])
 
     def activations(self, params: Mapping[str, Tensor], x: Tensor) -> list[Tensor]:
-        """What channels put out before the maxima `(samples, channels, height, width)`, and units `(samples, units)`."""
+        """What channels put out before maxima `(samples, channels, height, width)`, and units `(samples, units)`."""
         return list(self._hidden(params, x))
 
     def _hidden(self, params: Mapping[str, Tensor], x: Tensor) -> Iterator[Tensor]:
         activate, layers = TABLE[self.activation].function, iter(self._layers)
-        x = x.reshape(-1, *self.input_shape)
+        x = x.reshape(-1, *self.image)
         for stage in self.stages:
             for layer in (next(layers) for _ in stage):
                 x = activate(F.conv2d(x, params[f"{layer}.weight"], params[f"{layer}.bias"], padding=KERNEL // 2))

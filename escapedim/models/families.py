@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from escapedim.plugins import installed
+from escapedim import plugins
 from escapedim.specs import Value
 
 if TYPE_CHECKING:
     from escapedim.models.network import Network
 
 MLP = "mlp"
+GROUP = "escapedim.networks"
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Family:
-    """A family of networks: its parameters with their defaults, and what makes the network of them.
+    """A family of networks: its parameters with their defaults, what makes the network of them, and widths to scale.
 
     `build(wanted, **parameters)` refuses, by a ValueError in one sentence with its remedy, what it cannot make.
     """
 
     parameters: Mapping[str, Value]
     build: Callable[..., Network]
+    widths: str = "1:8"
+
+    @property
+    def architecture(self) -> dict[str, object]:
+        """Return its default values of configuration keys, in place of those that a task has for an mlp."""
+        return {"hidden": [], "widths": self.widths, "layer": 0}
 
 
 def _conv_2(wanted: Wanted, width: int) -> Network:
@@ -57,6 +64,11 @@ def _conv_2(wanted: Wanted, width: int) -> Network:
 BUILT_IN: dict[str, Family] = {"conv-2": Family({"width": 64}, _conv_2)}
 
 
-def families() -> Mapping[str, Family]:
-    """Return all families but `mlp`, by name."""
-    return {**BUILT_IN, **installed("escapedim.networks", Family, BUILT_IN)}
+def names() -> tuple[str, ...]:
+    """Return the names of all families but `mlp`."""
+    return plugins.names(GROUP, BUILT_IN)
+
+
+def family(name: str) -> Family:
+    """Return the family of that name; errors as in `plugins.load`."""
+    return plugins.load(GROUP, name, BUILT_IN, Family)

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from escapedim.models.layer_names import INITIALISATIONS
+from escapedim.models.network import Network
 from escapedim.specs import parse_spec, take_params
 
 SPREADS: dict[str, Callable[..., float]] = {
@@ -38,3 +39,21 @@ def draw_weights(text: str, shape: tuple[int, ...], generator: Generator) -> Ten
     if parse_spec(text).name.endswith("-uniform"):
         return (torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * (math.sqrt(3) * std)
     return torch.randn(shape, generator=generator, dtype=torch.float64) * std
+
+
+class DrawnByRule(Network):
+    """A network whose weights are drawn by an initialisation, and whose biases are 0 at the start."""
+
+    init_name: str
+
+    def draw(self, name: str, generator: Generator) -> Tensor:
+        """Draw one parameter in float64 on the CPU."""
+        shape = self.shapes[name]
+        if len(shape) == 1:
+            return torch.zeros(shape, dtype=torch.float64)
+        return draw_weights(self.init_name, shape, generator)
+
+    def initial_std(self, name: str) -> float:
+        """Standard deviation of a parameter's draw."""
+        shape = self.shapes[name]
+        return 0.0 if len(shape) == 1 else initial_std(self.init_name, shape)

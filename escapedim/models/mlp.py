@@ -10,19 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from escapedim.models.activations import TABLE
-from escapedim.models.initialisation import draw_weights, initial_std
-from escapedim.models.network import FullyConnected, Network, Part, UnitGroup
+from escapedim.models.initialisation import DrawnByRule
+from escapedim.models.network import FullyConnected, Part, UnitGroup
 
 Params = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class MLP(Network):
+class MLP(DrawnByRule):
     """A fully connected net: `sizes` = (inputs, hidden widths..., outputs), biases (if any) 0 at the start."""
 
     sizes: tuple[int, ...]
@@ -110,22 +109,6 @@ class MLP(Network):
     def products(self) -> dict[str, int]:
         """One multiply-add a weight."""
         return {_weight(n): inputs * units for n, (inputs, units) in enumerate(pairwise(self.sizes), start=1)}
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
-        return {name: self.draw(name, generator) for name in self.shapes}
-
-    def draw(self, name: str, generator: Generator) -> Tensor:
-        """Draw one parameter in float64; biases are 0."""
-        shape = self.shapes[name]
-        if len(shape) == 1:
-            return torch.zeros(shape, dtype=torch.float64)
-        return draw_weights(self.init_name, shape, generator)
-
-    def initial_std(self, name: str) -> float:
-        """Standard deviation of a parameter's draw."""
-        shape = self.shapes[name]
-        return 0.0 if len(shape) == 1 else initial_std(self.init_name, shape)
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `(samples, outputs)` of one network for inputs `(samples, inputs)`."""

@@ -70,7 +70,16 @@ class FullyConnected:
 
 
 class Network(ABC):
-    """What is trained; implementations are immutable, comparable and can be pickled."""
+    """What is trained; implementations are immutable, comparable and can be pickled, such as frozen dataclasses.
+
+    Their fields have other names than the properties of this contract, which a dataclass would take for defaults.
+    """
+
+    def __init_subclass__(cls, **more: object) -> None:
+        super().__init_subclass__(**more)
+        hidden = sorted(name for name in vars(cls).get("__annotations__", {}) if hasattr(Network, name))
+        if hidden:
+            raise TypeError(f"{cls.__name__}: expected fields of other names than {', '.join(hidden)}; rename them")
 
     @property
     @abstractmethod
@@ -97,9 +106,13 @@ class Network(ABC):
     def output_layer(self) -> str | None:
         """Name of the prunable parameter that leads to the outputs; None where it is fixed."""
 
-    @abstractmethod
     def init(self, generator: Generator) -> dict[str, Tensor]:
         """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
+        return {name: self.draw(name, generator) for name in self.shapes}
+
+    @abstractmethod
+    def draw(self, name: str, generator: Generator) -> Tensor:
+        """Draw one parameter in float64 on the CPU."""
 
     @abstractmethod
     def apply(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -136,10 +149,6 @@ class Network(ABC):
     def with_inputs(self, inputs: int) -> Network:
         """Return the same network with fewer inputs."""
         raise NotImplementedError(f"{self.name} cannot do without inputs")
-
-    def draw(self, name: str, generator: Generator) -> Tensor:
-        """Draw one parameter in float64 as `init` does."""
-        raise NotImplementedError(f"{self.name} does not say how one parameter is drawn")
 
     def initial_std(self, name: str) -> float | None:
         """Standard deviation of a parameter's draw; None where the distribution is not known."""

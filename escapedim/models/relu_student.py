@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from escapedim.models.initialisation import draw_weights, initial_std
+from escapedim.models.initialisation import DrawnByRule
 from escapedim.models.mlp import Params
-from escapedim.models.network import Network, Part, UnitGroup
+from escapedim.models.network import Part, UnitGroup
 
 WEIGHT = "layer1.weight"
 
 
 @dataclass(frozen=True)
-class ReluStudent(Network):
+class ReluStudent(DrawnByRule):
     """A student of `hidden` units in `k` dimensions; the one parameter is `layer1.weight` (hidden, k)."""
 
     k: int
@@ -71,18 +71,6 @@ class ReluStudent(Network):
     def products(self) -> dict[str, int]:
         """One multiply-add a weight."""
         return {WEIGHT: self.hidden * self.k}
-
-    def init(self, generator: Generator) -> dict[str, Tensor]:
-        """Draw one network in float64 on the CPU, so that every dtype and device starts from the same draw."""
-        return {WEIGHT: self.draw(WEIGHT, generator)}
-
-    def draw(self, name: str, generator: Generator) -> Tensor:
-        """Draw the incoming weights in float64."""
-        return draw_weights(self.init_name, self.shapes[name], generator)
-
-    def initial_std(self, name: str) -> float:
-        """Standard deviation of the draw."""
-        return initial_std(self.init_name, self.shapes[name])
 
     def apply(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `(samples, 1)` of one network for inputs `(samples, inputs)`."""

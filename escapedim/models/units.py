@@ -54,7 +54,7 @@ def kept(network: Network, masks: Arrays) -> dict[str, np.ndarray]:
 
 
 def kept_of_members(network: Network, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Say by group which units of each member `(members, units)` have any weight left; masks are `(members, *shape)`."""
+    """Say by group which units of each member have a weight left `(members, units)`; masks are `(members, *shape)`."""
 
     def of_group(group: UnitGroup) -> Tensor:
         parts = [part for part in (*group.incoming, *group.outgoing) if part.parameter in masks]
@@ -159,7 +159,8 @@ def places(network: Network, chosen: Chosen) -> Tensor:
                 parts.setdefault(part.parameter, []).append((group, part))
     for name, shape in network.shapes.items():
         axes = [torch.arange(size)[None] for size in shape]
-        for group, part in parts.get(name, ()):
+        # From the last part on: what is put in place of one moves those behind it.
+        for group, part in sorted(parts.get(name, ()), key=lambda one: one[1].first, reverse=True):
             units = chosen[group.name]
             axes[part.axis] = _along(axes[part.axis], group, part, units.view(-1, units.shape[-1]))
         found.append(_flat_places(shape, axes) + layout.slices[name].start)
@@ -171,7 +172,8 @@ def _along(axis: Tensor, group: UnitGroup, part: Part, units: Tensor) -> Tensor:
     """Put the blocks of chosen units `(members or 1, units)` in the place of those that an axis has."""
     blocks = (part.first + units[..., None] * part.block + torch.arange(part.block)).flatten(1)
     before, after = axis[:, : part.first], axis[:, part.first + group.units * part.block :]
-    return torch.cat([before.expand(len(blocks), -1), blocks, after.expand(len(blocks), -1)], 1)
+    members = max(len(axis), len(blocks))
+    return torch.cat([one.expand(members, -1) for one in (before, blocks, after)], 1)
 
 
 def _flat_places(shape: Sequence[int], axes: Sequence[Tensor]) -> Tensor:
@@ -223,17 +225,16 @@ def merged(network: Network, flat: Tensor, group: UnitGroup, parents: Tensor) ->
     """
     members, last = torch.arange(len(flat), device=flat.device), group.units - 1
     narrow = network.resized([g.units - (g.name == group.name) for g in network.groups])
-    rows = taken(network, flat, {group.name: torch.arange(last)})
-    wide, folded = views(network, flat, group), views(narrow, rows, group_of(narrow, group.name))
-    share = _share(*(_joined([view[which] for view in wide.shared]) for which in ((members, parents), (members, last))))
-    averaged = (*folded.incoming, *folded.own) if wide.outgoing else folded.own
-    for view, whole in zip(averaged, (*wide.incoming, *wide.own) if wide.outgoing else wide.own, strict=True):
-        apart = whole[:, -1] - view[members, parents]
+    rows = flat.clone()
+    seen = views(network, rows, group)
+    share = _share(*(_joined([view[which] for view in seen.shared]) for which in ((members, parents), (members, last))))
+    for view in (*seen.incoming, *seen.own) if seen.outgoing else seen.own:
+        apart = view[:, -1] - view[members, parents]
         # Not a weighted sum: units that are equal keep their weights to the last bit.
         view[members, parents] += share.view(-1, *[1] * (apart.dim() - 1)) * apart
-    for view, whole in zip(folded.shared, wide.shared, strict=True):
-        view[members, parents] = whole[members, parents] + whole[:, -1]
-    return narrow, rows
+    for view in seen.shared:
+        view[members, parents] += view[:, -1]
+    return narrow, taken(network, rows, {group.name: torch.arange(last)})
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -16,19 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from escapedim.models import units
 from escapedim.models.network import Network
-from escapedim.pruning.masks import Masks, prune, shuffle
+from escapedim.pruning.criteria import Layers, Scores, Weights, criterion
+from escapedim.pruning.masks import Masks, goals, prune, shuffle, survivors
 from escapedim.pruning.pruning_plan import PruningPlan
-from escapedim.pruning.scores import Weights, score
 
 
 @dataclass(frozen=True)
 class Draws:
     """Sources of chance of one round of one replicate, each with its own seed."""
 
+    initial_row: Callable[[], np.ndarray]
     fresh_row: Callable[[], np.ndarray]
     generator: Callable[[str], np.random.Generator]
 
@@ -42,19 +45,47 @@ class Start:
 
 
 def next_masks(
-    plan: PruningPlan, network: Network, last: Mapping[str, Masks], weights: Weights, draws: Draws
+    plan: PruningPlan, last: Mapping[str, Masks], weights_under: Callable[[Masks], Weights], draws: Draws
 ) -> dict[str, Masks]:
     """Make the masks of this round for all arms that are asked for; `ticket` is always among them."""
-    scores = score(plan.criterion, network, weights, plan.granularity, draws.generator("criterion"))
-    masks = {"ticket": prune(plan, network, last["ticket"], scores)}
+    weights = weights_under(last["ticket"])
+    masks = {"ticket": _pruned_by(plan.criterion, plan, last["ticket"], weights_under, draws.generator("criterion"))}
     if "reinit" in plan.arms:
         masks["reinit"] = masks["ticket"]
     if "shuffle" in plan.arms:
-        masks["shuffle"] = shuffle(plan, network, masks["ticket"], draws.generator("shuffle"))
+        masks["shuffle"] = shuffle(plan, weights.network, masks["ticket"], draws.generator("shuffle"))
     if "random" in plan.arms:
-        chance = score("random", network, weights, plan.granularity, draws.generator("random"))
-        masks["random"] = prune(plan, network, last["random"], chance)
+        masks["random"] = _pruned_by("random", plan, last["random"], lambda _: weights, draws.generator("random"))
     return masks
+
+
+def _pruned_by(
+    name: str,
+    plan: PruningPlan,
+    masks: Masks,
+    weights_under: Callable[[Masks], Weights],
+    random: np.random.Generator,
+) -> Masks:
+    """Prune one round by a criterion, in as many steps as it scores."""
+    rule, network = criterion(name), weights_under(masks).network
+    size = partial(SIZES[plan.granularity], network)
+    end, start = goals(plan, network, masks), survivors(plan, network, masks)
+    for step in range(1, rule.scorings + 1):
+        # Where nothing is left, nothing is removed.
+        left = {
+            key: round(start[key] * (count / (start[key] or 1)) ** (step / rule.scorings)) for key, count in end.items()
+        }
+        last = step == rule.scorings
+        masks = prune(plan, network, masks, rule.score(weights_under(masks), size, random), end if last else left)
+    return masks
+
+
+def _magnitudes(network: Network, layers: Layers) -> Scores:
+    return {name: np.abs(values.astype(np.float64)) for name, values in layers.items()}
+
+
+SIZES: dict[str, Callable[[Network, Layers], Scores]] = {"weight": _magnitudes, "unit": units.norms}
+"""Sizes of a quantity of every weight, by granularity."""
 
 
 def starts(masks: Mapping[str, Masks], rewound: np.ndarray, draws: Draws) -> dict[str, Start]:

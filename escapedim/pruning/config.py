@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import nearest
-from escapedim.pruning.pruning_plan import ARMS, CRITERIA, PruningPlan
-from escapedim.training.config import Names, NetworkConfig, choice, field
+from escapedim.pruning import criteria
+from escapedim.pruning.pruning_plan import ARMS, PruningPlan
+from escapedim.training.config import Names, NetworkConfig, Value, choice, field
 from escapedim.training.points import rewind_step
 from escapedim.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from escapedim.models.network import Network
+
+
+def _criterion(value: Value) -> Value:
+    return choice(criteria.names()).func(value)
 
 
 class PruneConfig(NetworkConfig):
@@ -44,8 +49,8 @@ class PruneConfig(NetworkConfig):
     )
     scope: Literal["layer", "global"] = field("scientific", "layer or global", default="layer")
     granularity: Literal["weight", "unit"] = field("scientific", "weight or unit", default="weight")
-    criterion: Annotated[str, choice(CRITERIA)] = field(
-        "scientific", f"what is worth keeping: {', '.join(CRITERIA)}", default="magnitude"
+    criterion: Annotated[str, BeforeValidator(_criterion)] = field(
+        "scientific", f"what is worth keeping: {', '.join(criteria.CRITERIA)}", default="magnitude"
     )
     rewind_to: str = field("scientific", "point to rewind to: init, 500it, 2ep or 1%", default="init")
     arms: Names = field("scientific", f"arms to train: {', '.join(ARMS)}", default=ARMS)

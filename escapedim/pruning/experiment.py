@@ -10,7 +10,8 @@ import numpy as np
 from escapedim.errors import BadInput
 from escapedim.models.network import Network
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.loop import RoundWork
+from escapedim.pruning.criteria import criterion
+from escapedim.pruning.round_work import RoundWork
 from escapedim.pruning.verdict import judge
 from escapedim.records.columns import Arm
 from escapedim.records.results import Invariants, Layer, LotteryResult, Round
@@ -28,14 +29,13 @@ def prune_experiment(config: PruneConfig, task: Task, keys: Iterable[str] = ()) 
     Raises
     ------
     BadInput
-        The criterion needs training samples, and the task draws new ones at every step.
+        The criterion refuses the task or the network, or the network has no units to prune.
     """
-    if config.criterion == "snip" and task.stream is not None:
-        raise BadInput(
-            f"criterion snip takes the gradient on the training samples, and {task.name} draws new ones at every step; "
-            f"use another criterion, or a training set as in {task.name}:samples=1000."
-        )
     model, recipe = network_of(config, task), config.recipe(task)
+    if refusal := criterion(config.criterion).refusal(task, model):
+        raise BadInput(refusal)
+    if config.granularity == "unit" and not model.groups:
+        raise BadInput(f"{model.name}: expected a network that says what its units are, found none; prune weights.")
     plan = config.plan(model, recipe)
     keep = kept_steps((*config.keep, config.rewind_to), recipe)
     works = [

@@ -16,7 +16,7 @@ import numpy as np
 from escapedim.models import units
 from escapedim.models.network import Network
 from escapedim.pruning.masks import Masks
-from escapedim.pruning.pruning_plan import PruningPlan
+from escapedim.pruning.pruning_plan import ALL, PruningPlan
 
 Layers = dict[str, np.ndarray]
 
@@ -72,4 +72,4 @@ def _in_use(trained: TrainedWeights) -> Masks:
 def _counts(plan: PruningPlan, network: Network, masks: Masks) -> dict[str, int]:
     there = units.kept(network, masks) if plan.granularity == "unit" else masks
     counts = {name: int(one.sum()) for name, one in there.items()}
-    return {"all": sum(counts.values())} if plan.scope == "global" else counts
+    return {ALL: sum(counts.values())} if plan.scope == "global" else counts

@@ -1,251 +1,56 @@
-"""Iterative magnitude pruning with weight rewinding (Frankle & Carbin 2019; Frankle et al. 2020).
+"""Iterative magnitude pruning with weight rewinding (Frankle & Carbin 2019; Frankle et al. 2020), as it is published.
 
-Train to the end; remove the lowest-scored fraction of what is left; rewind the survivors to what they were at step k;
-repeat. One `RoundWork` is one such cycle of one replicate with all its arms, which share their data order and are
-trained as one stack, with those of other replicates where networks are small. Round 0 is the dense network; it keeps
-the weights that later rounds rewind to.
+Train a dense network to the end, and remember its weights at step k. Then, round after round: prune, that is remove the
+lowest-scored fraction of what is left; rewind, that is put the survivors back to what they were at step k; and train
+what is left to the end, beside its controls.
+
+`lottery` is that loop, whatever executes it: it says what is to be trained, and takes what came of it. A stored run
+enters it at any round (`pruning.round_work`), one in memory goes through it from the start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from escapedim.models import units
-from escapedim.models.layout import Layout
 from escapedim.models.network import Network
-from escapedim.pruning import invariants
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
+from escapedim.pruning.criteria import Weights
 from escapedim.pruning.masks import Masks, full_masks
-from escapedim.pruning.pruning_plan import PruningPlan, expected_counts
-from escapedim.pruning.scores import Weights
-from escapedim.training.experiment import stack_size
-from escapedim.training.initial import fresh_row, initial_row, order_seed
-from escapedim.training.job import Job, State
-from escapedim.training.kernels.choice import gradient_of
-from escapedim.training.keys import Key
-from escapedim.training.metrics import measure
-from escapedim.training.problems import problem_of
-from escapedim.training.recipe import Recipe
-from escapedim.training.seeds import derive_seed
-from escapedim.training.stretch import train_joined
-from escapedim.training.work import Arrays, Context, Outcome
+from escapedim.pruning.pruning_plan import PruningPlan
 
-ROUND = Key("round-{round:03d}-replicate-{replicate:04d}")
-BEYOND = 1.2  # how much larger than what fits the cache a stack of whole replicates may be; ours
+Arms = Mapping[str, Start]
 
 
 @dataclass(frozen=True)
-class RoundWork:
-    """One round of one replicate: prune, rewind, train, and say what came of it."""
+class Trained:
+    """What a round has left.
 
-    plan: PruningPlan
-    model: Network
-    recipe: Recipe
-    keep: tuple[int, ...]
-    seed: int
-    replicate: int
+    masks
+        Of the ticket, and of the arms that prune on from their own.
+    rewound
+        The row `(parameters,)` of the dense network at step k.
+    weights
+        What a criterion sees of the network that was trained last, under given masks.
+    """
+
     round: int
-
-    @property
-    def key(self) -> str:
-        """Name of its checkpoint."""
-        return round_key(self.round, self.replicate)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Round 0, for the weights to rewind to, and the round before."""
-        earlier = sorted({0, self.round - 1}) if self.round else []
-        return tuple(round_key(number, self.replicate) for number in earlier)
-
-    @property
-    def kin(self) -> RoundWork:
-        """The same round of no replicate: rounds of other replicates may be trained in the same stack."""
-        return replace(self, replicate=-1)
-
-    @property
-    def most(self) -> int:
-        """Replicates whose arms fill a stack, or go a little beyond it: that costs less than one stack more."""
-        arms, fit = len(self.plan.arms) if self.round else 1, stack_size(self.model, self.recipe)
-        return max(1, int(BEYOND * fit / arms))
-
-    def __call__(self, context: Context, earlier: Mapping[str, Arrays], paused: Arrays | None) -> Outcome:
-        """One cycle; `earlier` are the arrays of `needs`."""
-        return self.together([self], context, [earlier], [] if paused is None else [paused])[0]
-
-    def together(
-        self,
-        works: Sequence[RoundWork],
-        context: Context,
-        earlier: Sequence[Mapping[str, Arrays]],
-        paused: Sequence[Arrays],
-    ) -> list[Outcome]:
-        """Train one cycle of several replicates as one stack."""
-        begun = [work.begin(context, arrays) for work, arrays in zip(works, earlier, strict=True)]
-        job = _job(context, begun)
-        counts = [len(one.arms) for one in begun]
-
-        def ended(state: State) -> list[Outcome]:
-            measured = iter(measure(job, context.task, context.data, state))
-            return [
-                one.ended(part, {arm: next(measured) for arm in one.arms})
-                for one, part in zip(begun, state.split(counts), strict=True)
-            ]
-
-        return train_joined(job, context, paused, counts, ended)
-
-    def begin(self, context: Context, earlier: Mapping[str, Arrays]) -> _Begun:
-        """Prune and rewind."""
-        past = _Past(self, earlier) if self.round else None
-        return _Begun(self, past, self._prune_and_rewind(context, past) if past else self._dense())
-
-    def _dense(self) -> dict[str, Start]:
-        row = initial_row(self.model, self.recipe.dtype, self.seed, self.replicate)
-        return {"dense": Start(row.numpy(), full_masks(self.model))}
-
-    def _prune_and_rewind(self, context: Context, past: _Past) -> dict[str, Start]:
-        masks = next_masks(self.plan, self.model, past.masks, past.weights(context), self._draws())
-        return starts(masks, past.rewound, self._draws())
-
-    def prunable(self, row: np.ndarray) -> dict[str, np.ndarray]:
-        """Prunable layers of a row of parameters, as views."""
-        layers = Layout(self.model.shapes).split(row)
-        return {name: layers[name] for name in self.model.prunable}
-
-    def _seed(self, purpose: str, *more: int | str) -> int:
-        return derive_seed(self.seed, purpose, self.model.name, self.replicate, *more)
-
-    def _draws(self) -> Draws:
-        def fresh() -> np.ndarray:
-            return fresh_row(self.model, self.recipe.dtype, self.seed, self.replicate, self.round).numpy()
-
-        return Draws(fresh, lambda purpose: np.random.default_rng(self._seed(purpose, self.round)))
+    masks: Mapping[str, Masks]
+    rewound: np.ndarray
+    weights: Callable[[Masks], Weights]
 
 
-@dataclass(frozen=True)
-class _Begun:
-    """A cycle before its training: what the rounds before have left, and where every arm starts."""
+def lottery(
+    plan: PruningPlan, network: Network, draws: Callable[[int], Draws], trained: Trained | None = None
+) -> Generator[Arms, Trained, None]:
+    """Yield the arms that each round trains, and take what they came to; `trained` enters the loop behind a round.
 
-    work: RoundWork
-    past: _Past | None
-    arms: Mapping[str, Start]
-
-    def ended(self, state: State, measured: dict[str, dict[str, Any]]) -> Outcome:
-        """Return what came of the training: `state` and the measures of the arms."""
-        return Outcome(self._kept_arrays(state), self._metrics(state, measured))
-
-    @property
-    def start(self) -> int:
-        """The step at which the training starts."""
-        return self.work.plan.rewind_step if self.past else 0
-
-    @property
-    def _masks(self) -> Masks:
-        """Those of the lead arm: the ticket, or in round 0 the dense network."""
-        return next(iter(self.arms.values())).masks
-
-    def _metrics(self, state: State, measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        work, past, masks = self.work, self.past, self._masks
-        trained = invariants.TrainedWeights(
-            rewound=work.prunable(past.rewound if past else state.kept[0][0].numpy()),
-            started=work.prunable(state.kept[self.start][0].numpy()),
-            ended=work.prunable(state.params[0].cpu().numpy()),
-            masks=masks,
-            last_masks=past.masks["ticket"] if past else masks,
-        )
-        expected = expected_counts(work.plan, work.model)[work.round]
-        return {
-            "arms": measured,
-            "invariants": invariants.check(work.plan, work.model, trained, expected),
-            "surviving": {name: int(mask.sum()) for name, mask in masks.items()},
-            "units_alive": {name: int(alive.sum()) for name, alive in units.alive(work.model, masks).items()},
-            "parameters": work.model.size,
-            "net_steps": (work.recipe.steps - self.start) * len(self.arms),
-        }
-
-    def _kept_arrays(self, state: State) -> Arrays:
-        """The lead arm's end and kept points, and the masks of all arms that have their own."""
-        lead = next(iter(self.arms))
-        points = {} if self.past else {f"step{step}": rows[0].numpy() for step, rows in state.kept.items()}
-        rows = {**points, f"{lead}.end": state.params[0].cpu().numpy()}
-        layout = Layout(self.work.model.shapes)
-        named = {
-            f"{prefix}.{name}": values for prefix, row in rows.items() for name, values in layout.split(row).items()
-        }
-        masks = {
-            f"{arm}.mask.{name}": mask
-            for arm, start in self.arms.items()
-            if arm not in {"dense", "reinit"}
-            for name, mask in start.masks.items()
-        }
-        return named | masks
-
-
-def _job(context: Context, begun: Sequence[_Begun]) -> Job:
-    """All arms of all replicates as one stack; the arms of a replicate share its data order."""
-    first, starts = begun[0], [(one.work, start) for one in begun for start in one.arms.values()]
-    work, layout = first.work, Layout(first.work.model.shapes)
-    rows = np.stack([start.row for _, start in starts])
-    mask = np.stack([layout.pack(start.masks, True, np.dtype(bool)) for _, start in starts])
-    return Job(
-        model=work.model,
-        problem=problem_of(context.task),
-        recipe=work.recipe,
-        params=torch.from_numpy(rows).to(context.device),
-        mask=torch.from_numpy(mask).to(context.device) if work.round else None,
-        order_seeds=[order_seed(one.model, one.seed, one.replicate, one.round) for one, _ in starts],
-        start=first.start,
-        keep=() if work.round else work.keep,
-    )
-
-
-class _Past:
-    """What the rounds before have left to a round: the masks, the rewound weights, and the weights to score."""
-
-    def __init__(self, work: RoundWork, earlier: Mapping[str, Arrays]) -> None:
-        self._work = work
-        dense, last = earlier[work.needs[0]], earlier[work.needs[-1]]  # in round 1 they are the same
-        lead = "dense" if work.round == 1 else "ticket"
-        self.masks: dict[str, Masks] = {
-            arm: self._masks(last, arm) for arm in ("ticket", *{"random"}.intersection(work.plan.arms))
-        }
-        self.rewound = self._row(dense, f"step{work.plan.rewind_step}")
-        self._initial = self._row(dense, "step0")
-        self._final = self._row(last, f"{lead}.end")
-
-    def weights(self, context: Context) -> Weights:
-        """Weights that criteria score, 0 where the last ticket's masks are."""
-        masks = self.masks["ticket"]
-        initial, final = (
-            {name: values * masks[name] for name, values in self._work.prunable(row).items()}
-            for row in (self._initial, self._final)
-        )
-        return Weights(initial, final, lambda: self._gradient(context))
-
-    def _masks(self, last: Arrays, arm: str) -> Masks:
-        if self._work.round == 1:
-            return full_masks(self._work.model)
-        return {name: last[f"{arm}.mask.{name}"] for name in self._work.model.prunable}
-
-    def _row(self, arrays: Arrays, prefix: str) -> np.ndarray:
-        shapes = self._work.model.shapes
-        named = {name: arrays[f"{prefix}.{name}"] for name in shapes}
-        return Layout(shapes).pack(named, 0, np.dtype(self._work.recipe.dtype))
-
-    def _gradient(self, context: Context) -> dict[str, np.ndarray]:
-        """Loss gradient on the whole training part at the masked initial weights."""
-        work, layout = self._work, Layout(self._work.model.shapes)
-        row = self._initial * layout.pack(self.masks["ticket"], True, np.dtype(bool))
-        flat = torch.from_numpy(row)[None].to(context.device)
-        train, out = context.data.train, torch.empty_like(flat)
-        gradient_of(work.model, problem_of(context.task), train.weights)(flat, train.x, train.targets, out)
-        return work.prunable(out[0].cpu().numpy())
-
-
-def round_key(number: int, replicate: int) -> str:
-    """Name of the checkpoint of one round of one replicate."""
-    return ROUND.of(round=number, replicate=replicate)
+    Round 0 is the dense network alone, drawn with `draws(0)`.
+    """
+    if trained is None:
+        trained = yield {"dense": Start(draws(0).initial_row(), full_masks(network))}
+    for number in range(trained.round + 1, plan.rounds + 1):
+        masks = next_masks(plan, trained.masks, trained.weights, draws(number))  # prune
+        trained = yield starts(masks, trained.rewound, draws(number))  # rewind; whoever iterates trains

@@ -13,10 +13,11 @@ import numpy as np
 
 from escapedim.models import units
 from escapedim.models.network import Network
-from escapedim.pruning.pruning_plan import PruningPlan, counted, left_in_all, left_in_layer
+from escapedim.pruning.pruning_plan import ALL, PruningPlan, counted, left_in_all, left_in_layer
 
 Masks = dict[str, np.ndarray]
 Scores = Mapping[str, np.ndarray]
+Counts = Mapping[str, int]
 
 
 def full_masks(network: Network) -> Masks:
@@ -24,12 +25,30 @@ def full_masks(network: Network) -> Masks:
     return {name: np.ones(network.shapes[name], bool) for name in network.prunable}
 
 
-def prune(plan: PruningPlan, network: Network, masks: Masks, scores: Scores) -> Masks:
-    """Remove the lowest-scored survivors of one round; the result lies inside `masks`."""
-    totals = counted(plan, network)
-    if plan.granularity == "weight":
-        return _select(plan, masks, scores, totals)
-    return units.without(network, masks, _select(plan, units.kept(network, masks), scores, totals))
+def goals(plan: PruningPlan, network: Network, masks: Masks) -> Counts:
+    """Return how many survivors the next round leaves: by layer or group, or in global scope of `all`."""
+    totals, surviving = counted(plan, network), survivors(plan, network, masks)
+    if plan.scope == "global":
+        return {ALL: left_in_all(plan, surviving[ALL], sum(totals.values()), len(totals))}
+    return {name: left_in_layer(plan, name, count, totals[name]) for name, count in surviving.items()}
+
+
+def survivors(plan: PruningPlan, network: Network, masks: Masks) -> Counts:
+    """Return how many survivors there are, counted as in `goals`."""
+    counts = {name: int(mask.sum()) for name, mask in _prunable(plan, network, masks).items()}
+    return {ALL: sum(counts.values())} if plan.scope == "global" else counts
+
+
+def prune(plan: PruningPlan, network: Network, masks: Masks, scores: Scores, left: Counts | None = None) -> Masks:
+    """Remove the lowest-scored survivors, so that as many as the round's `goals` are left; inside `masks`."""
+    there = _prunable(plan, network, masks)
+    selected = _select(plan, there, scores, goals(plan, network, masks) if left is None else left)
+    return selected if plan.granularity == "weight" else units.without(network, masks, selected)
+
+
+def _prunable(plan: PruningPlan, network: Network, masks: Masks) -> Masks:
+    """Return what is there to be removed: weights by layer, or units by group."""
+    return masks if plan.granularity == "weight" else units.kept(network, masks)
 
 
 def shuffle(plan: PruningPlan, network: Network, masks: Masks, random: np.random.Generator) -> Masks:
@@ -40,18 +59,14 @@ def shuffle(plan: PruningPlan, network: Network, masks: Masks, random: np.random
     return units.without(network, full_masks(network), kept)
 
 
-def _select(plan: PruningPlan, masks: Masks, scores: Scores, totals: Mapping[str, int]) -> Masks:
+def _select(plan: PruningPlan, masks: Masks, scores: Scores, left: Counts) -> Masks:
     if plan.scope == "layer":
-        return {
-            name: _keep_highest(mask, scores[name], left_in_layer(plan, name, int(mask.sum()), totals[name]))
-            for name, mask in masks.items()
-        }
+        return {name: _keep_highest(mask, scores[name], left[name]) for name, mask in masks.items()}
     joined = np.concatenate([mask.ravel() for mask in masks.values()])
     ranked = np.concatenate([scores[name].ravel() for name in masks])
     starts = np.cumsum([0, *(mask.size for mask in masks.values())])
     safe = [start + _best(mask, scores[name]) for start, (name, mask) in zip(starts, masks.items(), strict=False)]
-    left = left_in_all(plan, int(joined.sum()), sum(totals.values()), len(masks))
-    kept = _keep_highest(joined, ranked, left, safe if plan.granularity == "unit" else [])
+    kept = _keep_highest(joined, ranked, left[ALL], safe if plan.granularity == "unit" else [])
     pieces = np.split(kept, starts[1:-1])
     return {name: piece.reshape(masks[name].shape) for name, piece in zip(masks, pieces, strict=True)}
 

@@ -19,7 +19,8 @@ Scope = Literal["layer", "global"]
 Granularity = Literal["weight", "unit"]
 CONTROLS = ("reinit", "shuffle", "random")
 ARMS = ("ticket", *CONTROLS)
-CRITERIA = ("magnitude", "random", "movement", "magnitude-increase", "magnitude-init", "snip")
+ALL = "all"
+"""Under which name everything is counted in global scope."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ def counted(plan: PruningPlan, network: Network) -> dict[str, int]:
 
 
 def expected_counts(plan: PruningPlan, network: Network) -> list[dict[str, int]]:
-    """Survivors of every round from round 0 on, by layer or group; in global scope under the one name `all`."""
+    """Survivors of every round from round 0 on, by layer or group; in global scope under the one name `ALL`."""
     totals = counted(plan, network)
     layers = len(totals)
     if plan.scope == "global":
-        totals = {"all": sum(totals.values())}
+        totals = {ALL: sum(totals.values())}
 
     def left(name: str, surviving: int) -> int:
         if plan.scope == "global":

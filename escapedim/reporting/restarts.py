@@ -14,7 +14,7 @@ from escapedim.reporting import contrasts, numbers, shares
 from escapedim.reporting.numbers import TIE
 from escapedim.reporting.page import Section, prose
 from escapedim.reporting.table import Column, fitted
-from escapedim.widening.counted_members import by_width, members_key
+from escapedim.widening.member_keys import by_width, members_key
 
 MOST_ROWS = 9
 

@@ -31,7 +31,8 @@ def value(setting: Any) -> str:
 
 def what(config: Config) -> str:
     """Return task and architecture: "digits, hidden 300,100, relu"."""
-    return _joined(value(config.get("task")), _named("hidden", config), value(config.get("activation")))
+    network = _named("hidden", config) if config.get("model", "mlp") == "mlp" else value(config.get("model"))
+    return _joined(value(config.get("task")), network, value(config.get("activation")))
 
 
 def source(config: Config) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from escapedim.errors import BadInput
 from escapedim.models.layout import Layout
 from escapedim.models.network import Network
-from escapedim.pruning.loop import round_key
+from escapedim.pruning.round_work import round_key
 from escapedim.records.finished import FinishedRun
 from escapedim.training.work import Arrays
 

@@ -84,7 +84,13 @@ def load(file: str) -> Task:
         identity={"name": "npz", "data": digest(*(arrays[name] for name in NAMES))},
         shift=shift,
         scale=scale,
+        image_shape=_image_shape(arrays["x_train"]),
     )
+
+
+def _image_shape(x: Array) -> tuple[int, int, int] | None:
+    """Return one channel, rows and columns of samples that are matrices."""
+    return (1, *x.shape[1:]) if x.ndim == 3 else None
 
 
 def _existing(file: str) -> Path:

@@ -1,29 +1,47 @@
 """From the text of `--task` to a task.
 
-Tasks that take a path and tasks that take parameters have a table each; a new task is a module and a line.
+Tasks that take a path and tasks that take parameters have a table each; a new task is a module and a line. A task of a
+package of one's own is an entry point `escapedim.tasks` that names a `Loader`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
+from escapedim import plugins
 from escapedim.errors import BadInput, nearest
 from escapedim.specs import Value, parse_spec, split_spec, take_params
 from escapedim.tasks import digits, erf_channel, idx, life, mnist1d, npz, parity, relu_teacher, teacher, xor
 from escapedim.tasks.base import Task
 
+
+@dataclass(frozen=True)
+class Loader:
+    """How a task is made: its parameters with their defaults, and the function that takes all of them by name.
+
+    `solved_by` gives the units of the smallest network that solves it, where that is known.
+    """
+
+    parameters: Mapping[str, Value]
+    load: Callable[..., Task]
+    solved_by: Callable[..., int] | None = None
+
+
+GROUP = "escapedim.tasks"
+
 FROM_PATH: dict[str, Callable[[str], Task]] = {"idx": idx.load, "npz": npz.load}
-WITH_PARAMETERS: dict[str, tuple[Mapping[str, Value], Callable[..., Task]]] = {
-    "digits": ({}, digits.load),
-    "mnist1d": ({}, mnist1d.load),
-    relu_teacher.NAME: (relu_teacher.PARAMETERS, relu_teacher.load),
-    teacher.NAME: (teacher.PARAMETERS, teacher.load),
-    erf_channel.NAME: ({}, erf_channel.load),
-    parity.NAME: (parity.PARAMETERS, parity.load),
-    life.NAME: ({}, life.load),
-    xor.NAME: ({}, xor.load),
+WITH_PARAMETERS: dict[str, Loader] = {
+    "digits": Loader({}, digits.load),
+    "mnist1d": Loader({}, mnist1d.load),
+    relu_teacher.NAME: Loader(relu_teacher.PARAMETERS, relu_teacher.load, relu_teacher.teachers),
+    teacher.NAME: Loader(teacher.PARAMETERS, teacher.load),
+    erf_channel.NAME: Loader({}, erf_channel.load),
+    parity.NAME: Loader(parity.PARAMETERS, parity.load),
+    life.NAME: Loader({}, life.load),
+    xor.NAME: Loader({}, xor.load),
 }
-"""Parameters with their defaults, and the function that takes all of them by name."""
 
 
 _HINTS = {"mnist": "MNIST is read from its files: write idx:DIR (nothing is downloaded)."}
@@ -31,7 +49,7 @@ _HINTS = {"mnist": "MNIST is read from its files: write idx:DIR (nothing is down
 
 
 def load_task(text: str) -> Task:
-    """Return the task that `digits`, `relu-teacher:k=10`, `idx:DIR` or `npz:FILE` names.
+    """Return the task that `digits`, `parity:n=20,k=2`, `idx:DIR` or `npz:FILE` names.
 
     Raises
     ------
@@ -45,8 +63,23 @@ def load_task(text: str) -> Task:
             return FROM_PATH[name](rest)
         except OSError as error:
             raise BadInput(f"{text}: cannot read the data: {error.strerror}; check the path and its rights.") from None
-    if name not in WITH_PARAMETERS:
-        hint = _HINTS.get(name) or nearest(name, [*WITH_PARAMETERS, *FROM_PATH])
+    if name not in names():
+        hint = _HINTS.get(name) or nearest(name, [*names(), *FROM_PATH])
         raise BadInput(f"{text!r:.80}: expected the name of a task, found '{name:.80}'; {hint}")
-    parameters, load = WITH_PARAMETERS[name]
-    return load(**take_params(parse_spec(text), parameters))
+    loader = plugins.load(GROUP, name, WITH_PARAMETERS, Loader)
+    return loader.load(**take_params(parse_spec(text), loader.parameters))
+
+
+def solved_by(text: str) -> int | None:
+    """Return the units of the smallest network that solves a task; None where they are not known."""
+    with suppress(BadInput):
+        spec = parse_spec(text)
+        loader = WITH_PARAMETERS.get(spec.name)
+        if loader is not None and loader.solved_by is not None:
+            return loader.solved_by(**take_params(spec, loader.parameters))
+    return None
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all tasks that take parameters."""
+    return plugins.names(GROUP, WITH_PARAMETERS)

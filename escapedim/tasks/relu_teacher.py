@@ -23,6 +23,11 @@ GLOBAL_BELOW = 1e-3
 K_RANGE = (2, 50)  # from a plane on to 2,500 parameters at n = k; ours
 
 
+def teachers(k: int) -> int:
+    """Return the number of the teacher's units."""
+    return k
+
+
 def load(k: int) -> Task:
     """Return the task with k inputs and k teacher units; its parts are empty `(0, k)`.
 
@@ -48,11 +53,11 @@ def load(k: int) -> Task:
             activation="relu",
             init="lecun-normal",
         ),
-        architecture={"hidden": [k], "widths": f"{k}:{k + 2}"},
+        architecture={"model": "mlp", "hidden": [k], "widths": f"{k}:{k + 2}"},
         identity={"name": NAME, "k": k},
         bias=False,
         hidden_layers=1,
-        fixed=frozenset({"activation", "init", "optimizer", "batch_size", "dtype"}),
+        fixed=frozenset({"model", "activation", "init", "optimizer", "batch_size", "dtype"}),
         global_below=GLOBAL_BELOW,
         restarts=True,
     )

@@ -20,7 +20,8 @@ from pydantic import (
 )
 
 from escapedim.errors import BadInput
-from escapedim.models.families import MLP, families
+from escapedim.models.families import MLP, family
+from escapedim.models.families import names as families
 from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS, check_initialisation
 from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
@@ -81,8 +82,8 @@ def spec(known: dict[str, Any], check: Callable[[Mapping[str, Any]], None] = lam
 
 
 def _model(value: Value) -> Value:
-    known = {name: dict(family.parameters) for name, family in families().items()}
-    return spec({MLP: {}, **known}).func(value)
+    name = choice((MLP, *families())).func(parse_spec(str(value)).name)
+    return spec({name: {} if name == MLP else dict(family(name).parameters)}).func(value)
 
 
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -214,22 +215,13 @@ class NetworkConfig(TrainingConfig):
 
     hidden: Widths = field("scientific", "hidden widths of an mlp from 1 to 1000000, such as 300,100")
 
-    @classmethod
-    def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:
-        """Leave out hidden widths, which a task has of its own, of a family that has none."""
-        made = super().implied(values, ranks)
-        family = str(values.get("model", MLP)).partition(":")[0] != MLP
-        return made | ({"hidden": []} if family and ranks.get("hidden", -1) < ranks.get("model", -1) else {})
-
     @model_validator(mode="after")
     def _widths_of_the_family(self) -> NetworkConfig:
         if self.model == MLP and not self.hidden:
             raise ValueError("hidden has at least one width, such as 100; give one")
         if self.model != MLP and self.hidden:
             name = parse_spec(self.model).name
-            raise ValueError(
-                f"hidden is for mlp, model {name} has a width instead; write {name}:width=8, without hidden"
-            )
+            raise ValueError(f"hidden is for mlp, model {name} has a width; write {name}:width=8, without hidden")
         return self
 
 

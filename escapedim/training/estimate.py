@@ -14,7 +14,6 @@ import numpy as np
 from escapedim.models.network import Network
 from escapedim.tasks.base import Task
 from escapedim.training.config import TrainingConfig
-from escapedim.training.problems import problem_of
 
 FLOPS_PER_S = 1.0e11  # of the batched products of one core in float32
 PARAMETERS_PER_S = 1.0e9  # of the optimizer, the mask and the copies
@@ -42,6 +41,8 @@ def estimate(
     config: TrainingConfig, task: Task, network: Network, members: int, networks: int, net_steps: int
 ) -> Estimate:
     """Estimate a run over members of a network whose stacks have so many `members`."""
+    from escapedim.training.problems import problem_of  # imports torch
+
     parameters, recipe = network.size, config.recipe(task)
     width = np.dtype(config.dtype).itemsize
     products = problem_of(task).multiply_adds(network, recipe.batch_size)

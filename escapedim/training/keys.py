@@ -28,7 +28,8 @@ class Key:
     def read(self, key: str) -> Numbers | None:
         """Return the numbers of a key by name; None of a key of another template."""
         match = self._pattern.fullmatch(key)
-        return None if match is None else {name: int(text) for name, text in match.groupdict().items()}
+        numbers = {} if match is None else {name: int(text) for name, text in match.groupdict().items()}
+        return numbers if match is not None and self.of(**numbers) == key else None
 
     def among(self, keys: Iterable[str]) -> list[Numbers]:
         """Return the numbers of those keys that are of this template, in the order of the keys."""

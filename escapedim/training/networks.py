@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from escapedim.errors import BadInput
-from escapedim.models.families import MLP, Wanted, families
+from escapedim.models.families import MLP, Wanted, family
 from escapedim.models.network import Network
 from escapedim.specs import Spec, parse_spec, take_params
 from escapedim.tasks.base import Task
@@ -41,9 +41,9 @@ def _wanted(config: TrainingConfig, task: Task) -> Wanted:
 
 
 def _of_family(spec: Spec, config: TrainingConfig, task: Task, more: Mapping[str, Any]) -> Network:
-    family = families()[spec.name]
-    params = {**take_params(spec, family.parameters), **more}
+    found = family(spec.name)
+    params = {**take_params(spec, found.parameters), **more}
     try:
-        return family.build(_wanted(config, task), **params)
+        return found.build(_wanted(config, task), **params)
     except ValueError as error:
         raise BadInput(f"--model {spec} on {task.name}: {error}.") from None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import BadInput
+from escapedim.specs import parse_spec
 from escapedim.training.config import TrainingConfig, Value, Width, Widths, field, spec
 from escapedim.training.recipe import Recipe
 from escapedim.training.steps import parse_steps
@@ -146,6 +147,13 @@ class WidenConfig(EmbeddingConfig):
         "scientific", "narrow width whose best of k networks is held against wider ones, or none", default=None
     )
     step_halving: bool = field("scientific", "true: every member is trained again with half the step", default=False)
+
+    @model_validator(mode="after")
+    def _widths_are_the_width_of_a_family(self) -> WidenConfig:
+        family = parse_spec(self.model)
+        if "width" in family.params:
+            raise ValueError(f"model has the widths of --widths; write model {family.name}, without width")
+        return self
 
     @classmethod
     def implied(cls, values: Mapping[str, Any], ranks: Mapping[str, int]) -> dict[str, Any]:

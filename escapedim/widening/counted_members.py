@@ -8,16 +8,16 @@ test loss, where no training sample is seen twice).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from escapedim.training.job import Job, State
-from escapedim.training.keys import Key, members
 from escapedim.training.metrics import measure
 from escapedim.training.stretch import train
 from escapedim.training.work import Arrays, Context, Outcome
+from escapedim.widening.member_keys import members_key
 from escapedim.widening.stack import Setting, Starts, loss_name
 
 PILOT_MEMBERS = 20  # that try each learning rate; ours
@@ -88,22 +88,6 @@ class WidthWork:
             return self.setting.recipe.lr
         losses = {factor: earlier[pilot_key(self.setting.width, factor)]["losses"] for factor in RATE_FACTORS}
         return self.setting.recipe.lr * best_factor(losses)
-
-
-MEMBERS = Key("width-{width:06d}-members-{first:06d}-{last:06d}")
-
-
-def members_key(width: int, replicates: Sequence[int]) -> str:
-    """Name of the checkpoint of these neighbouring replicates of a width."""
-    return MEMBERS.of(width=width, first=replicates[0], last=replicates[-1])
-
-
-def by_width(keys: Iterable[str]) -> dict[int, list[tuple[int, ...]]]:
-    """Return by width the replicates of each stack of a widen run, in order; pilots are left out."""
-    found: dict[int, list[tuple[int, ...]]] = {}
-    for numbers in MEMBERS.among(keys):
-        found.setdefault(numbers["width"], []).append(members(numbers))
-    return found
 
 
 def pilot_key(width: int, factor: float) -> str:

@@ -256,8 +256,9 @@ class _ZeroIn:
             return refusal
         if group.activation == "relu" and not group.own:
             return "expected biases, without which a relu unit of incoming weights 0 is dead, found none; write split."
-        if _constant(group, _own_bias(group)) and not group.absorbing:
-            return f"expected biases to make up for {group.activation} at 0, found none; write split."
+        bias = _own_bias(group)
+        if _constant(group, bias) and not group.absorbing:
+            return f"expected biases to make up for {group.activation} at {bias:g}, found none; write split."
         return ""
 
     def embed(self, narrow: Network, wide: Network, flat: Tensor, generators: Sequence[Generator]) -> Embedded:

@@ -25,12 +25,13 @@ from escapedim.training.work import Metrics
 from escapedim.widening.choice import Counted
 from escapedim.widening.complement import ComplementPlan, complement_plan
 from escapedim.widening.config import EmbeddingConfig, WidenConfig
-from escapedim.widening.counted_members import PILOT_MEMBERS, RATE_FACTORS, PilotWork, WidthWork, by_width
+from escapedim.widening.counted_members import PILOT_MEMBERS, RATE_FACTORS, PilotWork, WidthWork
 from escapedim.widening.embeddings import check
 from escapedim.widening.escape import Embedding, EscapePlan, escape_plan
 from escapedim.widening.findings import Member, WidenMetrics, members_of
 from escapedim.widening.halving import HalvingPlan, halving_plan
 from escapedim.widening.isolation import IsolationPlan, isolation_plan
+from escapedim.widening.member_keys import by_width
 from escapedim.widening.parametrization import scales
 from escapedim.widening.portrait import PortraitWork, described, portrait_work
 from escapedim.widening.restarts import describe_restarts

@@ -21,10 +21,10 @@ from escapedim.training.keys import Key, Numbers, members
 from escapedim.training.work import Arrays, Metrics
 from escapedim.widening.choice import FromAnotherRun, Handed
 from escapedim.widening.config import WidenFromConfig
-from escapedim.widening.counted_members import MEMBERS
 from escapedim.widening.escape import EscapePlan, escape_plan
 from escapedim.widening.experiment import embedding, setting, success_criterion
 from escapedim.widening.findings import Member, WidenMetrics, members_of
+from escapedim.widening.member_keys import MEMBERS
 from escapedim.widening.portrait import described, portrait_work
 from escapedim.widening.stack import Setting
 from escapedim.widening.transient import TransientPlan, transient_plan

@@ -16,6 +16,7 @@ from escapedim.training.data import Data
 from escapedim.training.descent import descend
 from escapedim.training.initial import order_seed
 from escapedim.training.job import Job
+from escapedim.training.problems import problem_of
 from escapedim.training.work import Arrays, Context
 
 WARM_UP_STEPS = 3  # in which buffers are made
@@ -24,12 +25,12 @@ WARM_UP_STEPS = 3  # in which buffers are made
 def engine_job(setting: Setting, rows: Tensor, own_orders: bool) -> Job:
     """Members `(members, parameters)` that share one data order, or have one each."""
     seeds = [order_seed(setting.model, setting.config.seed, member * own_orders, 0) for member in range(len(rows))]
-    return Job(setting.model, setting.task.loss, setting.recipe, rows, None, seeds)
+    return Job(setting.model, problem_of(setting.task), setting.recipe, rows, None, seeds)
 
 
 def width_job(setting: WidthSetting, rows: Tensor) -> Job:
     """A stack of members that see all samples at every step."""
-    return Job(setting.model, setting.task.loss, setting.recipe, rows, None, [0] * len(rows))
+    return Job(setting.model, problem_of(setting.task), setting.recipe, rows, None, [0] * len(rows))
 
 
 def landing_job(setting: WidthSetting, rows: Tensor) -> Job:

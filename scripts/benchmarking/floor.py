@@ -29,9 +29,8 @@ def floor_step_s(setting: WidthSetting, members: int, steps: int) -> float:
 
 def _passes(setting: WidthSetting, members: int) -> list[Callable[[], object]]:
     """Forwards and backwards through one hidden layer with one output; biases are weights of an input that is 1."""
-    inputs, units, _ = setting.model.sizes
-    x = setting.data.train.x
-    activation = TABLE[setting.model.activation]
+    inputs, units, x = setting.model.inputs, setting.model.width, setting.data.train.x
+    activation = TABLE[setting.config.activation]
     activate = activation.in_place or activation.function
     samples = torch.cat([x, x.new_ones(len(x), 1)], 1).T.contiguous().expand(members, inputs + 1, len(x))
     incoming, outgoing = torch.randn(members, units, inputs + 1).to(x), torch.randn(members, 1, units).to(x)

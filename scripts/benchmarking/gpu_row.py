@@ -27,7 +27,7 @@ from escapedim.errors import BadInput, EscapedimError
 from escapedim.training.data import Data
 from escapedim.training.descent import descend
 from escapedim.training.job import Job
-from escapedim.training.replay import RECORD_AFTER
+from escapedim.training.kernels.replay import RECORD_AFTER
 
 DTYPES = ("float64", "float32")
 TOLERANCES = {"float64": 1e-9, "float32": 1e-3}

@@ -40,7 +40,7 @@ class JaxSide:
         train = setting.data.train
         self.version: str = self._ask(
             rows=torch.cat(setting.stacks).tolist(),
-            units=setting.model.sizes[1],
+            units=setting.model.width,
             x=train.x.tolist(),
             targets=train.targets.tolist(),
             lr=setting.recipe.lr,

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from benchmarking.setting import Setting, Spent, WidthSetting
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.training.batches import DataOrder
 from escapedim.training.initial import drawn_row
@@ -27,10 +27,12 @@ Masks = list[Tensor]
 LAYERS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
-def plain_network(model: MLP, row: Tensor) -> nn.Sequential:
-    """Build a network as one writes it, with the weights of a row `(parameters,)`."""
-    activation = LAYERS[model.activation]
-    layers = [layer for sizes in pairwise(model.sizes) for layer in (nn.Linear(*sizes), activation())]
+def plain_network(model: Network, row: Tensor) -> nn.Sequential:
+    """Build a fully connected net as one writes it, with the weights of a row `(parameters,)`."""
+    shape = model.fully_connected
+    assert shape is not None, "all rows that are timed have such nets"
+    activation = LAYERS[shape.activation]
+    layers = [layer for sizes in pairwise(shape.sizes) for layer in (nn.Linear(*sizes), activation())]
     network = nn.Sequential(*layers[:-1]).to(row.dtype)
     vector_to_parameters(row.clone(), network.parameters())
     return network

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarking.cells import LONGEST_LINE, median_and_range, paragraphs, quotient, seconds
 from benchmarking.commands_row import CommandTimes
+from benchmarking.kernels_row import Saving
 from benchmarking.report import held
 from benchmarking.rounds_row import MEMBERS, RoundTimes
 from benchmarking.scale_row import ScaleRow
@@ -69,6 +70,26 @@ def scale_blocks(row: ScaleRow, width: int = LONGEST_LINE) -> list[Block]:
         block([f"escapedim train --task {row.task.partition(':')[0]}, one process"], "bold"),
         block(text_table(header, lines)),
         block(paragraphs(legend, width)),
+    ]
+
+
+def kernels_blocks(rows: Sequence[Saving], width: int = LONGEST_LINE) -> list[Block]:
+    """Return the report of the row `kernels` for a console of `width` characters."""
+    lines = [
+        (
+            row.kernel,
+            row.command,
+            f"{row.cpu_s.median:.1f} s",
+            f"{100 * (row.without.ratio - 1):+.0f} %",
+            f"{100 * (row.without.min - 1):+.0f}..{100 * (row.without.max - 1):+.0f} %",
+        )
+        for row in rows
+    ]
+    legend = "Processor time of the command with all kernels, and how much longer it takes without this one."
+    return [
+        block(["What each kernel saves"], "bold"),
+        block(text_table(["kernel", "command", "with", "without", "range"], lines)),
+        block(paragraphs([legend], width)),
     ]
 
 

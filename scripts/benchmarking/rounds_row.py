@@ -22,11 +22,12 @@ from benchmarking.images import BORDER, write_images
 from benchmarking.plain_loop import Masks, apply_masks, plain_masks, plain_network, plain_train, weights
 from benchmarking.setting import Setting
 from benchmarking.timing import Ratio, Scale, Spread, one_core, threads
+from escapedim.pruning.arms import SIZES
 from escapedim.pruning.masks import prune
-from escapedim.pruning.scores import SIZES
 from escapedim.training.experiment import stack_size
 from escapedim.training.initial import order_seed
 from escapedim.training.job import Job
+from escapedim.training.problems import problem_of
 
 MEMBERS = 20
 ROUNDS = (0, 3, 6, 8, 10, 13)  # densities 1 to 0.06
@@ -67,14 +68,12 @@ class Pruned:
         masks = [_masks(setting, row, number) for row in rows]
         whole = torch.stack([_as_row(setting, one) for one in masks])
         seeds = [order_seed(setting.model, setting.config.seed, replicate, number) for replicate in range(members)]
-        size = stack_size(setting.model, setting.recipe)
+        size, problem = stack_size(setting.model, setting.recipe), problem_of(setting.task)
         jobs = []
         for first in range(0, members, size):
             part = slice(first, first + size)
             mask = whole[part] if number else None
-            jobs.append(
-                Job(setting.model, setting.task.loss, setting.recipe, rows[part] * whole[part], mask, seeds[part])
-            )
+            jobs.append(Job(setting.model, problem, setting.recipe, rows[part] * whole[part], mask, seeds[part]))
         return cls(setting, masks, jobs)
 
     @property
@@ -151,10 +150,11 @@ def _masks(setting: Setting, row: Tensor, rounds: int) -> Masks:
 
 def _unit_masks(setting: Setting, masks: Masks, scores: Masks) -> Masks:
     """Remove the lowest-scored units, as the tool does."""
-    names = setting.model.prunable
+    model, names = setting.model, setting.model.prunable
     left = {name: mask.bool().numpy() for name, mask in zip(names, masks, strict=True)}
     sizes = {name: (score * mask).numpy() for name, score, mask in zip(names, scores, masks, strict=True)}
-    return [torch.from_numpy(mask).float() for mask in prune(setting.plan, left, SIZES["unit"](sizes)).values()]
+    pruned = prune(setting.plan, model, left, SIZES["unit"](model, sizes))
+    return [torch.from_numpy(mask).float() for mask in pruned.values()]
 
 
 def _as_row(setting: Setting, masks: Masks) -> Tensor:

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 
 from escapedim.cli.settings import Given, resolve
-from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.pruning.config import PruneConfig
 from escapedim.pruning.pruning_plan import PruningPlan
 from escapedim.tasks.base import Task
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainingConfig
 from escapedim.training.data import Data
-from escapedim.training.experiment import make_model, make_network
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.networks import network_of, network_of_width
 from escapedim.training.recipe import Recipe
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.counted_members import WidthWork
@@ -43,7 +43,7 @@ class Resolved(Generic[C]):
     task: Task
 
     @cached_property
-    def model(self) -> MLP:
+    def model(self) -> Network:
         """The network."""
         raise NotImplementedError
 
@@ -72,9 +72,9 @@ class Setting(Resolved[PruneConfig]):
         return cls(settings.config, settings.task)
 
     @cached_property
-    def model(self) -> MLP:
+    def model(self) -> Network:
         """The network."""
-        return make_model(self.config, self.task)
+        return network_of(self.config, self.task)
 
     @cached_property
     def plan(self) -> PruningPlan:
@@ -102,9 +102,10 @@ class WidthSetting(Resolved[WidenConfig]):
         return cls(settings.config, settings.task)
 
     @cached_property
-    def model(self) -> MLP:
+    def model(self) -> Network:
         """The network."""
-        return make_network(self.config, self.task, self.config.widths)
+        (width,) = self.config.widths
+        return network_of_width(self.config, self.task, width)
 
     @cached_property
     def stacks(self) -> list[Tensor]:

@@ -70,7 +70,7 @@ def test_violated_invariant_fails_the_run(cli: Cli, tmp_path, monkeypatch):
 
         return -torch.ones_like(mask, dtype=torch.int32)
 
-    monkeypatch.setattr("escapedim.training.stack._bits", without_mask)
+    monkeypatch.setattr("escapedim.training.kernels.stack._bits", without_mask)
     ended = cli("prune", *TINY, "--rounds", "1")
     assert ended.code == 1
     assert "invariant violated (round 1: masked_weights_zero" in ended.err
@@ -91,7 +91,7 @@ def test_an_error_in_a_worker_is_one_sentence_and_fails_the_run(cli: Cli, tmp_pa
     def fail(*arguments):
         raise error
 
-    monkeypatch.setattr("escapedim.training.experiment.descend", fail)
+    monkeypatch.setattr("escapedim.training.stretch.descend", fail)
     ended = cli("train", *TINY, "--quiet")
     assert ended.code == 1
     assert ended.err.startswith(f"escapedim: replicates-000000-000001: {words}")

@@ -65,7 +65,7 @@ def test_more_rounds_and_replicates_extend_to_what_a_fresh_run_gives(cli: Cli, t
 def test_the_same_command_again_trains_nothing(cli: Cli, tmp_path, monkeypatch):
     cli(*PRUNE)
     before = result_of(tmp_path / "lottery.json")
-    monkeypatch.setattr("escapedim.training.descent.descend", None)
+    monkeypatch.setattr("escapedim.training.stretch.descend", None)
     assert cli(*PRUNE).code == 0
     assert result_of(tmp_path / "lottery.json") == before
 

@@ -150,7 +150,7 @@ REFUSED = {
     ("--by", "0"): "by: expected a whole number from 1 to 1000 (units that are added to a failed member), found 0",
     ("--by", "-1"): "by: expected a whole number from 1 to 1000 (units that are added to a failed member), found -1",
     ("--layer", "2"): "expected hidden layer 1, found 2",
-    ("--layer", "0"): "layer: expected a number of at least 1",
+    ("--layer", "-1"): "layer: expected a number of at least 0",
     ("--embedding", "splitt"): "did you mean 'split'?",
     ("--embedding", "split:alpha=nan"): "expected a number for 'alpha', found nan",
     ("--embedding", "split:alpha=1e9"): "alpha must be from -100 to 100",

@@ -193,6 +193,7 @@ REFUSED = {
     "widths that are not there": (nothing, "runs/widen/summary.json", ("--widths", "9"), "no members of width 9"),
     "another activation": (nothing, "runs/deep/summary.json", ("--activation", "tanh"), "have relu, found tanh"),
     "a layer that is not there": (nothing, "runs/deep/summary.json", ("--layer", "3"), "from 1 to 2, found 3"),
+    "all layers of a deep mlp": (nothing, "runs/deep/summary.json", ("--layer", "0"), "from 1 to 2"),
     "no unit": (nothing, FROM, ("--by", "0"), "by: expected a whole number from 1 to 1000"),
     "alpha": (nothing, FROM, ("--embedding", "split:alpha=1.5"), "expected 0 < alpha < 1"),
     "isolation": (nothing, FROM, ("--isolate", "1"), "'isolate' is a setting of widen, this is widen --from"),

@@ -20,7 +20,7 @@ def test_what_differs_is_listed_with_its_values():
     assert "task: digits in a.json, relu-teacher:k=6 in b.json" in text
     assert "lr: 0.2 in a.json, 0.1 in b.json" in text
     assert "--allow" not in text, "another task is another study"
-    with pytest.raises(BadInput, match="expected some of activation"):
+    with pytest.raises(BadInput, match="expected some of model, activation"):
         check(named, ("task",))
     with pytest.raises(BadInput, match="permit it by --allow lr"):
         check([("a.json", lottery(lr=0.2)), ("b.json", widen())], ())
@@ -38,6 +38,13 @@ def test_another_success_criterion_or_parametrization_is_another_study():
     for more in ({"success": "train_loss<=1e-6"}, {"parametrization": "mup"}, {"lazy": True}):
         with pytest.raises(BadInput, match=next(iter(more))):
             check([("a", lottery()), ("b", widen(**more))], ())
+
+
+def test_another_family_of_networks_is_another_study_whatever_its_width():
+    named = [("a", lottery(model="conv-2:width=4")), ("b", widen(model="conv-2"))]
+    assert check(named, ()) == []
+    with pytest.raises(BadInput, match=r"model: conv-2 in a, mlp in c\); .* permit it by --allow model"):
+        check([named[0], ("c", widen())], ())
 
 
 def test_an_unknown_key_is_refused():

@@ -16,21 +16,12 @@ from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
-from escapedim.models.mlp import MLP, Params
+from escapedim.models.mlp import MLP
 
 
-@dataclass(frozen=True)
-class Unbiased(MLP):
+def unbiased(sizes: tuple[int, ...], activation: str) -> MLP:
     """A fully connected net without biases."""
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: shape for name, shape in super().shapes.items() if name.endswith("weight")}
-
-    def apply(self, params: Params, x: Tensor) -> Tensor:
-        for n in range(1, self.depth):
-            x = TABLE[self.activation].function(F.linear(x, params[f"layer{n}.weight"]))
-        return F.linear(x, params[f"layer{self.depth}.weight"])
+    return MLP(sizes, activation, bias=False)
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:
@@ -123,7 +114,7 @@ class ErfBed:
         density = torch.exp(-0.5 * self.x[:, 0] ** 2)
         self.weights, erf = density / density.sum(), TABLE["erf"].function
         self.target = erf(5 * self.x + 2.5) + erf(5 * self.x - 2.5)
-        self.surface = DenseSurface(Unbiased((1, 2, 1), "erf"), "squared", self.x, self.target, self.weights)
+        self.surface = DenseSurface(unbiased((1, 2, 1), "erf"), "squared", self.x, self.target, self.weights)
 
     def descend(self, flat: Tensor, steps: int, rate: float) -> Tensor:
         """Gradient descent, written out; r² is even, so that half of the nodes are enough."""

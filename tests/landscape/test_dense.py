@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from escapedim.widening.splits import split_unit
 
 from escapedim.landscape import surface as surface_module
 from escapedim.landscape.dense import DenseSurface
@@ -12,10 +11,11 @@ from escapedim.landscape.spectrum import spectrum
 from escapedim.models.activations import TABLE
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from tests.landscape.networks import Unbiased, critical_point, draw, surface, targets
+from escapedim.models.units import split
+from tests.landscape.networks import critical_point, draw, surface, targets, unbiased
 
-ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [Unbiased((3, 4, 1), "tanh"), Unbiased((2, 3, 2), "relu")]
-DEEP = [MLP((3, 4, 3, 2), "tanh"), Unbiased((3, 4, 3, 2), "relu")]
+ONE_HIDDEN = [MLP((3, 4, 2), name) for name in TABLE] + [unbiased((3, 4, 1), "tanh"), unbiased((2, 3, 2), "relu")]
+DEEP = [MLP((3, 4, 3, 2), "tanh"), unbiased((3, 4, 3, 2), "relu")]
 
 
 def size(model: MLP) -> int:
@@ -39,7 +39,7 @@ def test_derivatives_by_finite_differences(model, loss):
     ("model", "loss", "count"),
     [
         (MLP((3, 4, 2), "relu"), "squared", 4),
-        (Unbiased((3, 4, 3, 2), "relu"), "squared", 7),
+        (unbiased((3, 4, 3, 2), "relu"), "squared", 7),
         (MLP((3, 4, 2), "tanh"), "cross-entropy", 5),
         (MLP((3, 4, 2), "relu"), "cross-entropy", 9),
         (MLP((3, 4, 2), "tanh"), "squared", 0),
@@ -56,7 +56,7 @@ def test_symmetries_change_the_loss_in_no_order_but_the_second(model, loss, coun
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("model", [MLP((3, 4, 2), "tanh"), Unbiased((3, 4, 3, 5), "relu")], ids=lambda one: one.name)
+@pytest.mark.parametrize("model", [MLP((3, 4, 2), "tanh"), unbiased((3, 4, 3, 5), "relu")], ids=lambda one: one.name)
 def test_below_the_loss_of_one_wrong_sample_no_point_is_critical(model, weighted):
     """Just below it there are points; all samples are right there, and the loss falls as the last layer grows."""
     on, flat = surface(model, "cross-entropy", samples=3, weighted=weighted), draw(2000, size(model), seed=8) * 3
@@ -92,7 +92,7 @@ def test_at_a_critical_point_the_line_of_equal_units_has_no_curvature_and_hides_
     """Shared in other proportions output by output, the loss stays as it is and the point is critical no more."""
     model, wide = MLP((3, 2, outputs), "tanh"), MLP((3, 3, outputs), "tanh")
     point = critical_point(model, seed=5)
-    row = split_unit(model, point.flat, 1, torch.tensor([1]), 0.3)
+    _, row = split(model, point.flat, model.groups[0], torch.tensor([1]), 0.3)
     views = Layout(wide.shapes).views(row)
     for name, index in {"layer1.weight": (0, 2), "layer1.bias": (0, 2), "layer2.weight": (0, slice(None), 2)}.items():
         views[name][index] *= sign
@@ -107,7 +107,7 @@ def test_at_a_critical_point_the_line_of_equal_units_has_no_curvature_and_hides_
 
 
 def test_a_sample_on_the_kink_of_a_unit_is_found():
-    model = Unbiased((2, 2, 1), "relu")
+    model = unbiased((2, 2, 1), "relu")
     on, flat = surface(model, "squared"), draw(2, 6, seed=9)
     x = draw(12, 2, seed=1)[3]
     flat[1, :2] = torch.stack([-x[1], x[0]])
@@ -123,7 +123,7 @@ def test_a_unit_that_is_off_everywhere_is_dead():
 
 
 def test_a_unit_without_any_weights_is_dead():
-    model = Unbiased((2, 3, 1), "tanh")
+    model = unbiased((2, 3, 1), "tanh")
     on, flat = surface(model, "squared"), draw(1, 9, seed=11)
     assert not on.dead(flat).any()
     flat[0, 2:4] = 0

@@ -12,7 +12,7 @@ from escapedim.landscape.landing import land
 from escapedim.landscape.relu_teacher import ReluTeacherSurface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.mlp import MLP
-from tests.landscape.networks import Unbiased, draw, minimum, relu_students
+from tests.landscape.networks import draw, minimum, relu_students, unbiased
 from tests.landscape.test_polish import Bowl
 
 
@@ -149,7 +149,7 @@ def test_the_published_minimum_of_the_relu_teacher():
 
 
 def test_stacks_and_members_are_named_alike(monkeypatch):
-    on = DenseSurface(Unbiased((2, 2, 1), "tanh"), "squared", draw(20, 2, seed=31), draw(20, 1, seed=32))
+    on = DenseSurface(unbiased((2, 2, 1), "tanh"), "squared", draw(20, 2, seed=31), draw(20, 1, seed=32))
     flat = torch.stack([minimum(on, start) for start in draw(3, 6, seed=33)])
     whole = certify(on, flat, None)
     alone = [certify(on, row[None], None) for row in flat]

@@ -14,7 +14,7 @@ from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.endings import certify
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.activations import TABLE
-from tests.landscape.networks import Unbiased, draw, minimum, split
+from tests.landscape.networks import draw, minimum, split, unbiased
 
 UNITS, SAMPLES = 2, 30
 SIZES = [1, 2]  # inputs: with one, B is a number and so definite; with two it is indefinite at most minima
@@ -24,7 +24,7 @@ def on(inputs: int, units: int, activation: str = "tanh") -> DenseSurface:
     x = draw(SAMPLES, inputs, seed=21)
     # Noise that two units cannot fit, so that residuals and with them B are not 0.
     targets = torch.tanh(x @ draw(inputs, 1, seed=22)) + 0.5 * draw(SAMPLES, 1, seed=23)
-    return DenseSurface(Unbiased((inputs, units, 1), activation), "squared", x, targets)
+    return DenseSurface(unbiased((inputs, units, 1), activation), "squared", x, targets)
 
 
 def block(row: torch.Tensor, inputs: int, unit: int) -> torch.Tensor:

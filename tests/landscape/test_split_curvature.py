@@ -23,11 +23,13 @@ from escapedim.models.activations import TABLE
 from escapedim.models.layer_names import ACTIVATIONS
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.models.relu_student import ReluStudent
+from escapedim.models.units import split
 from escapedim.specs import Spec
-from escapedim.widening.embeddings import embed, split_unit, widened
+from escapedim.widening.embeddings import embed, widened
 from tests.landscape import test_plateaus as plateaus
-from tests.landscape.networks import ErfBed, Unbiased, critical_point, draw, minimum, relu_students, surface, targets
+from tests.landscape.networks import ErfBed, critical_point, draw, minimum, relu_students, surface, targets, unbiased
 
 SMOOTH = [name for name in ACTIVATIONS if name != "relu"]
 LOSSES = [("squared", 1), ("squared", 2), ("cross-entropy", 3)]
@@ -36,7 +38,7 @@ both_biases = pytest.mark.parametrize("bias", [True, False], ids=["biases", "no 
 
 
 def student(k: int, n: int) -> ReluStudent:
-    return ReluStudent((k, n, 1), "relu", "lecun-normal", False)
+    return ReluStudent(k, n)
 
 
 def network(activation: str, outputs: int, bias: bool) -> MLP:
@@ -45,6 +47,11 @@ def network(activation: str, outputs: int, bias: bool) -> MLP:
 
 def members(model: MLP, count: int = 3) -> Tensor:
     return draw(count, Layout(model.shapes).size, seed=5)
+
+
+def split_unit(model: Network, flat: Tensor, unit: int, share: float) -> Tensor:
+    """The same unit of the first layer split in all members; it keeps the share, and its copy is the last unit."""
+    return split(model, flat, model.groups[0], torch.full((len(flat),), unit), share)[1]
 
 
 def matrices(on: Surface, flat: Tensor) -> Tensor:
@@ -74,10 +81,6 @@ def apart(model: MLP, unit: int, own: float = math.sqrt(0.5), copy: float = -mat
 
 def size(model: MLP) -> int:
     return Layout(model.shapes).size
-
-
-def every(flat: Tensor, unit: int) -> Tensor:
-    return torch.full((len(flat),), unit)
 
 
 def by_torch(on: DenseSurface, model: MLP, loss: str, row: Tensor, unit: int) -> Tensor:
@@ -122,7 +125,7 @@ def test_at_any_weights_the_sector_is_invariant_under_the_wide_hessian(activatio
     flat, wide = members(model), widened(model, 1, 1)
     expected = sectors(surface(model, loss), flat)
     for unit in range(UNITS):
-        hessian = surface(wide, loss).hessian(split_unit(model, flat, 1, every(flat, unit), 0.5))
+        hessian = surface(wide, loss).hessian(split_unit(model, flat, unit, 0.5))
         directions = apart(wide, unit)
         torch.testing.assert_close(hessian @ directions, directions @ expected[:, unit], rtol=1e-10, atol=1e-12)
 
@@ -132,7 +135,7 @@ def test_at_any_weights_the_sector_of_a_student_is_invariant_and_twice_its_matri
     flat, on = draw(3, n * k, seed=k) / math.sqrt(k), ReluTeacherSurface(k)
     assert torch.equal(sectors(on, flat), 2 * matrices(on, flat))
     for unit in range(n):
-        hessian = on.hessian(split_unit(student(k, n), flat, 1, every(flat, unit), 0.5))
+        hessian = on.hessian(split_unit(student(k, n), flat, unit, 0.5))
         directions = apart(student(k, n + 1), unit)
         torch.testing.assert_close(hessian @ directions, directions @ sectors(on, flat)[:, unit], rtol=1e-8, atol=1e-8)
 
@@ -149,7 +152,7 @@ def test_a_students_matrix_has_no_curvature_along_its_own_vector(k, n, seed):
 @given(alpha=st.floats(0.05, 0.95), unit=st.integers(0, 3))
 def test_at_other_shares_a_students_curvature_along_the_split_is_that_over_2_α_1_minus_α(alpha, unit):
     flat, on = draw(1, 12, seed=2), ReluTeacherSurface(3)
-    hessian = on.hessian(split_unit(student(3, 4), flat, 1, every(flat, unit), alpha))[0]
+    hessian = on.hessian(split_unit(student(3, 4), flat, unit, alpha))[0]
     directions = apart(student(3, 5), unit)
     expected = matrices(on, flat)[0, unit] / (2 * alpha * (1 - alpha))
     torch.testing.assert_close(directions.T @ hessian @ directions, expected, rtol=1e-7, atol=1e-7)
@@ -182,7 +185,7 @@ def test_the_line_of_a_split_has_the_curvature_of_fukumizu_and_amari(share):
     """Along ((1-α) u, -α u), of length 1: α (1-α) / (α² + (1-α)²) · uᵀ B u, at any weights."""
     model = network("tanh", 1, bias=True)
     flat, wide, unit = members(model), widened(model, 1, 1), 1
-    hessian = surface(wide, "squared").hessian(split_unit(model, flat, 1, every(flat, unit), share))
+    hessian = surface(wide, "squared").hessian(split_unit(model, flat, unit, share))
     length = math.hypot(share, 1 - share)
     away = apart(wide, unit, (1 - share) / length, -share / length)[:, : INPUTS + 1]
     found = away.T @ hessian @ away
@@ -198,7 +201,7 @@ def test_halves_that_move_apart_change_the_loss_by_half_the_curvature(activation
     on, narrow = surface(wide, "squared"), surface(model, "squared")
     values, vectors = torch.linalg.eigh(matrices(narrow, flat)[:, 0])
     direction = apart(wide, 0, 1, -1)[:, : INPUTS + 1] @ vectors[:, :, :1]
-    halves = split_unit(model, flat, 1, every(flat, 0), 0.5)
+    halves = split_unit(model, flat, 0, 0.5)
 
     def error(step: float) -> Tensor:
         change = on.loss(halves + step * direction[:, :, 0]) - narrow.loss(flat)
@@ -213,7 +216,7 @@ def test_halves_of_a_student_that_move_apart_change_the_loss_by_twice_the_curvat
     """W/2 ± ε v with outgoing weights 1 are halves at W ± 2 ε v; |θ|³ in the loss makes the error fall as ε."""
     flat, on = draw(3, 12, seed=2), ReluTeacherSurface(3)
     values, vectors = torch.linalg.eigh(matrices(on, flat)[:, 0])
-    halves = split_unit(student(3, 4), flat, 1, every(flat, 0), 0.5)
+    halves = split_unit(student(3, 4), flat, 0, 0.5)
     direction = apart(student(3, 5), 0, 1, -1) @ vectors[:, :, which, None]
 
     def error(step: float) -> Tensor:
@@ -274,7 +277,7 @@ def test_embedding_principle_at_critical_points_with_curvature_of_both_signs(
         return
     model, layer = MLP((2, *hidden, outputs), activation), data.draw(st.integers(1, len(hidden)))
     point = critical_point(model, seed, residual)
-    embedded = embed(model, point.flat, layer, spec, 1, [seed]).flat
+    embedded = embed(model, widened(model, layer, 1), point.flat, spec, [seed]).flat
     narrow = point.on(model).hessian(point.flat)[0]
     assume(clear(narrow))
     assert never_decrease(narrow, point.on(widened(model, layer, 1)).hessian(embedded)[0])
@@ -302,7 +305,7 @@ def descents_ends() -> list[tuple[MLP, Surface, Surface, Tensor]]:
     saddle = torch.zeros(1, size(net), dtype=torch.float64)
     found.append((net, narrow, wide, saddle[0]))
 
-    noisy = Unbiased((2, 2, 1), "tanh")
+    noisy = unbiased((2, 2, 1), "tanh")
     return [*found, *((noisy, plateaus.on(2, 2), plateaus.on(2, 3), row) for row in plateaus.strict(2))]
 
 
@@ -313,7 +316,7 @@ def test_embedding_principle_where_descents_end(which, spec, seed):
     model, narrow, wide, row = ends[which % len(ends)]
     if isinstance(model, ReluStudent):
         spec = Spec("split", {"alpha": 0.05 + 0.9 * (seed / 100)})
-    embedded = embed(model, row[None], 1, spec, 1, [seed]).flat
+    embedded = embed(model, widened(model, 1, 1), row[None], spec, [seed]).flat
     assert narrow.gradient(row[None]).norm() < 1e-8
     assert wide.gradient(embedded).norm() < 1e-7
     hessian = narrow.hessian(row[None])[0]

@@ -1,6 +1,6 @@
 from escapedim.models.activations import TABLE
+from escapedim.models.initialisation import SPREADS
 from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS
-from escapedim.models.mlp import SPREADS
 
 
 def test_names_that_need_no_torch_are_the_ones_that_exist():

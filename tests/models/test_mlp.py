@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from escapedim.models.mlp import MLP, SPREADS
+from escapedim.models.initialisation import SPREADS
+from escapedim.models.mlp import MLP
 
 MODULES = {
     "relu": nn.ReLU(),

@@ -1,10 +1,13 @@
-"""Plans, shapes, masks and scores for properties of pruning."""
+"""Plans, networks, masks and scores for properties of pruning."""
 
 from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
 
+from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
+from escapedim.models.relu_student import ReluStudent
 from escapedim.pruning.pruning_plan import PruningPlan
 
 ARMS = ("ticket", "reinit", "shuffle", "random")
@@ -31,6 +34,11 @@ def make_plan(sizes: tuple[int, ...], **changes) -> PruningPlan:
 def make_shapes(sizes: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
     pairs = zip(sizes[1:], sizes, strict=False)
     return {f"layer{n}.weight": pair for n, pair in enumerate(pairs, start=1)}
+
+
+def make_network(sizes: tuple[int, ...]) -> Network:
+    """A fully connected net; a lone layer is that of a relu student."""
+    return ReluStudent(*sizes) if len(sizes) == 2 else MLP(sizes, "tanh")
 
 
 sizes = st.lists(st.integers(1, 6), min_size=2, max_size=4).map(tuple)

@@ -1,37 +1,45 @@
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from escapedim.models.units import alive
 from escapedim.pruning.arms import Draws, Start, next_masks, starts
-from escapedim.pruning.masks import Masks, full_masks, living_units
+from escapedim.pruning.criteria import Weights
+from escapedim.pruning.masks import Masks, full_masks
 from escapedim.pruning.pruning_plan import CONTROLS, expected_counts
-from escapedim.pruning.scores import Weights
 
-from .strategies import make_plan, make_shapes
+from .strategies import make_network, make_plan
 
 SIZES = (9, 8, 7)
-SHAPES = make_shapes(SIZES)
+NETWORK = make_network(SIZES)
+SHAPES = {name: NETWORK.shapes[name] for name in NETWORK.prunable}
 REWOUND, FRESH = np.arange(5.0), np.full(5, 7.0)
 
 
 def draws(number: int) -> Draws:
     """Chance of one round: every purpose has its own seed."""
-    return Draws(lambda: FRESH.copy(), lambda purpose: np.random.default_rng([number, *purpose.encode()]))
+    return Draws(REWOUND.copy, FRESH.copy, lambda purpose: np.random.default_rng([number, *purpose.encode()]))
 
 
 def weights(number: int) -> Weights:
     random = np.random.default_rng(number)
     layers = {name: random.normal(size=shape) for name, shape in SHAPES.items()}
-    return Weights(layers, layers, lambda: layers)
+    return Weights(NETWORK, layers, layers, layers, lambda: layers)
+
+
+def sees(number: int) -> Callable[[Masks], Weights]:
+    """What a criterion sees in a round, whatever the masks."""
+    return lambda masks: weights(number)
 
 
 def run(rounds: int = 4, **changes) -> list[dict[str, Masks]]:
     """Masks of all arms, round after round; every arm begins full."""
     plan = make_plan(SIZES, rounds=rounds, fraction=0.3, **changes)
-    history = [dict.fromkeys(("ticket", "random"), full_masks(SHAPES))]
+    history = [dict.fromkeys(("ticket", "random"), full_masks(NETWORK))]
     for number in range(1, rounds + 1):
-        history.append(next_masks(plan, history[-1], weights(number), draws(number)))
+        history.append(next_masks(plan, history[-1], sees(number), draws(number)))
     return history
 
 
@@ -51,7 +59,7 @@ def counts(masks: Masks) -> list[int]:
 def test_masks_of_every_arm_are_those_of_its_definition(granularity):
     history = run(granularity=granularity)
     plan = make_plan(SIZES, rounds=4, fraction=0.3, granularity=granularity)
-    for (last, masks), expected in zip(pairwise(history), expected_counts(plan, SHAPES)[1:], strict=True):
+    for (last, masks), expected in zip(pairwise(history), expected_counts(plan, NETWORK)[1:], strict=True):
         assert list(masks) == ["ticket", "reinit", "shuffle", "random"]
         assert inside(masks["ticket"], last["ticket"])
         assert inside(masks["random"], last["random"])
@@ -60,7 +68,7 @@ def test_masks_of_every_arm_are_those_of_its_definition(granularity):
         assert not same(masks["random"], masks["ticket"])
         for arm in masks.values():
             assert counts(arm) == counts(masks["ticket"])
-            units = {name: int(alive.sum()) for name, alive in living_units(arm).items()}
+            units = {name: int(living.sum()) for name, living in alive(NETWORK, arm).items()}
             found = dict(zip(SHAPES, counts(arm), strict=True)) if granularity == "weight" else units
             assert {name: found[name] for name in expected} == expected
 
@@ -107,4 +115,4 @@ def test_a_fresh_network_is_drawn_only_for_reinit():
         raise AssertionError
 
     masks = run(1, arms=("ticket", "shuffle", "random"))[1]
-    assert list(starts(masks, REWOUND, Draws(refuse, draws(1).generator))) == ["ticket", "shuffle", "random"]
+    assert list(starts(masks, REWOUND, Draws(refuse, refuse, draws(1).generator))) == ["ticket", "shuffle", "random"]

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from escapedim.errors import BadInput
 from escapedim.models.mlp import MLP
 from escapedim.pruning.config import PruneConfig
-from escapedim.pruning.pruning_plan import ARMS, CRITERIA
+from escapedim.pruning.criteria import CRITERIA
+from escapedim.pruning.pruning_plan import ARMS
 from escapedim.records.identity import role_of
 
 from ..training.plain import VALUES, toy

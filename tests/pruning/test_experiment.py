@@ -62,7 +62,7 @@ def test_the_result_says_what_the_units_measured():
     metrics, _ = trained(experiment)
     result = experiment.describe(metrics, {"round-000-replicate-0000": "0" * 64})
     assert isinstance(result, LotteryResult)
-    expected = expected_counts(experiment.works[0].plan, experiment.works[0].prunable_shapes)
+    expected = expected_counts(experiment.works[0].plan, experiment.works[0].model)
     for number, entry in enumerate(result.rounds):
         assert (entry.round, entry.replicates, entry.total) == (number, [0, 1], 4 * 6 + 6 * 5 + 5 * 3)
         assert {layer.name: layer.surviving for layer in entry.layers} == expected[number]

@@ -8,10 +8,10 @@ from escapedim.pruning.invariants import TrainedWeights, check
 from escapedim.pruning.masks import Masks, full_masks, prune
 from escapedim.pruning.pruning_plan import PruningPlan, expected_counts
 
-from .strategies import make_plan, make_shapes
+from .strategies import make_network, make_plan, make_shapes
 
 SIZES = (6, 5, 4)
-SHAPES = make_shapes(SIZES)
+NETWORK, SHAPES = make_network(SIZES), make_shapes(SIZES)
 NAMES = {
     "survivors_equal_rewind_weights",
     "masked_weights_zero",
@@ -38,17 +38,17 @@ def masked(weights: dict[str, np.ndarray], masks: Masks) -> dict[str, np.ndarray
 
 def right(plan: PruningPlan) -> TrainedWeights:
     """The second round as it should be."""
-    random, history = np.random.default_rng(1), [full_masks(SHAPES)]
+    random, history = np.random.default_rng(1), [full_masks(NETWORK)]
     for _ in range(2):
         shapes = SHAPES if plan.granularity == "weight" else {"layer1.weight": (5,)}
         scores = {name: random.random(shape) for name, shape in shapes.items()}
-        history.append(prune(plan, history[-1], scores))
+        history.append(prune(plan, NETWORK, history[-1], scores))
     rewound = normal(2)
     return TrainedWeights(rewound, masked(rewound, history[2]), masked(normal(3), history[2]), history[2], history[1])
 
 
 def violated(plan: PruningPlan, trained: TrainedWeights) -> set[str]:
-    found = check(plan, trained, expected_counts(plan, SHAPES)[2])
+    found = check(plan, NETWORK, trained, expected_counts(plan, NETWORK)[2])
     assert set(found) == NAMES
     assert all(type(value) is bool for value in found.values())
     return {name for name, holds in found.items() if not holds}

@@ -8,16 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from escapedim.models.conv import ConvNet
 from escapedim.models.mlp import MLP
-from escapedim.pruning.loop import RoundWork
-from escapedim.training import cut, descent, packed
-from escapedim.training.cut import make_stack
+from escapedim.pruning.round_work import RoundWork
+from escapedim.training import descent
+from escapedim.training.data import Data
 from escapedim.training.experiment import stack_size
 from escapedim.training.job import State
 from escapedim.training.joining import Joined, as_one, next_group, split
+from escapedim.training.kernels import packed, without_idle
+from escapedim.training.kernels.without_idle import make_stack
 from escapedim.training.work import Arrays, Context, Outcome
 
-from ..training.plain import Toy, toy
+from ..training.plain import Toy, toy, toy_task
 from .strategies import make_plan
 
 STEPS = 24
@@ -28,8 +31,21 @@ PROBLEMS = {
 }
 
 
+def images(dtype: str) -> Toy:
+    """A convolutional net on images of 4×5."""
+    problem = toy(optimizer="adam", lr=0.01, steps=STEPS, dtype=dtype)
+    task = toy_task(inputs=20)
+    model = ConvNet((1, 4, 5), ((3, 2),), (4,), task.outputs, "relu")
+    return Toy(task, Data.of(task, dtype, "cpu"), model, problem.recipe)  # type: ignore[arg-type]
+
+
+def sizes_of(problem: Toy) -> tuple[int, ...]:
+    """Sizes for which a plan is made, where it has no fractions of its own."""
+    return problem.model.sizes if isinstance(problem.model, MLP) else (1, 1)
+
+
 def work(problem: Toy, number: int, replicate: int, **plans) -> RoundWork:
-    plan = make_plan(problem.model.sizes, **{"fraction": 0.3, **plans})
+    plan = make_plan(sizes_of(problem), **{"fraction": 0.3, **plans})
     return RoundWork(plan, problem.model, problem.recipe, (0, 10, STEPS), 0, replicate, number)
 
 
@@ -77,8 +93,21 @@ def assert_same(found: Outcome, expected: Outcome) -> None:
 @pytest.mark.parametrize("pause_at", [None, 1, 11])
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_joined_rounds_are_those_of_each_alone(name, pause_at):
-    problem, replicates = PROBLEMS[name], range(3)
-    found, expected = together(problem, replicates, pause_at), alone(problem, replicates)
+    check_joined(PROBLEMS[name], pause_at)
+
+
+@pytest.mark.parametrize("pause_at", [None, 11])
+@pytest.mark.parametrize("granularity", ["weight", "unit"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_so_are_those_of_convolutional_nets(dtype, granularity, pause_at):
+    problem = images(dtype)
+    fractions = dict.fromkeys(problem.model.prunable, 0.3)
+    check_joined(problem, pause_at, fractions=fractions, granularity=granularity)
+
+
+def check_joined(problem: Toy, pause_at: int | None, **plans) -> None:
+    replicates = range(3)
+    found, expected = together(problem, replicates, pause_at, **plans), alone(problem, replicates, **plans)
     assert set(found) == set(expected)
     for key, outcome in expected.items():
         assert all(outcome.metrics["invariants"].values())
@@ -91,7 +120,7 @@ def test_joined_rounds_are_those_of_each_alone(name, pause_at):
 def test_so_are_those_of_members_that_are_cut_or_packed(monkeypatch, plans, name, pause_at):
     """Whole works go, so many as each network's own weights say; or most weights."""
     if "granularity" in plans:
-        monkeypatch.setattr(cut, "CALLS", -1.0)
+        monkeypatch.setattr(without_idle, "CALLS", -1.0)
     monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.5)
     kinds = set[str]()
 

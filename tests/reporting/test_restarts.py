@@ -2,7 +2,7 @@ from escapedim.records.experiments import Restarts
 from escapedim.records.results import WidenResult
 from escapedim.records.summary import SCHEMA, Cost, Provenance, Summary
 from escapedim.reporting.restarts import MOST_ROWS, seconds_per_member, section
-from escapedim.widening.keys import members_key
+from escapedim.widening.member_keys import members_key
 from tests.reporting.conftest import flat
 from tests.reporting.experiment_cases import estimated, restarts, share
 

@@ -5,31 +5,36 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from escapedim.models.conv import ConvNet
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.models.network import Network
 from escapedim.models.relu_student import ReluStudent
 from escapedim.rewinding.alignment import aligned
 from escapedim.rewinding.barriers import barriers
 from escapedim.training.descent import descend
 from escapedim.training.job import Job
+from escapedim.training.problems import problem_of
 from tests.training.plain import toy
 
 
-def permuted(model: MLP, row: torch.Tensor, orders: list[list[int]]) -> torch.Tensor:
+def permuted(model: Network, row: torch.Tensor, orders: list[list[int]]) -> torch.Tensor:
     """The same function with the hidden units of every layer in another order."""
     result = row.clone()
     views = {name: view[0] for name, view in Layout(model.shapes).views(result[None]).items()}
-    for n, order in enumerate(orders, start=1):
-        views[f"layer{n}.weight"].copy_(views[f"layer{n}.weight"][order].clone())
-        if f"layer{n}.bias" in views:
-            views[f"layer{n}.bias"].copy_(views[f"layer{n}.bias"][order].clone())
-        after = views.get(f"layer{n + 1}.weight")
+    layers = [name.removesuffix(".weight") for name in model.shapes if name.endswith(".weight")]
+    for layer, after, order in zip(layers, [*layers[1:], None], orders, strict=False):
+        views[f"{layer}.weight"].copy_(views[f"{layer}.weight"][order].clone())
+        if f"{layer}.bias" in views:
+            views[f"{layer}.bias"].copy_(views[f"{layer}.bias"][order].clone())
         if after is not None:
-            after.copy_(after[:, order].clone())
+            # By channel, where each has the values of its places one after the other.
+            columns = views[f"{after}.weight"].unflatten(1, (len(order), -1))
+            columns.copy_(columns[:, order].clone())
     return result
 
 
-def drawn(model: MLP, seed: int) -> torch.Tensor:
+def drawn(model: Network, seed: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(Layout(model.shapes).size, generator=generator, dtype=torch.float64)
 
@@ -38,7 +43,9 @@ MODELS = [
     MLP((3, 6, 2), "relu"),
     MLP((3, 5, 4, 2), "tanh"),
     MLP((2, 4, 4, 4, 3), "relu", bias=False),
-    ReluStudent((3, 5, 1), "relu", "lecun-normal", False),
+    ReluStudent(3, 5),
+    ConvNet((1, 4, 5), ((3, 4),), (5, 3), 2, "relu"),
+    ConvNet((2, 5, 4), ((2, 3), (4,)), (3,), 3, "tanh"),
 ]
 
 
@@ -47,8 +54,8 @@ MODELS = [
 @settings(deadline=None, max_examples=15)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_a_permuted_copy_is_brought_back_exactly(model, samples, data, seed):
-    row, x = drawn(model, seed), torch.randn(samples, model.sizes[0], generator=torch.Generator().manual_seed(seed))
-    orders = [data.draw(st.permutations(range(units))) for units in model.sizes[1 : model.depth]]
+    row, x = drawn(model, seed), torch.randn(samples, model.inputs, generator=torch.Generator().manual_seed(seed))
+    orders = [data.draw(st.permutations(range(units))) for units in model.units]
     assert torch.equal(aligned(model, row, permuted(model, row, orders), x), row)
 
 
@@ -61,8 +68,9 @@ def test_units_that_no_sample_reaches_are_brought_back_too():
     assert torch.equal(aligned(model, row, permuted(model, row, [[3, 2, 1, 0]]), x), row)
 
 
-def test_alignment_permutes_and_changes_nothing_else():
-    model, x = MLP((3, 5, 4, 2), "tanh"), torch.randn(40, 3, generator=torch.Generator().manual_seed(2)).double()
+@pytest.mark.parametrize("model", [MODELS[1], MODELS[-1]], ids=lambda model: model.name)
+def test_alignment_permutes_and_changes_nothing_else(model):
+    x = torch.randn(40, model.inputs, generator=torch.Generator().manual_seed(2)).double()
     one, other = drawn(model, 3), drawn(model, 4)
     found = aligned(model, one, other, x)
 
@@ -77,7 +85,7 @@ def test_alignment_permutes_and_changes_nothing_else():
 
 def test_a_permuted_solution_has_a_barrier_before_alignment_and_none_after():
     problem = toy("cross-entropy", optimizer="adam", lr=0.05, steps=200, hidden=(8, 6), activation="relu")
-    job = Job(problem.model, problem.task.loss, problem.recipe, problem.rows(1), None, [3])
+    job = Job(problem.model, problem_of(problem.task), problem.recipe, problem.rows(1), None, [3])
     row = descend(job, problem.data, job.begin(), lambda members: False).params
     other = permuted(problem.model, row[0], [[3, 5, 1, 0, 7, 2, 4, 6], [5, 3, 0, 4, 1, 2]])[None]
     before = barriers(problem.model, problem.task, problem.data, row, other)

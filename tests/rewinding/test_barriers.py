@@ -55,7 +55,7 @@ def test_the_end_points_are_exact_to_the_last_bit():
 def test_without_accuracy_the_error_is_a_loss():
     task = relu_teacher.load(3)
     data = Data.of(task, "float64", "cpu")
-    model = ReluStudent((3, 3, 1), "relu", "lecun-normal", False)
+    model = ReluStudent(3, 3)
     best, zero = torch.eye(3, dtype=torch.float64).reshape(1, -1), torch.zeros(1, 9, dtype=torch.float64)
     found = barriers(model, task, data, best, zero)
     assert found.errors[0, 0] == pytest.approx(0, abs=1e-15)

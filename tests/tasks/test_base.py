@@ -1,9 +1,11 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from escapedim.tasks.base import Criterion, digest, hashed_order
+from tests.training.plain import toy_task
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,12 @@ def test_a_criterion_is_a_comparison_that_needs_a_finite_value(comparison, value
 
 def test_a_criterion_reads_as_a_sentence():
     assert str(Criterion("train_loss", "<=", 1e-6)) == "train_loss <= 1e-06"
+
+
+def test_a_sample_is_one_row_of_inputs_unless_it_is_an_image():
+    assert toy_task(inputs=6).input_shape == (6,)
+    assert replace(toy_task(inputs=6), image_shape=(1, 2, 3)).input_shape == (1, 2, 3)
+    assert (toy_task("cross-entropy").classifies, toy_task("squared").classifies) == (True, False)
 
 
 def test_the_hashed_order_is_a_permutation_fixed_by_sha256():

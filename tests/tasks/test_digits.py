@@ -79,6 +79,7 @@ def test_the_default_recipe_is_the_documented_one(task):
     }
     assert task.architecture == ARCHITECTURE
     assert (task.inputs, task.outputs, task.loss) == (64, 10, "cross-entropy")
+    assert task.input_shape == (1, 8, 8)
     assert str(task.criterion) == "train_accuracy >= 0.95"
     assert task.identity == {"name": "digits"}
 

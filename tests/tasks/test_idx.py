@@ -60,6 +60,7 @@ def test_bytes_become_samples(tmp_path):
     task = idx.load(write(tmp_path, valid_files()))
     assert (len(task.train), len(task.validation), len(task.test)) == (18, 2, 4)
     assert (task.inputs, task.outputs, task.loss) == (6, 4, "cross-entropy")
+    assert task.input_shape == (1, 2, 3)  # channels, rows, columns
     assert task.test.x.tolist() == [[7 + 6 * i + j for j in range(6)] for i in range(4)]
     assert task.test.y.tolist() == [3, 2, 1, 0]
     pairs = {(tuple(x), int(y)) for part in (task.train, task.validation) for x, y in zip(part.x, part.y, strict=True)}

@@ -10,8 +10,10 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
+from escapedim.models.relu_student import ReluStudent
 from escapedim.training.descent import descend
 from escapedim.training.job import Job, State
+from escapedim.training.problems import problem_of
 
 from .plain import Toy, toy
 
@@ -37,7 +39,8 @@ def masks(made: Toy, densities=DENSITIES, emptied: str = "") -> torch.Tensor:
 
 def job(made: Toy, mask: torch.Tensor, seeds=None, **more) -> Job:
     rows = made.rows(len(mask))
-    return Job(made.model, made.task.loss, made.recipe, rows, mask, seeds or range(len(mask)), keep=(0, 7, 30), **more)
+    seeds = seeds or range(len(mask))
+    return Job(made.model, problem_of(made.task), made.recipe, rows, mask, seeds, keep=(0, 7, 30), **more)
 
 
 def trained(made: Toy, own: Job, data=None) -> State:
@@ -66,12 +69,14 @@ def assert_goes_on(made: Toy, own: Job) -> None:
         assert again.arrays()[name].tobytes() == values.tobytes(), name
 
 
-def unit_masks(model: MLP, counts: Sequence[tuple[int, ...]]) -> torch.Tensor:
+def unit_masks(model: MLP | ReluStudent, counts: Sequence[tuple[int, ...]]) -> torch.Tensor:
     """Masks that leave each member so many units of its hidden layers, at random places; biases survive."""
     layout, rng, rows = Layout(model.shapes), np.random.default_rng(4), []
+    outputs = [] if model.output_layer is None else [np.ones(model.shapes[model.output_layer][0], bool)]
     for hidden in counts:
-        kept = [rng.permutation(size) < count for size, count in zip(model.sizes[1:-1], hidden, strict=True)]
-        levels = [np.ones(model.sizes[0], bool), *kept, np.ones(model.sizes[-1], bool)]
-        parts = {f"layer{n}.weight": np.outer(levels[n], levels[n - 1]) for n in range(1, model.depth + 1)}
-        rows.append(layout.pack({name: parts[name] for name in model.prunable}, True, np.dtype(bool)))
+        kept = [rng.permutation(size) < count for size, count in zip(model.units, hidden, strict=True)]
+        levels = [np.ones(model.inputs, bool), *kept, *outputs]
+        layers = zip(model.prunable, itertools.pairwise(levels), strict=True)
+        parts = {name: np.outer(after, before) for name, (before, after) in layers}
+        rows.append(layout.pack(parts, True, np.dtype(bool)))
     return torch.from_numpy(np.stack(rows))

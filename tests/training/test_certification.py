@@ -15,14 +15,15 @@ from escapedim.models.mlp import MLP
 from escapedim.specs import parse_spec
 from escapedim.tasks import erf_channel, relu_teacher, xor
 from escapedim.tasks.base import Criterion, Split, Task
-from escapedim.training import certification, descent
+from escapedim.training import descent
 from escapedim.training.certification import endings, make_landing, make_surface, stop_below
 from escapedim.training.config import TrainConfig
 from escapedim.training.data import Data
 from escapedim.training.descent import descend
-from escapedim.training.experiment import make_network
 from escapedim.training.initial import initial_row
 from escapedim.training.job import Job, State
+from escapedim.training.networks import network_of_width
+from escapedim.training.problems import PROBLEMS, problem_of, sampled
 from escapedim.training.recipe import Recipe
 
 from .plain import VALUES, loss_gradient, network, toy, toy_task
@@ -34,9 +35,9 @@ KEYS = {"ending", "reason", "marginal", "smallest_eigenvalue", "negative_directi
 def job_on(task: Task, width: int, members: int, **changes: object) -> Job:
     values = {**VALUES, **{key: value for key, value in task.recipe.items() if key in VALUES}, **changes}
     config = TrainConfig(**{**values, "hidden": (width,)})
-    model, recipe = make_network(config, task, (width,)), config.recipe(task)
+    model, recipe = network_of_width(config, task, width), config.recipe(task)
     rows = torch.stack([initial_row(model, recipe.dtype, 0, replicate) for replicate in range(members)])
-    return Job(model, task.loss, recipe, rows, None, list(range(members)), restart=task.restarts)
+    return Job(model, problem_of(task), recipe, rows, None, list(range(members)), restart=task.restarts)
 
 
 def ended(task: Task, job: Job) -> tuple[State, list[dict]]:
@@ -113,7 +114,7 @@ def test_a_landed_minimum_is_one_by_autograd():
     The Hessian by double autograd of a plain network.
     """
     problem = toy("squared", "gd", lr=0.3, batch_size=23, hidden=(1,), steps=6000)
-    job = Job(problem.model, "squared", problem.recipe, problem.rows(6), None, range(6))
+    job = Job(problem.model, PROBLEMS["squared"], problem.recipe, problem.rows(6), None, range(6))
     state, found = ended(problem.task, landing_job(problem.task, job))
     landed = (state.landed_at >= 0).nonzero()[:, 0].tolist()
     assert landed
@@ -165,7 +166,7 @@ def test_why_there_is_no_surface(monkeypatch):
     assert make_surface(MLP((4, 200, 3), "tanh"), task) == "more than 1,000 parameters: no spectrum was computed"
     nothing = replace(task, train=Split(task.train.x[:0], task.train.y[:0]), stream=fresh)
     assert "fresh samples" in str(make_surface(MODEL, nothing))
-    monkeypatch.setattr(certification, "MOST_NUMBERS", 91)
+    monkeypatch.setattr(sampled, "MOST_NUMBERS", 91)
     assert "too much data" in str(make_surface(MODEL, task))
     assert make_landing(MODEL, task, recipe_of()) is None
 
@@ -177,7 +178,7 @@ def test_a_diverged_member_is_diverged_and_has_moved_nowhere():
     for model, data in ((problem.model, problem), (MLP((4, 200, 3), "tanh"), None)):
         start = rows if data else torch.full((3, Layout(model.shapes).size), 0.01, dtype=torch.float64)
         start[1] = torch.nan
-        job = Job(model, "squared", problem.recipe, start, None, range(3))
+        job = Job(model, PROBLEMS["squared"], problem.recipe, start, None, range(3))
         state, found = ended(problem.task, job)
         assert state.diverged_at.tolist()[1] > 0
         assert [row["ending"] == "diverged" for row in found] == [False, True, False]
@@ -207,7 +208,8 @@ def test_a_part_that_was_trained_certifies_nothing_but_a_global_loss():
 
 def test_weight_decay_certifies_nothing():
     problem = toy("squared", "sgd:weight_decay=0.01", lr=0.1, batch_size=23)
-    _, found = ended(problem.task, Job(problem.model, "squared", problem.recipe, problem.rows(2), None, range(2)))
+    job = Job(problem.model, problem_of(problem.task), problem.recipe, problem.rows(2), None, range(2))
+    _, found = ended(problem.task, job)
     assert {row["ending"] for row in found} == {"undecided"}
     assert all("weight decay" in row["reason"] for row in found)
 

@@ -63,7 +63,7 @@ REFUSED = [
     ("steps", "500", "steps are written 500it (steps), 2ep (epochs) or 1% (of the run), found '500'."),
     ("lr", 0, "greater than 0"),
     ("lr", "nan", "finite number"),
-    ("hidden", "", "at least 1 item"),
+    ("hidden", "", "hidden has at least one width, such as 100; give one"),
     ("hidden", "300,0", "greater than or equal to 1"),
     ("hidden", "300,x", "valid integer"),
     ("batch_size", 0, "greater than or equal to 1"),

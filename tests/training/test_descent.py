@@ -13,6 +13,8 @@ from escapedim.training.batches import DataOrder
 from escapedim.training.descent import descend
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.job import Job, State
+from escapedim.training.problems import problem_of
+from escapedim.training.problems.sampled import Sampled
 
 from .optimizers import CASES
 from .plain import LOSSES, Toy, accuracy, network, toy, trajectory
@@ -26,7 +28,7 @@ def never(members: int = 0) -> bool:
 
 def job_of(problem: Toy, rows: Tensor, masks: Tensor | None = None, seeds: Sequence[int] | None = None, **more) -> Job:
     seeds = range(100, 100 + len(rows)) if seeds is None else seeds
-    return Job(problem.model, problem.task.loss, problem.recipe, rows, masks, list(seeds), **more)
+    return Job(problem.model, problem_of(problem.task), problem.recipe, rows, masks, list(seeds), **more)
 
 
 def train(problem: Toy, *args, **more) -> State:
@@ -46,7 +48,7 @@ def plain_rows(problem: Toy, member: int, job: Job, make_optimizer, rates: Seque
     batches = ((torch.from_numpy(train.x)[index], targets[index]) for index in chosen)
     net = network(problem.model.sizes, problem.model.activation, job.params[member].double())
     mask = None if job.mask is None else job.mask[member]
-    return list(trajectory(net, job.loss, batches, make_optimizer, rates, mask))
+    return list(trajectory(net, job.problem.name, batches, make_optimizer, rates, mask))
 
 
 def close(value: Tensor, expected: Tensor) -> None:
@@ -172,11 +174,11 @@ def test_an_accuracy_that_is_not_a_number_is_never_the_best(monkeypatch):
     seen["test"] = [step / 10 for step in range(10)]
     scripts = {name: iter(values) for name, values in seen.items()}
 
-    def accuracy(model, loss, flat, samples):
+    def accuracy(self, model, flat, samples):
         value = next(scripts["validation" if samples is problem.data.validation else "test"])
         return torch.tensor([value], dtype=torch.float64)
 
-    monkeypatch.setattr(descent, "accuracy", accuracy)
+    monkeypatch.setattr(Sampled, "accuracy", accuracy)
     state = train(problem, problem.rows(1))
     assert (state.best_validation.item(), state.test_at_best.item()) == (0.75, 0.3)
 

@@ -12,9 +12,11 @@ from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.tasks import relu_teacher
 from escapedim.training.config import TrainConfig
-from escapedim.training.estimate import estimate, parameter_count, step_multiply_adds, together
-from escapedim.training.experiment import make_model
-from escapedim.training.gradients import MLPGradient, ReluTeacherGradient
+from escapedim.training.estimate import estimate, together
+from escapedim.training.kernels.choice import gradient_of
+from escapedim.training.kernels.dense import DenseGradient
+from escapedim.training.networks import network_of
+from escapedim.training.problems import problem_of
 
 from .plain import VALUES, toy_task
 
@@ -23,13 +25,15 @@ TASK = toy_task()
 
 def of(members: int = 4, networks: int = 20, net_steps: int = 10**6, **changes):
     config = TrainConfig(**{**VALUES, **changes})
-    return estimate(config, TASK, config.hidden, members, networks, net_steps)
+    return estimate(config, TASK, network_of(config, TASK), members, networks, net_steps)
 
 
 @pytest.mark.parametrize("hidden", [(3,), (30, 20), (2, 3, 4)])
 def test_parameters_are_those_of_the_network(hidden):
     config = TrainConfig(**{**VALUES, "hidden": hidden})
-    assert parameter_count(TASK, hidden) == Layout(make_model(config, TASK).shapes).size
+    network, sizes = network_of(config, TASK), (TASK.inputs, *hidden, TASK.outputs)
+    assert network.size == sum((inputs + 1) * units for inputs, units in itertools.pairwise(sizes))
+    assert network.size == Layout(network.shapes).size
 
 
 def test_counts_are_handed_through():
@@ -48,8 +52,8 @@ def test_larger_stacks_and_more_processes_take_more_memory(larger):
 
 def test_a_stack_holds_at_least_its_parameters_gradient_and_moments():
     config = TrainConfig(**{**VALUES, "hidden": (1000, 1000), "dtype": "float32", "jobs": 1})
-    megabytes = 4 * 4 * 50 * parameter_count(TASK, config.hidden) / 1e6
-    assert estimate(config, TASK, config.hidden, 50, 50, 1).memory_mb > megabytes
+    network = network_of(config, TASK)
+    assert estimate(config, TASK, network, 50, 50, 1).memory_mb > 4 * 4 * 50 * network.size / 1e6
 
 
 def test_runs_one_after_another_take_the_sum_of_the_times_and_the_largest_memory():
@@ -77,15 +81,16 @@ def test_products_of_a_step_are_those_of_the_gradient(hidden, bias):
     task = replace(TASK, bias=bias)
     model = MLP((task.inputs, *hidden, task.outputs), "tanh", bias=bias)
     flat, x = torch.randn(2, Layout(model.shapes).size), torch.randn(2, 7, task.inputs)
-    counted = products_of(MLPGradient(model, "squared"), flat, x, torch.randn(2, 7, task.outputs))
-    assert step_multiply_adds(task, hidden, 7) == counted
+    counted = products_of(DenseGradient(model, "squared"), flat, x, torch.randn(2, 7, task.outputs))
+    assert problem_of(task).multiply_adds(model, 7) == counted
 
 
 @pytest.mark.parametrize(("k", "units"), [(2, 1), (6, 4), (3, 8)])
 def test_products_of_a_step_of_the_closed_form_are_those_of_the_gradient(k, units):
-    student, nothing = ReluStudent((k, units, 1), "relu"), torch.empty(0, k)
-    counted = products_of(ReluTeacherGradient(student), torch.randn(3, units * k), nothing, nothing)
-    assert step_multiply_adds(relu_teacher.load(k), (units,), 0) == counted
+    student, nothing = ReluStudent(k, units), torch.empty(0, k)
+    problem = problem_of(relu_teacher.load(k))
+    counted = products_of(gradient_of(student, problem), torch.randn(3, units * k), nothing, nothing)
+    assert problem.multiply_adds(student, 0) == counted
 
 
 def by_loops(sizes: tuple[int, ...], batch: int) -> int:
@@ -103,4 +108,5 @@ def by_loops(sizes: tuple[int, ...], batch: int) -> int:
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(1, 4))
 def test_products_of_a_step_are_those_of_backpropagation(hidden, batch):
-    assert step_multiply_adds(TASK, hidden, batch) == by_loops((TASK.inputs, *hidden, TASK.outputs), batch)
+    sizes = (TASK.inputs, *hidden, TASK.outputs)
+    assert problem_of(TASK).multiply_adds(MLP(sizes, "relu"), batch) == by_loops(sizes, batch)

@@ -13,8 +13,9 @@ from escapedim.pruning.experiment import prune_experiment
 from escapedim.tasks.registry import WITH_PARAMETERS
 from escapedim.training.config import TrainConfig
 from escapedim.training.data import Data
-from escapedim.training.estimate import parameter_count
-from escapedim.training.experiment import ENDING_COLUMNS, TrainWork, make_model, train_experiment
+from escapedim.training.experiment import ENDING_COLUMNS, TrainWork, train_experiment
+from escapedim.training.initial import initial_row
+from escapedim.training.networks import network_of
 from escapedim.training.work import Context
 
 TASKS = [*WITH_PARAMETERS, "parity:samples=50", "relu-teacher:k=10", "teacher:activation=relu"]
@@ -31,7 +32,7 @@ def prepared(model, name, **flags):
 def trained(name, replicates):
     flags = {"hidden": "6"} if name == "digits" else {}
     config, task, context = prepared(TrainConfig, name, **flags)
-    work = TrainWork(make_model(config, task), config.recipe(task), (0, 5, 12), 3, tuple(replicates))
+    work = TrainWork(network_of(config, task), config.recipe(task), (0, 5, 12), 3, tuple(replicates))
     outcome = work(context, {}, None)
     return outcome.metrics["members"], outcome.arrays
 
@@ -62,7 +63,7 @@ def test_metrics_and_the_result_have_what_the_task_measures(name):
     assert {key for key in task.measured if member[key] is None} == unseen
     result = experiment.describe(metrics, {})
     assert result.success_criterion == str(task.criterion)
-    assert result.parameters == parameter_count(task, config.hidden)
+    assert result.parameters == len(initial_row(network_of(config, task), config.dtype, 0, 0))
     assert task.criterion.metric in task.measured
 
 
@@ -85,5 +86,5 @@ def test_pruning_keeps_its_invariants(name):
 
 def test_the_one_layer_of_a_relu_student_loses_the_whole_fraction():
     config, task, _ = prepared(PruneConfig, "relu-teacher", fraction=0.25)
-    plan = config.plan(make_model(config, task), config.recipe(task))
+    plan = config.plan(network_of(config, task), config.recipe(task))
     assert plan.fractions == {"layer1.weight": 0.25}

@@ -13,8 +13,9 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
-from escapedim.training.experiment import TrainWork, columns, covered, make_model, stack_size, stacks, train_experiment
+from escapedim.training.experiment import REPLICATES, TrainWork, columns, stack_size, stacks, train_experiment
 from escapedim.training.initial import initial_row, order_seed
+from escapedim.training.networks import network_of
 from escapedim.training.work import Context, Outcome
 
 from .plain import VALUES, accuracy, network, toy, toy_task, trajectory
@@ -109,7 +110,7 @@ def test_more_replicates_leave_finished_units_as_they_are():
 
 
 def test_a_model_has_the_tasks_inputs_and_outputs():
-    model = make_model(config(hidden="20,10", init="he-normal", activation="gelu"), toy_task())
+    model = network_of(config(hidden="20,10", init="he-normal", activation="gelu"), toy_task())
     assert (model.sizes, model.activation, model.init_name) == ((4, 20, 10, 3), "gelu", "he-normal")
 
 
@@ -174,7 +175,7 @@ def test_what_is_left_is_cut_into_stacks_of_neighbours(count, done, size, expect
 
 def test_keys_say_which_replicates_they_cover():
     works = [TrainWork(PROBLEM.model, PROBLEM.recipe, KEEP, 7, stack) for stack in ((4,), (0, 1, 2, 3))]
-    assert covered(work.key for work in works) == [(0, 1, 2, 3), (4,)]
+    assert REPLICATES.stacks(work.key for work in works) == [(0, 1, 2, 3), (4,)]
 
 
 def test_stacks_fit_into_the_cache_and_are_never_absurd():

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from escapedim.tasks.base import Criterion
-from escapedim.training.evaluation import evaluate
 from escapedim.training.job import Job, State
 from escapedim.training.metrics import measure
+from escapedim.training.problems import PROBLEMS, problem_of
 
 from .plain import Toy, toy
 
@@ -16,7 +16,7 @@ ACCURACIES = ["train_accuracy", "test_accuracy", "test_accuracy_at_best_validati
 
 
 def ended(problem: Toy, rows: torch.Tensor, diverged_at: list[int]) -> tuple[Job, State]:
-    job = Job(problem.model, problem.task.loss, problem.recipe, rows, None, [0] * len(rows))
+    job = Job(problem.model, problem_of(problem.task), problem.recipe, rows, None, [0] * len(rows))
     best = torch.linspace(0.5, 0.9, len(rows), dtype=torch.float64)
     return job, replace(job.begin(), diverged_at=torch.tensor(diverged_at), best_validation=best, test_at_best=best)
 
@@ -31,7 +31,8 @@ def test_metrics_are_the_evaluation_at_the_end():
     rows = problem.rows(2)
     first, second = measured(problem, rows, [-1, -1])
     scores = {
-        part: evaluate(problem.model, "cross-entropy", rows, getattr(problem.data, part)) for part in ("train", "test")
+        part: PROBLEMS["cross-entropy"].evaluate(problem.model, rows, getattr(problem.data, part))
+        for part in ("train", "test")
     }
     for member, (metrics, best) in enumerate(zip((first, second), (0.5, 0.9), strict=True)):
         assert list(metrics) == [*LOSSES, *ACCURACIES, "success"]

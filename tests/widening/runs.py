@@ -14,11 +14,13 @@ from escapedim.records.results import WidenResult
 from escapedim.tasks import relu_teacher
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data
+from escapedim.training.descent import descend
 from escapedim.training.experiment import Experiment
+from escapedim.training.job import Job, State
 from escapedim.training.work import Arrays, Context, Metrics
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.experiment import widen_experiment
-from escapedim.widening.stack import Starts
+from escapedim.widening.stack import Setting, Starts
 
 from .test_config import config
 
@@ -62,6 +64,12 @@ def ran(experiment: Experiment, task: Task, begun: Ran | None = None) -> Ran:
         assert outcome.metrics is not None
         made.metrics[work.key], made.arrays[work.key] = outcome.metrics, outcome.arrays
     return made
+
+
+def trained(setting: Setting, context: Context, starts: Starts, lr: float) -> tuple[Job, State]:
+    """The training of a stack, and where it ended."""
+    job = setting.job(context, starts, lr)
+    return job, descend(job, context.data, job.begin(), context.tick)
 
 
 def student_config(**changes: object) -> WidenConfig:

@@ -96,11 +96,11 @@ def test_a_ticket_stands_among_fresh_units_of_the_scale_that_the_arm_says():
     tickets = begun["1"].labels["ticket"]
     assert len(tickets) == 3 * len(set(tickets)) > 0
     for starts in begun.values():
-        first = taken(wide, starts.rows, [(0, 1)] * len(starts.rows))
+        first = taken(wide, starts.rows, [((0, 1),)] * len(starts.rows))
         assert torch.equal(first, narrow.drawn(tickets))
         assert starts.labels["ticket"] == tickets
         assert len(set(starts.order_seeds)) == len(tickets)  # every draw of every ticket has its own order
-    rest = {scale: taken(wide, starts.rows, [(2, 2)] * len(starts.rows)) for scale, starts in begun.items()}
+    rest = {scale: taken(wide, starts.rows, [((2, 2),)] * len(starts.rows)) for scale, starts in begun.items()}
     assert torch.allclose(rest["3"][:, :8], 3 * rest["1"][:, :8], rtol=1e-12)
     assert torch.allclose(rest["10"][:, :8], 10 * rest["1"][:, :8], rtol=1e-12)
     assert len({tuple(row[:4].tolist()) for row in rest["1"]}) == len(tickets)

@@ -29,9 +29,12 @@ from escapedim.widening.counted_members import (
     best_factor,
     pilot_key,
 )
+from escapedim.widening.member_keys import by_width, members_key
 from escapedim.widening.parametrization import Scales, scales
 from escapedim.widening.stack import Setting, Starts
 from tests.training.plain import Toy, accuracy, network, toy, trajectory
+
+from .runs import trained
 
 PROBLEM = toy("cross-entropy", "sgd", lr=0.2, hidden=(5,))
 
@@ -103,7 +106,7 @@ def test_lazy_leaves_all_but_the_outgoing_weights_as_drawn(optimizer, dtype, par
     problem = toy("cross-entropy", optimizer, dtype=dtype, lr=0.05, **full)
     scaled = scales(problem.model, problem.recipe.optimizer, parse_spec(parametrization), lazy=True)
     setting = setting_of(problem, scaled)
-    job, state = setting.train(context_of(problem), starts(setting, (0, 1, 2)), None, 0.05)
+    job, state = trained(setting, context_of(problem), starts(setting, (0, 1, 2)), 0.05)
     layout = Layout(problem.model.shapes)
     start, end = layout.views(job.params), layout.views(state.params)
     for name in problem.model.shapes:
@@ -116,7 +119,7 @@ def test_lazy_is_linear_regression_of_the_features():
     problem = toy("squared", "gd", lr=0.5, batch_size=23, steps=4000, hidden=(3,))
     scaled = scales(problem.model, problem.recipe.optimizer, parse_spec("standard"), lazy=True)
     setting = setting_of(problem, scaled, criterion=problem.task.criterion)
-    _, state = setting.train(context_of(problem), starts(setting, (0, 1)), None, 0.5)
+    _, state = trained(setting, context_of(problem), starts(setting, (0, 1)), 0.5)
     layout = Layout(problem.model.shapes)
     x, y = problem.task.train.x, problem.task.train.y
     for member in range(2):
@@ -131,8 +134,8 @@ def test_lazy_is_linear_regression_of_the_features():
 
 def test_pilots_share_no_draw_with_members_that_are_counted():
     setting = setting_of(PROBLEM)
-    counted, _ = setting.train(context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS)), None, 0.2)
-    pilots, _ = setting.train(context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS), "pilot "), None, 0.2)
+    counted, _ = trained(setting, context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS)), 0.2)
+    pilots, _ = trained(setting, context_of(PROBLEM), starts(setting, range(PILOT_MEMBERS), "pilot "), 0.2)
     weights = [{tuple(row.tolist()) for row in job.params} for job in (counted, pilots)]
     assert len(weights[0] | weights[1]) == 2 * PILOT_MEMBERS
     assert not set(counted.order_seeds) & set(pilots.order_seeds)
@@ -147,7 +150,7 @@ def test_a_pilot_is_a_plain_loop_at_its_own_rate():
         outcome = work(context_of(PROBLEM), {}, None)
         assert outcome.metrics is not None
         assert outcome.metrics["lr"] == 0.2 * factor
-        job, _ = work.setting.train(context_of(PROBLEM), starts(work.setting, (0,), "pilot "), None, 0.2)
+        job, _ = trained(work.setting, context_of(PROBLEM), starts(work.setting, (0,), "pilot "), 0.2)
         row = plain_row(PROBLEM, job.params[0], DataOrder(job.order_seeds[0], 23, 6), 0.2 * factor)
         net = network(PROBLEM.model.sizes, "tanh", row)
         x, labels = torch.from_numpy(PROBLEM.task.train.x), torch.from_numpy(PROBLEM.task.train.y)
@@ -234,7 +237,7 @@ def teacher(members: int, steps: int = 600, lr: float = 0.1) -> tuple[Toy, Setti
     task: Task = relu_teacher.load(3)
     base = toy("squared", "gd", batch_size=23)
     recipe = replace(base.recipe, lr=lr, steps=steps, batch_size=0, samples=0)
-    problem = Toy(task, Data.of(task, "float64", "cpu"), ReluStudent((3, 4, 1), "relu", "lecun-normal", False), recipe)
+    problem = Toy(task, Data.of(task, "float64", "cpu"), ReluStudent(3, 4), recipe)
     return problem, setting_of(problem, seed=0)
 
 
@@ -264,6 +267,17 @@ def test_pauses_change_nothing_where_members_land_and_start_again(lr, every):
     assert all(whole.arrays[name].tobytes() == parts.arrays[name].tobytes() for name in whole.arrays)
     steps = (parts.metrics or {})["columns"]["steps"]
     assert min(steps) < 350
+
+
+def test_a_key_tells_its_width_and_replicates():
+    stacks = {3: [(0, 1), (2, 3, 4)], 1_000_000: [(999_999,)]}
+    keys = [members_key(width, replicates) for width, parts in stacks.items() for replicates in parts]
+    assert keys[0] == "width-000003-members-000000-000001"
+    assert by_width(reversed(keys)) == stacks
+
+
+def test_other_keys_are_left_out():
+    assert by_width(["width-000003-pilot-0.5", "replicates-000000-000003", "width-3-members-1"]) == {}
 
 
 def test_keys_say_what_is_in_a_stack():

@@ -14,7 +14,7 @@ from escapedim.widening.embeddings import check
 def test_every_name_can_be_used():
     for name, params in EMBEDDINGS.items():
         check_embedding(params)
-        check(MLP((2, 3, 1), "tanh"), 1, Spec(name, params))
+        check(MLP((2, 3, 1), "tanh"), MLP((2, 4, 1), "tanh"), Spec(name, params))
 
 
 @pytest.mark.parametrize("alpha", [float("nan"), float("inf"), -100.1, 101])

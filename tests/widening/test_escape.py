@@ -58,7 +58,11 @@ def embedded(found: Ran) -> tuple[np.ndarray, np.ndarray, list[int]]:
     chosen = begin.choice(begin.narrow.model, found.arrays)
     polished = sources(begin.narrow.model, chosen, THREE)
     made = begin.embedded(polished.rows, chosen.replicates)
-    return polished.rows.view(-1, 2, 3).numpy(), made.flat.view(-1, 3, 3).numpy(), made.parents[:, 0].tolist()
+    return (
+        polished.rows.view(-1, 2, 3).numpy(),
+        made.flat.view(-1, 3, 3).numpy(),
+        made.parents["layer1.weight"][:, 0].tolist(),
+    )
 
 
 # Sources.

@@ -13,7 +13,7 @@ from escapedim.training.work import Context
 from escapedim.widening.config import WidenConfig
 from escapedim.widening.counted_members import RATE_FACTORS, PilotWork, WidthWork
 from escapedim.widening.experiment import members_per_width, success_criterion, widen_experiment
-from escapedim.widening.keys import covered
+from escapedim.widening.member_keys import by_width
 from tests.training.plain import toy
 
 from .test_config import config
@@ -57,7 +57,7 @@ def test_every_width_has_stacks_of_all_replicates_narrow_ones_first(monkeypatch)
 def test_what_was_begun_is_kept_and_the_rest_is_filled_up(monkeypatch):
     monkeypatch.setattr("escapedim.widening.experiment.stack_size", lambda model, recipe: 4)
     begun = ["width-000003-members-000002-000004", "width-000003-pilot-0.5", "something else"]
-    assert covered(begun) == {3: [(2, 3, 4)]}
+    assert by_width(begun) == {3: [(2, 3, 4)]}
     works = widen_experiment(small(), PROBLEM.task, begun).works
     assert [work.replicates for work in works if work.setting.width == 3] == [(0, 1), (2, 3, 4), (5,)]
 

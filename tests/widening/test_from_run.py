@@ -65,8 +65,8 @@ def row(arrays: Arrays, number: int, shapes: dict[str, tuple[int, ...]], prefix:
 
 def test_members_of_a_train_run_are_its_final_weights_by_replicate():
     run = trained((0, 1), (2, 3, 4))
-    ((hidden, found),) = finished_members(run, {(5, 3): DEEP.model}, 30).items()
-    assert hidden == (5, 3)
+    ((model, found),) = finished_members(run, [DEEP.model], 30).items()
+    assert model == DEEP.model
     assert found.replicates == [0, 1, 2, 3, 4]
     for key, at, number in (("replicates-000000-000001", 1, 1), ("replicates-000002-000004", 2, 4)):
         arrays, metrics = run.stored[key]
@@ -82,13 +82,14 @@ def test_members_of_a_widen_run_are_found_by_width_without_its_other_stacks():
         "widen", WIDTHS[3], [WidthWork(setting(WIDTHS[3]), (0, 1), False)]
     ).stored["width-000003-members-000000-000001"]
     run.stored["escape-width-000002-by-001-split-noise-widened-of-000003-part-000000-000002"] = ({}, {"columns": {}})
-    found = finished_members(run, {(width,): problem.model for width, problem in WIDTHS.items()}, 30)
-    assert {hidden: members.replicates for hidden, members in found.items()} == {(2,): [0, 1, 2], (3,): [0, 1]}
+    found = finished_members(run, [problem.model for problem in WIDTHS.values()], 30)
+    replicates = {model: members.replicates for model, members in found.items()}
+    assert replicates == {WIDTHS[2].model: [0, 1, 2], WIDTHS[3].model: [0, 1]}
     arrays, metrics = run.stored["width-000002-members-000002-000002"]
-    assert np.array_equal(found[(2,)].rows[2], row(arrays, 0, WIDTHS[2].model.shapes))
-    assert found[(2,)].measured[2]["train_loss"] == metrics["columns"]["train_loss"][0]
-    only = finished_members(run, {(3,): WIDTHS[3].model}, 30)
-    assert list(only) == [(3,)]
+    assert np.array_equal(found[WIDTHS[2].model].rows[2], row(arrays, 0, WIDTHS[2].model.shapes))
+    assert found[WIDTHS[2].model].measured[2]["train_loss"] == metrics["columns"]["train_loss"][0]
+    only = finished_members(run, [WIDTHS[3].model], 30)
+    assert list(only) == [WIDTHS[3].model]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_members_of_a_widen_run_are_found_by_width_without_its_other_stacks():
 )
 def test_checkpoints_of_other_networks_are_refused(model, steps, message):
     with pytest.raises(BadInput) as caught:
-        finished_members(trained((0, 1)), {(5, 3): model}, steps)
+        finished_members(trained((0, 1)), [model], steps)
     assert str(caught.value) == (
         f"run.json: expected members of {model.name}, {message}; repeat the command that wrote it with --force."
     )
@@ -165,9 +166,9 @@ def config(hidden: tuple[int, ...] = (), **changes: object) -> WidenFromConfig:
 
 def widened(layer: int, by: int, **changes: object) -> tuple[Ran, Finished]:
     run = trained((0, 1), (2,))
-    networks = finished_members(run, {(5, 3): DEEP.model}, 30)
+    networks = finished_members(run, [DEEP.model], 30)
     experiment = widen_from_experiment(config((5, 3), layer=layer, by=by, **changes), DEEP.task, networks)
-    return ran(experiment, DEEP.task), networks[(5, 3)]
+    return ran(experiment, DEEP.task), networks[DEEP.model]
 
 
 @pytest.mark.parametrize(("layer", "by", "sizes"), [(1, 1, (4, 6, 3, 3)), (2, 1, (4, 5, 4, 3)), (2, 3, (4, 5, 6, 3))])
@@ -212,14 +213,14 @@ def test_sources_that_are_widened_for_a_while():
 
 
 def test_a_layer_that_is_not_there_is_refused():
-    networks = finished_members(trained((0,)), {(5, 3): DEEP.model}, 30)
+    networks = finished_members(trained((0,)), [DEEP.model], 30)
     with pytest.raises(BadInput, match="expected a hidden layer from 1 to 2, found 3; choose one that it has"):
         widen_from_experiment(config((5, 3), layer=3), DEEP.task, networks)
 
 
 def test_the_experiment_says_how_many_are_widened_by_the_criterion_that_was_asked_for():
     run = trained((0, 1), (2,))
-    networks = finished_members(run, {(5, 3): DEEP.model}, 30)
+    networks = finished_members(run, [DEEP.model], 30)
     labels = {}
     for success in ("train_loss<=1e-9", "train_loss<=1000"):
         labels[success] = widen_from_experiment(config((5, 3), success=success), DEEP.task, networks).label
@@ -231,11 +232,11 @@ def test_the_experiment_says_how_many_are_widened_by_the_criterion_that_was_aske
 
 def test_without_a_training_set_sources_have_the_loss_of_the_test():
     online = replace(DEEP.task, stream=lambda seeds, step, batch: (np.zeros(()), np.zeros(())))
-    found = finished_members(trained((0, 1)), {(5, 3): DEEP.model}, 30)[(5, 3)]
+    found = finished_members(trained((0, 1)), [DEEP.model], 30)[DEEP.model]
     measured = [
         {**one, "train_loss": None, "test_loss": loss} for one, loss in zip(found.measured, (2, 3), strict=True)
     ]
-    networks = {(5, 3): replace(found, measured=measured)}
+    networks = {DEEP.model: replace(found, measured=measured)}
     experiment = widen_from_experiment(config((5, 3), success="test_loss<=2.5"), online, networks)
     begin = next(unit for unit in experiment.works if "-widened-" in unit.key).begin
     chosen = begin.choice(DEEP.model, {})
@@ -244,8 +245,8 @@ def test_without_a_training_set_sources_have_the_loss_of_the_test():
 
 def test_networks_of_a_widen_run_have_an_entry_each():
     networks = {}
-    for width, problem in WIDTHS.items():
+    for problem in WIDTHS.values():
         run = stored("widen", problem, [WidthWork(setting(problem), (0, 1, 2), False)])
-        networks |= finished_members(run, {(width,): problem.model}, 30)
+        networks |= finished_members(run, [problem.model], 30)
     found = ran(widen_from_experiment(config(widths=(2, 3)), DEEP.task, networks), DEEP.task)
     assert [(one.from_width, one.to_width, one.sources) for one in found.result.escape] == [(2, 3, 3), (3, 4, 3)]

@@ -23,6 +23,8 @@ from escapedim.widening.parametrization import scales
 from escapedim.widening.stack import Setting, Starts
 from tests.training.plain import LOSSES, toy
 
+from .runs import trained
+
 BASE, WIDTH, STEPS, LR = 4, 9, 12, 0.02
 ADAM = "adam:eps=1e-30"  # steps of Adam do not scale with the gradient, but for its epsilon
 
@@ -92,7 +94,7 @@ def test_a_parametrization_is_the_network_that_is_written_in_it(name, optimizer)
     scaled = scales(model, problem.recipe.optimizer, parse_spec(f"{name}:base={BASE}"), lazy=False)
     setting = Setting(model, problem.recipe, scaled, problem.task.criterion, 3)
     context = Context(problem.task, problem.data, "cpu", lambda members: False)
-    _, state = setting.train(context, Starts(setting.drawn((5, 6)), setting.orders((5, 6))), None, LR)
+    _, state = trained(setting, context, Starts(setting.drawn((5, 6)), setting.orders((5, 6))), LR)
 
     generator = torch_generator(derive_seed(3, "initial weights", model.name, 6))
     incoming, outgoing = spreads(BASE, inputs, outputs)

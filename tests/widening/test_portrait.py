@@ -36,7 +36,7 @@ def points(found: Ran) -> tuple[np.ndarray, np.ndarray]:
     begin = work(found).widened
     chosen = begin.choice(begin.narrow.model, found.arrays)
     polished = sources(begin.narrow.model, chosen, THREE)
-    parent = int(begin.embedded(polished.rows, chosen.replicates).parents[0, 0])
+    parent = int(begin.embedded(polished.rows, chosen.replicates).parents["layer1.weight"][0, 0])
     narrow = polished.rows[0].numpy().reshape(2, 3)
     return narrow, halved(narrow, parent)
 
@@ -75,7 +75,7 @@ def scaled(found: Ran, direction: np.ndarray) -> np.ndarray:
     """A direction of the narrow network, as far as one of length 1 in the wide one goes, either way round."""
     begin = work(found).widened
     chosen = begin.choice(begin.narrow.model, found.arrays)
-    parent = int(begin.embedded(chosen.rows, chosen.replicates).parents[0, 0])
+    parent = int(begin.embedded(chosen.rows, chosen.replicates).parents["layer1.weight"][0, 0])
     direction = direction / np.linalg.norm(halved(direction.reshape(2, 3), parent))
     narrow, _ = points(found)
     portrait = drawn(found)

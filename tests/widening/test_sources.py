@@ -24,7 +24,7 @@ from tests.landscape.test_channels import ON_THE_WAY
 
 from .runs import THREE, student_gradient, student_hessian, student_loss
 
-NARROW, WIDE = (ReluStudent((3, units, 1), "relu", "lecun-normal", False) for units in (2, 3))
+NARROW, WIDE = (ReluStudent(3, units) for units in (2, 3))
 GAP = 1e-5  # of eigenvalues by differences
 
 

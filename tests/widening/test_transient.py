@@ -45,13 +45,13 @@ def test_members_that_were_not_trained_are_merged_back_to_the_last_digits():
     merged = stack(found, "merged")
     starts = merged.begin(merged.setting, THREE, {**found.arrays, stack(found, "widened").key: arrays})
     torch.testing.assert_close(starts.rows, polished.rows, rtol=1e-15, atol=0)
-    assert wide.parents.shape == (4, 2)
+    assert {name: parents.shape for name, parents in wide.parents.items()} == {"layer1.weight": (4, 2)}
 
 
 def test_members_that_were_trained_are_the_sums_of_their_copies():
     found = students(**SETTINGS)
     begin, chosen, polished = chosen_and_found(found)
-    parents = begin.embedded(polished.rows, chosen.replicates).parents.tolist()
+    parents = begin.embedded(polished.rows, chosen.replicates).parents["layer1.weight"].tolist()
     trained = found.arrays[stack(found, "widened").key]["layer1.weight"]
     rows = found.began(stack(found, "merged"), THREE).rows.view(-1, 2, 3).numpy()
     for w, own, (first, second) in zip(trained, rows, parents, strict=True):

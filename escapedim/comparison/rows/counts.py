@@ -6,23 +6,20 @@ gives and others do not.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from escapedim.comparison.commands import again, command
 from escapedim.comparison.rows.building import not_measured
 from escapedim.comparison.study import Study
 from escapedim.comparison.widths import failures
-from escapedim.errors import BadInput
 from escapedim.landscape.counting import MAX_WIDTH, Counts, counts
 from escapedim.records.comparison import Measured, Row
-from escapedim.specs import parse_spec
+from escapedim.tasks.registry import solved_by
 
 _MOST = 1e300
 
 
 def row(study: Study) -> Row:
     """Return the row; its estimate is the ratio at the largest width."""
-    minimal = study.minimal or _teachers(study.task)
+    minimal = study.minimal or solved_by(study.task)
     widths = [one.width for one in failures(study)]
     if not widths:
         return not_measured("counts", False, "ratio", "no width was scaled", command(study, "widen", {}))
@@ -64,15 +61,6 @@ def _unknown_minimal(study: Study) -> Row:
 
 def _wider(study: Study, width: int) -> str:
     return command(study, "widen", {"--widths": f"{width}:{width + 4}"})
-
-
-def _teachers(task: str) -> int | None:
-    """Return the number of units of a task's teacher, where its name says so."""
-    with suppress(BadInput):
-        spec = parse_spec(task)
-        units = spec.params.get("k", 6)
-        return units if spec.name == "relu-teacher" and isinstance(units, int) else None
-    return None
 
 
 def _measured(found: Counts) -> Measured:

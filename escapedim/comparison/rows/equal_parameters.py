@@ -39,6 +39,8 @@ def row(study: Study) -> Row:
     pairs = [pair for source, result in lotteries for pair in _pairs(study, source, result)]
     if not pairs:
         needs = "no width has as many weights as a ticket (within a tenth)"
+        if all(source.config.get("hidden") == [] for source, _ in lotteries):
+            needs = "how many weights a width has is known of fully connected networks only"
         return not_measured("equal_parameters", False, "share", needs, _wanted(study, lotteries))
     of_pairs = [_measured(pair, len(lotteries) > 1) for pair in pairs]
     measured, pair = [one for own in of_pairs for one in own], pairs[-1]
@@ -95,6 +97,8 @@ def _wanted(study: Study, lotteries: Sequence[tuple[StudySource, LotteryResult]]
             known = {str(entry.width) for _, widen in study.widths() for entry in widen.widths}
             return command(study, "widen", {"--widths": ",".join(sorted({*known, str(width)}, key=int))})
     hidden = source.config.get("hidden")
+    if hidden == []:  # a family of networks
+        return command(study, "widen", {})
     units = 10 * int(hidden[0]) if isinstance(hidden, list) and hidden else 100
     return command(study, "prune", {"--hidden": str(units)})
 

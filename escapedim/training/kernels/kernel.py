@@ -2,7 +2,7 @@
 
 On the CPU a member's gradient is the same to the last bit whatever stack it is in. Batched products of torch are, but
 for a stack of one where a side of a matrix is 1: there they turn into products with vectors, which round differently.
-So such a lone member is computed twice, as a stack of two.
+So such a lone member is computed twice, as a stack of two, and convolutions in stacks of four at least.
 """
 
 from __future__ import annotations
@@ -38,18 +38,33 @@ class Kernel(Protocol):
 
 def in_pairs(gradient: Gradient, narrow: bool = True) -> Gradient:
     """Let a gradient compute a lone member twice, as a stack of two: a `narrow` network, and batches of one sample."""
-    pairs: list[tuple[Tensor, Tensor]] = []
+    paired = in_stacks(gradient, 2)
 
-    def paired(flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
-        if len(flat) > 1 or not (narrow or x.shape[-2] == 1):
+    def computed(flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
+        (paired if narrow or x.shape[-2] == 1 else gradient)(flat, x, targets, out)
+
+    return computed
+
+
+def in_stacks(gradient: Gradient, least: int) -> Gradient:
+    """Let a gradient compute a stack of fewer members than `least` with copies of the first one beside them."""
+    stacks: list[tuple[Tensor, Tensor]] = []
+
+    def filled(values: Tensor, members: int) -> Tensor:
+        return torch.cat([values, values[:1].expand(least - members, *values.shape[1:])])
+
+    def computed(flat: Tensor, x: Tensor, targets: Tensor, out: Tensor) -> None:
+        members = len(flat)
+        if members >= least:
             gradient(flat, x, targets, out)
             return
-        if not pairs:
-            pairs.append((torch.cat([flat, flat]), torch.cat([out, out])))
-        twice, gradients = pairs[0]
-        twice.copy_(flat)
-        both = (x.expand(2, *x.shape[1:]), targets.expand(2, *targets.shape[1:])) if x.dim() == 3 else (x, targets)
-        gradient(twice, *both, gradients)
-        out.copy_(gradients[:1])
+        if not stacks:
+            stacks.append((filled(flat, members), filled(out, members)))
+        rows, gradients = stacks[0]  # the same tensors at every step, as the kernels that reuse buffers ask for
+        rows[:members] = flat
+        rows[members:] = flat[:1]
+        own = (filled(x, members), filled(targets, members)) if x.dim() == 3 else (x, targets)
+        gradient(rows, *own, gradients)
+        out.copy_(gradients[:members])
 
-    return paired
+    return computed

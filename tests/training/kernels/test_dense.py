@@ -2,8 +2,6 @@ import itertools
 
 import pytest
 import torch
-from escapedim.training.evaluation import evaluate
-from escapedim.training.gradients import AutogradGradient, MLPGradient, make_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +11,11 @@ from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
 from escapedim.tasks import relu_teacher_forms
 from escapedim.training.data import Samples
-
-from .plain import ACTIVATIONS, loss_gradient, network
+from escapedim.training.kernels.autograd import StackedGradient
+from escapedim.training.kernels.choice import gradient_of
+from escapedim.training.kernels.dense import DenseGradient
+from escapedim.training.problems import PROBLEMS
+from tests.training.plain import ACTIVATIONS, loss_gradient, network
 
 
 @st.composite
@@ -53,7 +54,7 @@ def test_both_gradients_are_those_of_plain_networks(activation, loss, problem):
     sizes = problem[0]
     flat, x, targets = sample(loss, *problem)
     expected = plain_gradient(sizes, activation, loss, flat, x, targets)
-    for kind in (MLPGradient, AutogradGradient):
+    for kind in (DenseGradient, StackedGradient):
         out = torch.full_like(flat, torch.nan)
         kind(MLP(sizes, activation), loss)(flat, x, targets, out)
         torch.testing.assert_close(out, expected, rtol=1e-10, atol=1e-12)
@@ -62,7 +63,7 @@ def test_both_gradients_are_those_of_plain_networks(activation, loss, problem):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_buffers_are_reused_over_other_shapes_and_leave_no_trace(activation):
     sizes, generator = (3, 4, 2, 3), torch.Generator().manual_seed(3)
-    gradient = MLPGradient(MLP(sizes, activation), "cross-entropy")
+    gradient = DenseGradient(MLP(sizes, activation), "cross-entropy")
     for members, batch, shared in [(3, 5, True), (3, 5, False), (2, 5, False), (2, 7, True), (3, 5, True)]:
         flat, x, targets = sample("cross-entropy", sizes, members, batch, shared, generator)
         before = [tensor.clone() for tensor in (flat, x, targets)]
@@ -79,7 +80,7 @@ def test_in_float32_the_gradient_is_the_same_to_rounding(activation, loss):
     sizes, generator = (6, 5, 4), torch.Generator().manual_seed(1)
     flat, x, targets = sample(loss, sizes, 3, 8, True, generator, torch.float32)
     out = torch.empty_like(flat)
-    make_gradient(MLP(sizes, activation), loss)(flat, x, targets, out)
+    gradient_of(MLP(sizes, activation), PROBLEMS[loss])(flat, x, targets, out)
     expected = plain_gradient(sizes, activation, loss, flat.double(), x.double(), targets.double())
     torch.testing.assert_close(out.double(), expected, rtol=1e-4, atol=1e-5)
 
@@ -89,7 +90,7 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     flat = torch.tensor([[4000.0, -4000.0, 0.0, 0.0]])
     x, wrong = torch.ones(1, 1), torch.tensor([[0.0, 1.0]])
     out = torch.empty_like(flat)
-    MLPGradient(model, "cross-entropy")(flat, x, wrong, out)
+    DenseGradient(model, "cross-entropy")(flat, x, wrong, out)
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
 
 
@@ -104,15 +105,15 @@ def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes, bat
     for loss, shared in itertools.product(LOSSES, (True, False)):
         flat, x, targets = sample(loss, sizes, 9, batch, shared, generator, dtype)
         everyone, samples = torch.empty_like(flat), Samples(x, targets)
-        make_gradient(model, loss)(flat, x, targets, everyone)
-        scores = evaluate(model, loss, flat, samples).loss if shared else None
+        gradient_of(model, PROBLEMS[loss])(flat, x, targets, everyone)
+        scores = PROBLEMS[loss].evaluate(model, flat, samples).loss if shared else None
         for first, last in itertools.combinations((0, 1, 3, 4, 8, 9), 2):  # of every length, at one to three places
             part, own = flat[first:last].contiguous(), slice(None) if shared else slice(first, last)
             out = torch.empty_like(part)
-            make_gradient(model, loss)(part, x[own], targets[own], out)
+            gradient_of(model, PROBLEMS[loss])(part, x[own], targets[own], out)
             assert torch.equal(out, everyone[first:last])
             if scores is not None:
-                assert torch.equal(evaluate(model, loss, part, samples).loss, scores[first:last])
+                assert torch.equal(PROBLEMS[loss].evaluate(model, part, samples).loss, scores[first:last])
 
 
 def weighted(x, targets, seed=4):
@@ -135,7 +136,7 @@ def test_weighted_samples_count_by_their_weight(bias, sizes, loss):
     singles = [plain_gradient(sizes, "tanh", loss, full, x[i : i + 1], targets[i : i + 1]) for i in range(6)]
     expected = sum(weight * single for weight, single in zip(samples.weights, singles, strict=True))
     columns = Layout(MLP(sizes, "tanh").shapes).views(expected)
-    for kind in (MLPGradient, AutogradGradient):
+    for kind in (DenseGradient, StackedGradient):
         out = torch.full_like(flat, torch.nan)
         kind(model, loss, samples.weights)(flat, samples.x, samples.targets, out)
         for name, view in Layout(model.shapes).views(out).items():
@@ -146,7 +147,7 @@ def test_weighted_samples_count_by_their_weight(bias, sizes, loss):
 def test_equal_weights_are_none(loss):
     sizes, generator = (3, 4, 2), torch.Generator().manual_seed(3)
     flat, x, targets = sample(loss, sizes, 3, 8, True, generator)
-    for kind in (MLPGradient, AutogradGradient):
+    for kind in (DenseGradient, StackedGradient):
         plain, equal = torch.empty_like(flat), torch.empty_like(flat)
         kind(MLP(sizes, "erf"), loss)(flat, x, targets, plain)
         samples = Samples(x, targets, torch.full((8,), 1 / 8, dtype=torch.float64))
@@ -165,38 +166,38 @@ def test_without_biases_and_with_weights_too_a_member_has_the_same_bits_in_every
 
 @pytest.mark.parametrize(("k", "units"), [(2, 1), (6, 6), (6, 7), (10, 10), (13, 5)])
 def test_a_relu_student_has_the_same_bits_in_every_stack(k, units):
-    model = ReluStudent((k, units, 1), "relu")
+    model = ReluStudent(k, units)
     flat = torch.randn(9, k * units, generator=torch.Generator().manual_seed(7), dtype=torch.float64)
     check_bits(model, "relu-teacher", flat, Samples(torch.empty(0, k), torch.empty(0, 1)))
 
 
 def check_bits(model, loss, flat, samples):
     everyone = torch.empty_like(flat)
-    make_gradient(model, loss, samples.weights)(flat, samples.x, samples.targets, everyone)
-    losses = evaluate(model, loss, flat, samples).loss
+    gradient_of(model, PROBLEMS[loss], samples.weights)(flat, samples.x, samples.targets, everyone)
+    losses = PROBLEMS[loss].evaluate(model, flat, samples).loss
     assert losses.isfinite().all()
     for first, last in itertools.combinations(range(len(flat) + 1), 2):
         part = flat[first:last].contiguous()
         out = torch.empty_like(part)
-        make_gradient(model, loss, samples.weights)(part, samples.x, samples.targets, out)
+        gradient_of(model, PROBLEMS[loss], samples.weights)(part, samples.x, samples.targets, out)
         assert torch.equal(out, everyone[first:last])
-        assert torch.equal(evaluate(model, loss, part, samples).loss, losses[first:last])
+        assert torch.equal(PROBLEMS[loss].evaluate(model, part, samples).loss, losses[first:last])
 
 
 def test_the_gradient_of_a_relu_student_is_the_closed_form():
-    model = ReluStudent((3, 4, 1), "relu")
+    model = ReluStudent(3, 4)
     flat = torch.randn(5, 12, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
     out, nothing = torch.full_like(flat, torch.nan), torch.empty(0, 3)
-    make_gradient(model, "relu-teacher")(flat, nothing, nothing, out)
+    gradient_of(model, PROBLEMS["relu-teacher"])(flat, nothing, nothing, out)
     torch.testing.assert_close(out.view(5, 4, 3), relu_teacher_forms.gradient(flat.view(5, 4, 3)), rtol=0, atol=0)
 
 
 def test_autograd_takes_a_relu_student_on_samples_to_the_closed_form():
     """On many samples of the teacher the gradient of half the squared error converges to the closed form."""
     k, units, count = 3, 4, 200_000
-    model, generator = ReluStudent((k, units, 1), "relu"), torch.Generator().manual_seed(9)
+    model, generator = ReluStudent(k, units), torch.Generator().manual_seed(9)
     flat = torch.randn(2, k * units, generator=generator, dtype=torch.float64)
     x = torch.randn(count, k, generator=generator, dtype=torch.float64)
     out, exact = torch.empty_like(flat), relu_teacher_forms.gradient(flat.view(2, units, k)).view(2, -1)
-    AutogradGradient(model, "squared")(flat, x, torch.relu(x).sum(1, keepdim=True), out)
+    StackedGradient(model, "squared")(flat, x, torch.relu(x).sum(1, keepdim=True), out)
     torch.testing.assert_close(out / 2, exact, rtol=0, atol=30 / count**0.5)

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from escapedim.training.cut import make_stack
-from escapedim.training.mixed import MixedStack
-from escapedim.training.packed import PackedStack
-from escapedim.training.stack import Stack
 
 from escapedim.models.layout import Layout
-from escapedim.training import packed
-
-from .masked import assert_close, assert_goes_on, job, masks, nobody, problem, trained
+from escapedim.training.kernels import packed
+from escapedim.training.kernels.mixed import MixedStack
+from escapedim.training.kernels.packed import PackedStack
+from escapedim.training.kernels.stack import Stack
+from escapedim.training.kernels.without_idle import make_stack
+from tests.training.masked import assert_close, assert_goes_on, job, masks, nobody, problem, trained
 
 OPTIMIZERS = ("adam", "adamw:weight_decay=0.1", "sgd", "sgd:momentum=0.9,nesterov=true", "gd")
 

@@ -4,14 +4,13 @@ import gc
 import weakref
 
 import torch
-from escapedim.training.replay import RECORD_AFTER, Replay
-from escapedim.training.stack import Stack
 
-from escapedim.training import replay
 from escapedim.training.descent import descend
+from escapedim.training.kernels import replay
+from escapedim.training.kernels.replay import RECORD_AFTER, Replay
+from escapedim.training.kernels.stack import Stack
 from tests.training.plain import toy
-
-from .test_descent import job_of
+from tests.training.test_descent import job_of
 
 
 class Recorded:

@@ -7,21 +7,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from escapedim.training.cut import CutStack, make_stack
-from escapedim.training.mixed import MixedStack
-from escapedim.training.stack import Stack
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.models.relu_student import ReluStudent
-from escapedim.training import cut, descent, packed
+from escapedim.training import descent
 from escapedim.training.descent import descend
 from escapedim.training.job import Job, Landed, State
-
-from .masked import assert_close, assert_goes_on, job, masks, problem, trained, unit_masks
-from .optimizers import CASES
-from .plain import Toy, toy
-from .test_descent import plain_rows
+from escapedim.training.kernels import packed, without_idle
+from escapedim.training.kernels.mixed import MixedStack
+from escapedim.training.kernels.stack import Stack
+from escapedim.training.kernels.without_idle import CutStack, make_stack
+from escapedim.training.problems import PROBLEMS
+from tests.training.masked import assert_close, assert_goes_on, job, masks, problem, trained, unit_masks
+from tests.training.optimizers import CASES
+from tests.training.plain import Toy, toy
+from tests.training.test_descent import plain_rows
 
 STAYING = [name for name in CASES if name != "adamw" and "weight_decay" not in name]
 COUNTS = ((6, 4), (6, 4), (5, 8), (12, 8))  # units left to members: three are cut, two of them alike
@@ -30,13 +31,13 @@ COUNTS = ((6, 4), (6, 4), (5, 8), (12, 8))  # units left to members: three are c
 @pytest.fixture
 def cutting(monkeypatch):
     """Cut small networks too."""
-    monkeypatch.setattr(cut, "CALLS", -1.0)
-    monkeypatch.setattr(cut, "LEAST_CUT", 2)
+    monkeypatch.setattr(without_idle, "CALLS", 0.0)
+    monkeypatch.setattr(without_idle, "LEAST_CUT", 2)
 
 
 def uncut(monkeypatch) -> None:
-    monkeypatch.setattr(cut, "CALLS", 1e9)
-    monkeypatch.setattr(cut, "LEAST_CUT", 10**9)
+    monkeypatch.setattr(without_idle, "CALLS", 1e9)
+    monkeypatch.setattr(without_idle, "LEAST_CUT", 10**9)
 
 
 def kinds(own: Job, made: Toy) -> list[tuple[tuple[int, ...], type]]:
@@ -186,8 +187,8 @@ def test_rates_of_parameters_are_those_of_whole_members(cutting):
 def test_units_are_left_out_where_it_pays(sizes, counts, whole, batch, expected):
     model = MLP(sizes, "relu")
     rows = torch.zeros(1, Layout(model.shapes).size, dtype=torch.float32)
-    own = Job(model, "squared", replace(problem().recipe, batch_size=batch), rows, None, (0,))
-    assert cut._pays(own, counts, whole) == expected
+    own = Job(model, PROBLEMS["squared"], replace(problem().recipe, batch_size=batch), rows, None, (0,))
+    assert without_idle._pays(own, counts, whole) == expected
 
 
 def test_one_mask_of_many_weights_decides_for_itself_alone():
@@ -240,7 +241,7 @@ class Looks:
 def test_relu_students_land_and_start_again_without_their_dead_units(monkeypatch):
     monkeypatch.setattr(descent, "LOOK_EVERY", 5)
     monkeypatch.setattr(descent, "FINITE_EVERY", 5)
-    made, model = toy("squared", "sgd", lr=0.1, batch_size=23), ReluStudent((3, 7, 1), "relu")
+    made, model = toy("squared", "sgd", lr=0.1, batch_size=23), ReluStudent(3, 7)
     mask = unit_masks(model, ((4,), (4,), (4,), (4,), (0,)))
     rows = torch.randn(5, 21, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     rows[3] *= 1e308  # diverges whenever it starts again
@@ -249,8 +250,8 @@ def test_relu_students_land_and_start_again_without_their_dead_units(monkeypatch
     found, looks = {}, {"cut": Looks(some), "whole": Looks(some)}
     for name in looks:
         if name == "whole":
-            monkeypatch.setattr(cut, "_pays", lambda *given: False)
-        own = Job(model, "relu-teacher", made.recipe, rows, mask, range(5), landing=looks[name], restart=True)
+            monkeypatch.setattr(without_idle, "_pays", lambda *given: False)
+        own = Job(model, PROBLEMS["relu-teacher"], made.recipe, rows, mask, range(5), landing=looks[name], restart=True)
         stack = make_stack(own, own.begin(), made.data)
         parts = dict(kinds(own, made))
         assert parts == ({(0, 1, 2, 3): CutStack, (4,): Stack} if name == "cut" else {(0, 1, 2, 3, 4): Stack})
@@ -283,7 +284,7 @@ def test_inputs_without_a_signal_are_cut_and_their_weights_stay(monkeypatch, opt
     made = bordered(problem(optimizer=optimizer))
     own = job(made, masks(made)) if masked else replace(job(made, masks(made)), mask=None)
     expected = trained(made, own)
-    monkeypatch.setattr(cut, "LEAST_CUT", 2)
+    monkeypatch.setattr(without_idle, "LEAST_CUT", 2)
     monkeypatch.setattr(packed, "pays", lambda job, mask: mask.double().mean(1) < 0.25)
     assert isinstance(make_stack(own, own.begin(), made.data), CutStack)
     found = trained(made, own)
@@ -299,7 +300,7 @@ def test_inputs_without_a_signal_are_cut_and_their_weights_stay(monkeypatch, opt
 
 
 def test_one_input_at_least_is_trained(monkeypatch):
-    monkeypatch.setattr(cut, "LEAST_CUT", 2)
+    monkeypatch.setattr(without_idle, "LEAST_CUT", 2)
     made = problem()
     dark = replace(made.data, train=replace(made.data.train, x=torch.zeros_like(made.data.train.x)))
     own = job(made, masks(made))
@@ -310,7 +311,7 @@ def test_looks_see_the_gradients_of_whole_networks(monkeypatch):
     monkeypatch.setattr(descent, "LOOK_EVERY", 5)
     made, looks = bordered(problem("squared", "gd")), {2: Looks(0), 10**9: Looks(0)}
     for least, landing in looks.items():
-        monkeypatch.setattr(cut, "LEAST_CUT", least)
+        monkeypatch.setattr(without_idle, "LEAST_CUT", least)
         own = replace(job(made, masks(made), landing=landing), mask=None)
         assert isinstance(make_stack(own, own.begin(), made.data), CutStack if least == 2 else Stack)
         trained(made, own)
@@ -322,5 +323,5 @@ def test_looks_see_the_gradients_of_whole_networks(monkeypatch):
 def test_a_closed_form_has_all_its_inputs_whatever_the_samples(cutting):
     made = bordered(problem("squared", "gd"))
     rows = torch.ones(2, 20, dtype=torch.float64)
-    own = Job(ReluStudent((4, 5, 1), "relu"), "relu-teacher", made.recipe, rows, None, range(2))
+    own = Job(ReluStudent(4, 5), PROBLEMS["relu-teacher"], made.recipe, rows, None, range(2))
     assert kinds(own, made) == [((0, 1), Stack)]

@@ -1,4 +1,7 @@
+import itertools
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -6,16 +9,17 @@ import torch
 
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.pruning.loop import RoundWork, _Past
-from escapedim.pruning.masks import Masks
-from escapedim.pruning.pruning_plan import CRITERIA
-from escapedim.pruning.scores import Weights, score
+from escapedim.models.network import Network
+from escapedim.pruning.arms import SIZES, Draws, next_masks
+from escapedim.pruning.criteria import CRITERIA, Criterion, Scores, Size, Weights
+from escapedim.pruning.masks import Masks, full_masks
+from escapedim.pruning.round_work import RoundWork, _past
 from escapedim.training.work import Context
 
 from ..training.plain import LOSSES, loss_gradient, network, toy
-from .strategies import make_plan, make_shapes
+from .strategies import make_network, make_plan, make_shapes
 
-SHAPES = make_shapes((4, 3, 2))
+NETWORK, SHAPES = make_network((4, 3, 2)), make_shapes((4, 3, 2))
 
 
 def layers(seed: int) -> dict[str, np.ndarray]:
@@ -24,7 +28,7 @@ def layers(seed: int) -> dict[str, np.ndarray]:
 
 
 INITIAL, FINAL, GRADIENT = layers(0), layers(1), layers(2)
-WEIGHTS = Weights(INITIAL, FINAL, lambda: GRADIENT)
+WEIGHTS = Weights(NETWORK, INITIAL, FINAL, INITIAL, lambda: GRADIENT)
 
 FORMULAS = {
     "magnitude": lambda start, end, slope: abs(end),
@@ -35,8 +39,11 @@ FORMULAS = {
 }
 
 
-def of(criterion: str, granularity: str = "weight", weights: Weights = WEIGHTS, seed: int = 0):
-    return score(criterion, weights, granularity, np.random.default_rng(seed))
+def of(
+    criterion: str, granularity: str = "weight", weights: Weights = WEIGHTS, seed: int = 0, network: Network = NETWORK
+):
+    size = partial(SIZES[granularity], network)
+    return CRITERIA[criterion].score(weights, size, np.random.default_rng(seed))
 
 
 def test_there_is_a_formula_for_every_criterion():
@@ -92,13 +99,13 @@ def test_only_snip_asks_for_the_gradient():
         return INITIAL
 
     for criterion in CRITERIA:
-        of(criterion, weights=Weights(INITIAL, FINAL, gradient))
+        of(criterion, weights=Weights(NETWORK, INITIAL, FINAL, INITIAL, gradient))
     assert asked == ["snip"]
 
 
 def test_float32_weights_are_scored_in_float64():
     tiny = {name: np.full(shape, 1e-30, np.float32) for name, shape in SHAPES.items()}
-    weights = Weights(tiny, tiny, lambda: tiny)
+    weights = Weights(NETWORK, tiny, tiny, tiny, lambda: tiny)
     for granularity in ("weight", "unit"):
         scores = of("magnitude", granularity, weights)
         assert all(values.dtype == np.float64 for values in scores.values())
@@ -130,7 +137,9 @@ def test_the_gradient_for_snip_is_autograds_on_all_training_samples_at_the_maske
     gradient = loss_gradient(
         network(model.sizes, model.activation, row), loss, train.x.double(), train.targets.double()
     )
-    weights = _Past(unit, earlier).weights(Context(problem.task, problem.data, "cpu", lambda members: False))
+    context = Context(problem.task, problem.data, "cpu", lambda members: False)
+    past = _past(unit, context, earlier)
+    weights = past.weights(past.masks["ticket"])
     tolerance = 1e-10 if dtype == "float64" else 1e-4
     for name, expected in layout.split(gradient.numpy()).items():
         if name in model.prunable:
@@ -140,5 +149,48 @@ def test_the_gradient_for_snip_is_autograds_on_all_training_samples_at_the_maske
 
 def test_units_with_fixed_outgoing_weights_are_scored_by_what_comes_in():
     values = {"layer1.weight": FINAL["layer1.weight"]}
-    scores = of("magnitude", "unit", Weights({}, values, dict))["layer1.weight"]
+    scores = of("magnitude", "unit", Weights(NETWORK, {}, values, {}, dict), network=make_network((4, 3)))[
+        "layer1.weight"
+    ]
     assert scores == pytest.approx([math.hypot(*row) for row in values["layer1.weight"]], rel=1e-14)
+
+
+def synflow(weights: Weights, size: Size, random: np.random.Generator) -> Scores:
+    """∂R/∂θ · θ with R the sum of the outputs for an input of ones, of the absolute weights (Tanaka et al. 2020)."""
+    absolute = {name: torch.from_numpy(np.abs(values)).requires_grad_() for name, values in weights.parameters.items()}
+    outputs = weights.network.apply(absolute, torch.ones(1, weights.network.inputs, dtype=torch.float64))
+    slopes = torch.autograd.grad(outputs.sum(), [absolute[name] for name in weights.network.prunable])
+    products = zip(weights.network.prunable, slopes, strict=True)
+    return size({name: slope.numpy() * weights.initial[name] for name, slope in products})
+
+
+@pytest.mark.parametrize("scope", ["layer", "global"])
+def test_a_criterion_that_scores_many_times_sees_what_is_left_and_ends_at_the_exact_count(monkeypatch, scope):
+    """One shot of SynFlow down to 2 % in 100 steps, by which no layer is lost."""
+    network, seen = MLP((6, 40, 30, 3), "relu"), list[int]()
+    layout = Layout(network.shapes)
+    row = layout.flatten(network.init(torch.Generator().manual_seed(1))).numpy()
+
+    def under(masks: Masks) -> Weights:
+        start = row * layout.pack(masks, True, np.dtype(bool))
+        layers = {name: layout.split(start)[name] for name in network.prunable}
+        seen.append(sum(int(mask.sum()) for mask in masks.values()))
+        return Weights(network, layers, layers, layout.split(start), dict)
+
+    plan = replace(make_plan(network.sizes, rounds=1, scope=scope, arms=("ticket",)), density=0.02, criterion="synflow")
+    chance = Draws(row.copy, row.copy, lambda purpose: np.random.default_rng(0))
+    monkeypatch.setitem(CRITERIA, "synflow", Criterion(synflow, scorings=100))
+    full = {"ticket": full_masks(network)}
+    masks = next_masks(plan, full, under, chance)["ticket"]
+    total = sum(mask.size for mask in masks.values())
+    counts = {name: int(mask.sum()) for name, mask in masks.items()}
+    if scope == "global":
+        assert sum(counts.values()) == round(0.02 * total)
+    else:
+        assert counts == {name: max(1, round(0.02 * mask.size)) for name, mask in masks.items()}
+    assert all(counts.values())
+    scored = sorted(set(seen), reverse=True)
+    assert scored[0] == total
+    assert len(scored) > 50
+    ratios = [after / before for before, after in itertools.pairwise(scored)]
+    assert min(ratios) == pytest.approx(0.02 ** (1 / 100), abs=0.06)

@@ -1,0 +1,58 @@
+"""Runs the command line without one kernel: `python -m benchmarking.without_kernel KERNEL ARGUMENT...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+
+from escapedim.__main__ import main
+from escapedim.training import descent
+from escapedim.training.data import Data
+from escapedim.training.job import Job, State
+from escapedim.training.kernels import choice, mixed
+from escapedim.training.kernels.autograd import Autograd
+from escapedim.training.kernels.closed_form import ClosedForm
+from escapedim.training.kernels.dense import Dense
+from escapedim.training.kernels.full_batch import FullBatch
+from escapedim.training.kernels.kernel import Kernel
+from escapedim.training.kernels.mixed import make_whole_stack
+from escapedim.training.kernels.stack import Trained
+
+
+def _only(*kernels: Kernel) -> Callable[[], None]:
+    return lambda: _replace(choice, "KERNELS", kernels)
+
+
+def _unpacked() -> None:
+    _replace(mixed, "packable", lambda job, rows: torch.zeros(len(rows), dtype=torch.bool))
+
+
+def _with_idle() -> None:
+    def whole(job: Job, state: State, data: Data, gradients: Tensor | None = None) -> Trained:
+        return make_whole_stack(job, state, data, state.under_way(), state.moments, gradients)
+
+    _replace(descent, "make_stack", whole)
+
+
+def _replace(module: ModuleType, name: str, value: object) -> None:
+    patch.object(module, name, value).start()
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "dense": _only(ClosedForm(), FullBatch(), Autograd()),
+    "full batch": _only(ClosedForm(), Dense(), Autograd()),
+    "packed": _unpacked,
+    "without idle": _with_idle,
+}
+"""What takes each kernel away."""
+
+if __name__ == "__main__":
+    WITHOUT[sys.argv[1]]()
+    sys.argv = ["escapedim", *sys.argv[2:]]
+    main()
