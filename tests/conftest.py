@@ -35,5 +35,5 @@ def forked_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def estimated_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of a plan are estimated in this process: one of their own imports torch first (cli/test_costing.py has it)."""
+    """Runs of a plan are estimated in this process, not in one of their own as in cli/test_costing.py."""
     monkeypatch.setattr(costing, "_answers", lambda asked: estimating.answers(json.loads(json.dumps(asked))))
