@@ -68,7 +68,7 @@ def test_a_wheel_works_without_the_checkout(installed, tmp_path):
         assert names_in(package / name) == names_in(ROOT / "escapedim" / name)
     plans = package / "sweeping" / "plans"
     assert names_in(plans) == names_in(ROOT / "sweeps")
-    small = ("--steps", "20it", "--replicates", "2", "--rounds", "1", "--jobs", "2", "--quiet")
+    small = ("--steps", "20it", "--replicates", "2", "--rounds", "1", "--jobs", "1", "--quiet")
     run(installed / "escapedim", "prune", "--task", "mnist1d", *small, folder=tmp_path)
     assert "4 runs" in run(installed / "escapedim", "sweep", plans / "quick.yaml", "--status", folder=tmp_path)
     assert str(plans) in run(installed / "escapedim", "doctor", folder=tmp_path)

@@ -34,7 +34,7 @@ def fresh_result(cli: Cli, tmp_path, *options: str) -> dict:
 
 TASKS = {
     "digits": (),
-    "xor": ("--steps", "400it"),
+    "xor": ("--steps", "100it"),
     "relu-teacher:k=3": ("--steps", "300it"),
     "erf-channel": ("--steps", "100it"),
 }

@@ -24,7 +24,7 @@ Claim.acquire(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(120)
 """
-CONTENDERS = 8
+CONTENDERS = 4
 ROUNDS = 6
 
 
