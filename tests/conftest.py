@@ -1,8 +1,11 @@
+import json
 import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
+
+from escapedim.cli import costing, estimating
 
 from .forked import fork_runs
 
@@ -28,3 +31,9 @@ def processor_settings() -> Iterator[None]:
 def forked_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sweeps in this process fork their runs (`tests.forked`)."""
     fork_runs(monkeypatch)
+
+
+@pytest.fixture
+def estimated_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of a plan are estimated in this process, not in one of their own as in cli/test_costing.py."""
+    monkeypatch.setattr(costing, "_answers", lambda asked: estimating.answers(json.loads(json.dumps(asked))))

@@ -1,4 +1,4 @@
-"""Runs of a sweep as copies of the test's process, which has imported torch: each ends two seconds sooner.
+"""Runs of a sweep as copies of the test's process, which has imported all that they need: each ends seconds sooner.
 
 For tests that are about what the runs of a sweep leave, and not about how their processes start.
 """
@@ -16,11 +16,12 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
+import scipy.stats  # noqa: F401  # imported before the fork, like `commands` and `comparing`: no copy does it again
+import torch
 
-from escapedim.cli import signals
+from escapedim.cli import commands, comparing, signals  # noqa: F401
 from escapedim.cli.main import app, run
 from escapedim.sweeping import attempt
-from escapedim.training import workers  # noqa: F401  # imported before the fork: no copy imports torch
 
 
 class Forked:
@@ -72,6 +73,7 @@ def _run(command: list[str], log: int, env: Mapping[str, str]) -> int:
 
 def fork_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the sweeps of a test fork their runs, one at a time and of one process each."""
+    torch.func.vmap(torch.func.grad(torch.square))(torch.zeros(1))  # its first use imports as much as torch itself
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
     fake_subprocess = SimpleNamespace(Popen=Forked, STDOUT=subprocess.STDOUT, DEVNULL=subprocess.DEVNULL)
     monkeypatch.setattr(attempt, "subprocess", fake_subprocess)

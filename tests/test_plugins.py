@@ -18,8 +18,8 @@ PAGE = (Path(__file__).parent.parent / "docs" / "contributing.md").read_text()
 def package(tmp_path_factory) -> Path:
     """The package of the page, as an installer leaves it."""
     folder = tmp_path_factory.mktemp("package")
-    code = re.search(r'```python title="my_plugin.py"\n(.*?)```', PAGE, re.S)
-    entries = re.search(r'```toml title="pyproject.toml of the package"\n(.*?)```', PAGE, re.S)
+    code = re.search(r"`my_plugin.py`:.*?```python\n(.*?)```", PAGE, re.S)
+    entries = re.search(r"of the package:\n\n```toml\n(.*?)```", PAGE, re.S)
     assert code
     assert entries
     (folder / "my_plugin.py").write_text(code[1])

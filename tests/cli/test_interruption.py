@@ -81,8 +81,8 @@ def assert_readable(folder: Path) -> None:
         summary.read(path)
 
 
-def test_killed_at_random_moments(cli: Cli, untouched, tmp_path):
-    kill_at_random_moments(tmp_path, kills=2, longest_s=untouched["seconds"], seed=1)
+def test_killed_at_a_random_moment(cli: Cli, untouched, tmp_path):
+    kill_at_random_moments(tmp_path, kills=1, longest_s=untouched["seconds"], seed=1)
     finish(cli)
     assert result_of(tmp_path / "lottery.json") == untouched["result"]
 
@@ -98,7 +98,9 @@ def test_killed_at_twenty_random_moments(cli: Cli, untouched, tmp_path, monkeypa
         assert result_of(folder / "lottery.json") == untouched["result"]
 
 
+@pytest.mark.long
 def test_of_two_starts_at_one_moment_exactly_one_runs(untouched, tmp_path):
+    """Claims that are asked for at one moment are in records/test_claim.py, a run that is held in test_bad_input.py."""
     both = [start(tmp_path, *ARGUMENTS[:-1], "1", "--quiet") for _ in range(2)]
     ended = sorted(((process.returncode, err) for process, (_, err) in ((one, one.communicate()) for one in both)))
     assert [code for code, _ in ended] == [0, 2]
@@ -130,8 +132,8 @@ def wait_for(condition) -> None:
     ("number", "jobs", "code"),
     [
         (signal.SIGTERM, "2", 143),
-        (signal.SIGUSR1, "1", 143),
         (signal.SIGINT, "1", 130),
+        pytest.param(signal.SIGUSR1, "1", 143, marks=pytest.mark.long),
         pytest.param(signal.SIGUSR1, "2", 143, marks=pytest.mark.long),
     ],
 )
@@ -197,10 +199,10 @@ LONG = ("train", "--replicates", "8", "--steps", "10000000it")
 @pytest.mark.parametrize(
     ("jobs", "number", "code"),
     [
-        ("1", signal.SIGINT, 130),
-        ("2", signal.SIGTERM, 143),
+        ("2", signal.SIGINT, 130),
+        pytest.param("1", signal.SIGINT, 130, marks=pytest.mark.long),
+        pytest.param("2", signal.SIGTERM, 143, marks=pytest.mark.long),
         pytest.param("1", signal.SIGTERM, 143, marks=pytest.mark.long),
-        pytest.param("2", signal.SIGINT, 130, marks=pytest.mark.long),
     ],
     ids=str,
 )
@@ -217,7 +219,7 @@ def test_a_second_signal_stops_at_once_in_one_sentence(tmp_path, jobs, number, c
     wait_for(lambda: not session_of(process.pid))
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [2, pytest.param(1, marks=pytest.mark.long)])
 def test_a_terminal_that_closes_loses_nothing_however_often_it_says_so(tmp_path, times):
     process = start(tmp_path, *LONG, "--jobs", "1")
     wait_for(lambda: (tmp_path / "train.json").exists())

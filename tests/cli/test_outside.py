@@ -42,16 +42,21 @@ def test_numbers_of_any_length(cli: Cli, tmp_path, arguments, words):
     assert len(ended.err) < 10_000
 
 
-@pytest.mark.parametrize("value", [DIGITS, "99999999"])
-def test_variables_of_any_length(tmp_path, value):
-    names = ("COLUMNS", "LINES", *(("SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE") if value == DIGITS else ()))
-    for arguments in (("train", "--dry-run"), ("--help",)):
-        ended = subprocess.run(
-            [sys.executable, "-m", "escapedim", *arguments], env={**os.environ, **dict.fromkeys(names, value)},
-            capture_output=True, text=True, cwd=tmp_path, check=False,
-        )  # fmt: skip
-        assert (ended.returncode, ended.stderr) == (0, "")
-        assert len(ended.stdout) < 100_000
+@pytest.mark.parametrize(
+    ("value", "names", "arguments"),
+    [
+        (DIGITS, ("COLUMNS", "LINES", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE"), ("train", "--dry-run")),
+        ("99999999", ("COLUMNS", "LINES"), ("--help",)),
+    ],
+    ids=["digits", "large"],
+)
+def test_variables_of_any_length(tmp_path, value, names, arguments):
+    ended = subprocess.run(
+        [sys.executable, "-m", "escapedim", *arguments], env={**os.environ, **dict.fromkeys(names, value)},
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(ended.stdout) < 100_000
 
 
 @pytest.mark.parametrize(("given", "kept"), [("80", "80"), ("5000", "1000"), ("0", None), (DIGITS, None), ("", None)])
@@ -263,11 +268,10 @@ def test_times_of_runs_add_up_to_a_time(cli: Cli, tmp_path, forked_runs):
     assert cli("sweep", "plan.yaml", "--collect").code == 0
 
 
-def test_reports_in_a_folder_that_was_removed(tmp_path):
+def test_reports_in_a_folder_that_was_removed(cli: Cli, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
-    command = [sys.executable, "-m", "escapedim"]
-    subprocess.run([*command, *PRUNE, "--out", str(tmp_path / "lottery.json")], check=True, cwd=tmp_path)
+    assert cli(*PRUNE).code == 0
     report = f"{sys.executable} -P -m escapedim report {tmp_path}/lottery.json --html {tmp_path}/a"
     script = f"cd {gone} && rmdir {gone} && {report}"
     assert subprocess.run(["bash", "-c", script], check=False, capture_output=True).returncode == 0

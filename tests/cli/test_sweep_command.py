@@ -8,19 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 import yaml
 
-from escapedim.cli.main import compare
+from escapedim.cli.main import app, compare, run
 from escapedim.cli.plan_checking import ComparePlan, check, recipes
 from escapedim.sweeping.runs import expand
 from escapedim.sweeping.sweep_plan import read
 from escapedim.training.estimate import Estimate
 from tests.cli.conftest import Cli, result_of
 from tests.cli.test_interruption import wait_for
+from tests.forked import fork_runs
 
 SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
 PLAN = {
@@ -49,12 +51,14 @@ def collected(folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the plan ran to its end, with what it printed."""
+    """Where the plan ran to its end, with what it printed; its runs are forked."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "tiny.yaml").write_text(yaml.safe_dump(PLAN))
-    command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "1"]
-    ended = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
-    (folder / "printed.txt").write_text(ended.stdout)
+    with pytest.MonkeyPatch.context() as patched, (folder / "printed.txt").open("w") as printed:
+        fork_runs(patched)
+        patched.chdir(folder)
+        with redirect_stdout(printed):
+            assert run(lambda: app(["sweep", "tiny.yaml", "--jobs", "1"])) == 0
     return folder
 
 
@@ -77,6 +81,7 @@ def test_a_plan_runs_to_its_comparison_and_the_same_command_finds_it_done(cli: C
 
 
 def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whole):
+    """Here the runs are processes of their own, as in tests/test_children.py; the other tests fork them."""
     plan.write_text(yaml.safe_dump({**PLAN, "then": PLAN["then"][:1]}))
     command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "2"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
@@ -93,7 +98,7 @@ def test_a_sweep_that_is_killed_goes_on_to_the_same_numbers(tmp_path, plan, whol
 def test_a_signal_stops_a_sweep_and_its_runs(tmp_path, plan):
     command = [sys.executable, "-m", "escapedim", "sweep", "tiny.yaml", "--jobs", "1"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(2)
+        wait_for(lambda: list(tmp_path.glob("sweep-tiny/runs/*/log.txt")))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
         assert "the same command continues" in process.stderr.read()
@@ -109,7 +114,7 @@ def test_shards_and_stages_add_up_to_the_whole(cli: Cli, tmp_path, plan, whole):
     assert collected(tmp_path / "sweep-tiny") == whole
 
 
-def test_a_dry_run_lists_runs_and_makes_nothing(cli: Cli, tmp_path, plan):
+def test_a_dry_run_lists_runs_and_makes_nothing(cli: Cli, tmp_path, plan, estimated_here):
     found = json.loads(cli("sweep", "tiny.yaml", "--dry-run", "--json").out)
     assert [run["stage"] for run in found["runs"]] == [0, 1, 2, 3]
     networks = [run["networks"] for run in found["runs"]]

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from escapedim.sweeping.runs import expand
@@ -56,9 +57,9 @@ def test_of_two_that_live_at_once_the_one_without_the_claim_stops(cli: Cli, tmp_
         wait_for(lambda: list(tmp_path.glob("escapedim-runs/*/checkpoints/*")))
         (run,) = tmp_path.glob("escapedim-runs/*")
         orphan.send_signal(signal.SIGSTOP)
-        with start(tmp_path, "node2", *PRUNE) as early:
-            assert early.wait(60) == 2
-            assert f"is held by process {orphan.pid} on node1" in early.stderr.read()
+        early = cli(*PRUNE)
+        assert early.code == 2
+        assert f"is held by process {orphan.pid} on node1" in early.err
         age(run)
         with start(tmp_path, "node2", *PRUNE) as copy:
             wait_for(lambda: (run / "claim-0002.json").exists())
@@ -72,7 +73,9 @@ def test_of_two_that_live_at_once_the_one_without_the_claim_stops(cli: Cli, tmp_
     assert json.loads((run / "lottery.json").read_text())["status"] == "complete"
 
 
+@pytest.mark.long
 def test_a_lid_that_was_closed_for_long_is_opened_and_the_sweep_goes_on(cli: Cli, tmp_path):
+    """Its small twin, a claim whose holder slept, is among the tests of claims."""
     settings = {"hidden": 4, "replicates": 2, "optimizer": "sgd", "lr": 0.01, "steps": "20000it"}
     plan = {"name": "lid", "command": "train", "base": settings}
     (tmp_path / "lid.yaml").write_text(yaml.safe_dump(plan))

@@ -34,7 +34,7 @@ def fresh_result(cli: Cli, tmp_path, *options: str) -> dict:
 
 TASKS = {
     "digits": (),
-    "xor": ("--steps", "400it"),
+    "xor": ("--steps", "100it"),
     "relu-teacher:k=3": ("--steps", "300it"),
     "erf-channel": ("--steps", "100it"),
 }
@@ -157,37 +157,13 @@ def test_lazy_and_trained_networks_begin_alike_and_end_apart(cli: Cli, tmp_path)
 
 
 REFUSED = {
-    ("--widths", "3,2"): "increasing positive integers",
-    ("--widths", "2,2"): "increasing positive integers",
-    ("--widths", "0:3"): "increasing positive integers",
-    ("--widths", "5:3"): "increasing positive integers",
-    ("--widths", "2.5"): "2:12,16,32",
     ("--widths", "two"): "2:12,16,32",
     ("--widths", "2:5000"): "more than 1000",
-    ("--replicates", "0"): "a whole number from 1 to 1000000",
-    ("--success", "train_acuracy>=0.9"): "did you mean 'train_accuracy'?",
-    ("--success", "accuracy"): "train_accuracy>=0.99",
-    ("--success", "train_accuracy>=95"): "a share from 0 to 1",
-    ("--parametrization", "mupp"): "did you mean 'mup'?",
-    ("--parametrization", "mup:base=0"): "at least 1",
     ("--parametrization", "mup:bass=4"): "did you mean 'base'?",
-    ("-o", "hidden=3"): "a setting of train and prune",
-    ("-o", "rounds=3"): "a setting of prune",
     ("-o", "widhts=3"): "did you mean 'widths'?",
     ("-o", "widths=[2, true]"): "not true or false",
     ("-o", "lazy=maybe"): "lazy",
     ("--task", "relu-teacher", "--lazy"): "outgoing weights are fixed",
-    ("--task", "relu-teacher", "--parametrization", "ntk"): "outgoing weights are fixed",
-    ("--task", "relu-teacher", "--activation", "tanh"): "fixes it at relu",
-    ("--task", "relu-teacher", "--optimizer", "adam"): "fixes it at gd",
-    ("--task", "relu-teacher", "--dtype", "float32"): "fixes it at float64",
-    ("--task", "relu-teacher", "--steps", "2ep"): "no epochs",
-    ("--task", "relu-teacher:k=1"): "k from 2 to",
-    ("--task", "relu-teacher:k=51"): "k from 2 to",
-    ("--task", "relu-teacher:k=2.5"): "an integer",
-    ("--task", "relu-teacher:n=3"): "known: k",
-    ("--task", "xor:k=3"): "no parameters",
-    ("--task", "erf-channel", "--batch-size", "10"): "fixes it at full",
     ("--task", "relu-teacher", "--success", "train_accuracy>=0.9"): "measures no 'train_accuracy'",
 }
 

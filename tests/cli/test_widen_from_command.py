@@ -133,19 +133,8 @@ def truncated(source: Path, name: str = "train") -> None:
     path.write_bytes(path.read_bytes()[:-9])
 
 
-def flipped(source: Path) -> None:
-    path = checkpoint_of(source, "train")
-    data = bytearray(path.read_bytes())
-    data[-5] ^= 1
-    path.write_bytes(data)
-
-
 def missing(source: Path) -> None:
     checkpoint_of(source, "train").unlink()
-
-
-def folder_gone(source: Path) -> None:
-    shutil.rmtree(source / "train" / "escapedim-runs")
 
 
 def running(source: Path) -> None:
@@ -174,40 +163,20 @@ def nothing(source: Path) -> None:
 FROM = "runs/train/summary.json"
 REFUSED = {
     "truncated checkpoint": (truncated, FROM, (), "truncated, damaged or edited"),
-    "flipped bit": (flipped, FROM, (), "truncated, damaged or edited"),
     "missing checkpoint": (missing, FROM, (), "replicates-000000-000004.safetensors is missing; repeat the command"),
-    "missing run folder": (
-        folder_gone,
-        FROM,
-        (),
-        "replicates-000000-000004.safetensors is missing; repeat the command",
-    ),
     "running": (running, FROM, (), "expected a finished run, found one that is running"),
     "another version": (another_version, FROM, (), "was written by escapedim 0.0.9, this is"),
     "no JSON": (no_json, FROM, (), "not a complete JSON file"),
     "no file": (nothing, "none.json", (), "cannot read none.json"),
     "a prune run": (nothing, "runs/prune/summary.json", (), "expected a train or widen summary, found a lottery"),
     "another task": (nothing, FROM, ("--task", "relu-teacher:k=4"), "were trained on relu-teacher:k=3"),
-    "another kind of task": (nothing, FROM, ("--task", "digits"), "were trained on relu-teacher:k=3"),
     "widths of a train run": (nothing, FROM, ("--widths", "4"), "has no members of width 4"),
     "widths that are not there": (nothing, "runs/widen/summary.json", ("--widths", "9"), "no members of width 9"),
     "another activation": (nothing, "runs/deep/summary.json", ("--activation", "tanh"), "have relu, found tanh"),
     "a layer that is not there": (nothing, "runs/deep/summary.json", ("--layer", "3"), "from 1 to 2, found 3"),
     "all layers of a deep mlp": (nothing, "runs/deep/summary.json", ("--layer", "0"), "from 1 to 2"),
-    "no unit": (nothing, FROM, ("--by", "0"), "by: expected a whole number from 1 to 1000"),
-    "alpha": (nothing, FROM, ("--embedding", "split:alpha=1.5"), "expected 0 < alpha < 1"),
     "isolation": (nothing, FROM, ("--isolate", "1"), "'isolate' is a setting of widen, this is widen --from"),
     "replicates": (nothing, FROM, ("--replicates", "50"), "have 5, found 50"),
-    "alpha that is no number": (
-        nothing,
-        FROM,
-        ("--embedding", "split:alpha=nan"),
-        "expected a number for 'alpha', found nan",
-    ),
-    "an embedding that is not there": (nothing, FROM, ("--embedding", "splitt"), "did you mean 'split'?"),
-    "null of relu": (nothing, "runs/deep/summary.json", ("--embedding", "null"), "incoming weights 0 is dead"),
-    "lazy": (nothing, FROM, ("--lazy",), "'lazy' is a setting of widen, this is widen --from"),
-    "no escape": (nothing, FROM, ("--no-escape",), "'escape' is a setting of widen, this is widen --from"),
     "other hidden widths": (nothing, FROM, ("-o", "hidden=3"), "have (2,), found (3,); leave it out"),
     "a source of another name": (nothing, FROM, ("-o", "source=abc"), "found abc; leave it out"),
     "its own place": (nothing, FROM, ("--out", FROM), "is the summary that this run starts from"),

@@ -59,7 +59,7 @@ def assert_survives(trial: Trial, folder: Path, kind: str, number: int, expected
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_at_some_writes(trial: Trial, untouched, tmp_path, kind):
     expected, effects = untouched
-    for number in range(KINDS.index(kind) * effects // 40, effects, effects // 3):
+    for number in range(KINDS.index(kind) * effects // 20, effects, effects // 2):
         assert_survives(trial, tmp_path / str(number), kind, number, expected)
 
 

@@ -99,12 +99,10 @@ def trial(folder: str, arguments: list[str], fault: list[Any] | None) -> dict[st
 if __name__ == "__main__":
     import torch
 
-    import escapedim.cli.execution
-    import escapedim.comparison.compare
-    import escapedim.pruning.experiment
+    import escapedim.cli.beginnings
+    import escapedim.cli.commands
+    import escapedim.cli.sweeping
     import escapedim.records.run
-    import escapedim.reporting.render
-    import escapedim.sweeping.runner
     from escapedim.__main__ import main
     from escapedim.training.workers import Ticker
 

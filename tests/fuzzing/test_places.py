@@ -12,6 +12,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.cli.conftest import result_of
+from tests.forked import fork_runs
 from tests.fuzzing.harness import CAMPAIGNS, assert_done_or_refused, campaign, command
 from tests.fuzzing.mutations import Draw, one_of
 
@@ -68,7 +69,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert command("report", folder / "train.json", "--html", folder / "page.html", "--csv", folder / "csv").code == 0
     (folder / "list").write_text(f"{folder / 'lottery.json'}\n")
     (folder / "plan.yaml").write_text(yaml.safe_dump(PLAN))
-    assert command("sweep", folder / "plan.yaml", "--out", folder / "sweep", "--jobs", "1").code == 0
+    with pytest.MonkeyPatch.context() as patched:
+        fork_runs(patched)
+        assert command("sweep", folder / "plan.yaml", "--out", folder / "sweep", "--jobs", "1").code == 0
     (folder / "mine").write_text("mine")
     return folder
 

@@ -24,7 +24,7 @@ Claim.acquire(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(120)
 """
-CONTENDERS = 8
+CONTENDERS = 4
 ROUNDS = 6
 
 
@@ -226,6 +226,14 @@ def test_a_claim_released_elsewhere_is_free_at_once(tmp_path):
         claim.verify()
         assert claim.path != before
         assert files(tmp_path) == [claim.path.name]
+
+
+def test_one_that_slept_for_long_and_that_nobody_replaced_goes_on(tmp_path):
+    with Claim.acquire(tmp_path) as held:
+        set_age(held.path, 36_000)
+        held.verify()
+        with pytest.raises(BadInput, match=f"is held by process {os.getpid()} on "):
+            Claim.acquire(tmp_path)
 
 
 def test_the_orphan_of_a_takeover_must_not_write(tmp_path):

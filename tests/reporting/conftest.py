@@ -164,6 +164,14 @@ def text(summary: Summary, width: int | None = None) -> str:
     return stream.getvalue()
 
 
+def assert_says(said, *phrases):
+    """Hold that phrases and numbers stand in a text, one after another, whatever is between them."""
+    at = 0
+    for phrase in phrases:
+        assert phrase in said[at:], (phrase, said)
+        at = said.index(phrase, at) + len(phrase)
+
+
 def flat(report: str) -> str:
     """The report on one line, for sentences that are broken over several."""
     return " ".join(report.split())

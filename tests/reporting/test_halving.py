@@ -1,6 +1,6 @@
 from escapedim.records.experiments import Halving
 from escapedim.reporting.halving import section
-from tests.reporting.conftest import flat
+from tests.reporting.conftest import assert_says, flat
 from tests.reporting.experiment_cases import halving
 
 
@@ -9,12 +9,11 @@ def found(*entries, columns=100):
 
 
 def test_the_sentence():
-    assert found(halving(6), halving(7, changed=0)).sentence.replace("\xa0", " ") == (
-        "Of members trained again with half the step and twice as many of them, between 0.0 % (95 % interval "
-        "0.0 to 0.4) "
-        "at width 7 and 0.3 % (0.1 to 0.9) at width 6 end differently. Of successes with the whole step "
-        "beside those with "
-        "half of it, McNemar's test (p < 0.05/2) finds no clear difference."
+    assert_says(
+        found(halving(6), halving(7, changed=0)).sentence.replace("\xa0", " "),
+        "half the step and twice as many",
+        "between 0.0 % (95 % interval 0.0 to 0.4) at width 7 and 0.3 % (0.1 to 0.9) at width 6 end differently",
+        "McNemar's test (p < 0.05/2) finds no clear difference",
     )
     assert found(halving(6, 0, 0)).sentence == "No member was trained again with half the step."
 

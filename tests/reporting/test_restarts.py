@@ -3,7 +3,7 @@ from escapedim.records.results import WidenResult
 from escapedim.records.summary import SCHEMA, Cost, Provenance, Summary
 from escapedim.reporting.restarts import MOST_ROWS, seconds_per_member, section
 from escapedim.widening.member_keys import members_key
-from tests.reporting.conftest import flat
+from tests.reporting.conftest import assert_says, flat
 from tests.reporting.experiment_cases import estimated, restarts, share
 
 WIDTHS = (5, 6, 7, 8, 9, 10, 12, 16, 32)
@@ -14,23 +14,20 @@ def found(*entries, columns=100, seconds=None):
 
 
 def test_the_sentence_compares_intervals():
-    assert found(*map(restarts, WIDTHS)).sentence.replace("\xa0", " ") == (
-        "One wide network against the best of k networks of width 4, 9.0 % (95 % interval 4.8 to 16.2) of "
-        "which succeed, "
-        "at equal multiply-adds: the wide network's interval lies above at widths 6 to 10, 12, 16 and 32 and overlaps "
-        "at width 5."
+    assert_says(
+        found(*map(restarts, WIDTHS)).sentence.replace("\xa0", " "),
+        "One wide network against the best of k networks of width 4, 9.0 % (95 % interval 4.8 to 16.2)",
+        "equal multiply-adds",
+        "above at widths 6 to 10, 12, 16 and 32 and overlaps at width 5",
     )
 
 
 def test_the_table_is_in_the_order_of_widths():
     lines = found(restarts(16), restarts(6)).body
-    assert lines[:5] == (
-        "width             success, %           k by         best of k, %",
-        "                              multiply-adds",
-        "─" * 64,
-        "    6    41.0 (31.9 to 50.8)           1.48   13.1 (7.1 to 23.1)",
-        "   16  100.0 (96.3 to 100.0)            3.9  30.8 (17.5 to 49.9)",
-    )
+    assert_says(lines[0], "width", "success, %", "k by", "best of k, %")
+    assert "multiply-adds" in lines[1]
+    assert flat(lines[3]) == "6 41.0 (31.9 to 50.8) 1.48 13.1 (7.1 to 23.1)"
+    assert flat(lines[4]) == "16 100.0 (96.3 to 100.0) 3.9 30.8 (17.5 to 49.9)"
     assert found(restarts(16), restarts(6, 2)).body[0].startswith("narrow")
 
 

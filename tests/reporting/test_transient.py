@@ -1,6 +1,6 @@
 from escapedim.records.experiments import Transient
 from escapedim.reporting.transient import section
-from tests.reporting.conftest import flat
+from tests.reporting.conftest import assert_says, flat
 from tests.reporting.experiment_cases import landing, transient
 
 CERTIFIED = {"source_ending": "bad minimum", "judged_by": "ending"}
@@ -15,12 +15,13 @@ def sentence(*entries):
 
 
 def test_the_sentence():
-    assert sentence(transient(4, 91, 40, 6), transient(5, 76, 50, 9)) == (
-        "Of 167 failed members, widened by 1 unit for 500 steps, merged back and trained on, "
-        "between 44.0 % (95 % interval 34.2 to 54.2) at width 4 and 65.8 % (54.6 to 75.5) at width 5 "
-        "succeed; without it, "
-        "between 6.6 % (3.1 to 13.6) at width 4 and 11.8 % (6.4 to 21.0) at width 5. McNemar's test (p < 0.05/2) finds "
-        "a larger share at widths 4 and 5."
+    assert_says(
+        sentence(transient(4, 91, 40, 6), transient(5, 76, 50, 9)),
+        "Of 167 failed members, widened by 1 unit for 500 steps, merged back",
+        "between 44.0 % (95 % interval 34.2 to 54.2) at width 4 and 65.8 % (54.6 to 75.5) at width 5 succeed",
+        "without it",
+        "between 6.6 % (3.1 to 13.6) at width 4 and 11.8 % (6.4 to 21.0) at width 5",
+        "McNemar's test (p < 0.05/2) finds a larger share at widths 4 and 5",
     )
     assert sentence(transient(4, 0, 0, 0)) == "There was no failed member to widen."
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from escapedim.landscape.vocabulary import Ending
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark.py"
 
 
@@ -26,25 +28,30 @@ def run(benchmark, tmp_path):
 
 
 def test_what_is_printed_is_in_the_file(run):
-    ended, report = run("--rows", "steps", "--members", "1,3", "--net-steps", "6", "--repeats", "2")
+    tiny = ["--repeats", "1", "--net-steps", "2", "--certify-members", "3"]
+    ended, report = run("--rows", "steps,certify", "--quick", "--members", "1,3", *tiny)
     assert ended.exit_code == 0, ended.output
-    assert set(report["rows"]) == {"steps"}
-    assert [(row["members"], row["steps"]) for row in report["rows"]["steps"]] == [(1, 6), (3, 5)]
+    assert set(report["rows"]) == {"steps", "certify"}
+    assert [row["members"] for row in report["rows"]["steps"]] == [1, 3]
     for row in report["rows"]["steps"]:
         for stack in (row["shared"], row["own"]):
             assert f"{stack['ratio']['ratio']:.2f} ×" in ended.stdout
+    certify = report["rows"]["certify"]
+    assert (certify["members"], certify["network"]) == (3, "relu-student 10-10")
+    assert certify["net_steps"] > 0
+    assert set(certify["endings"]) <= {Ending.GLOBAL_MINIMUM.value, Ending.BAD_MINIMUM.value}
+    assert sum(certify["endings"].values()) == pytest.approx(1)
+    assert all(f"{share:.1%}" in ended.stdout for share in certify["endings"].values())
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
 
-def test_small_and_certify_are_printed_and_in_the_file(run):
-    tiny = ["--repeats", "1", "--net-steps", "2", "--small-steps", "1", "--certify-members", "3"]
-    ended, report = run("--rows", "small,certify", "--quick", *tiny)
+@pytest.mark.long
+def test_small_networks_are_printed_and_in_the_file(run):
+    ended, report = run("--rows", "small", "--quick", "--repeats", "1", "--net-steps", "2", "--small-steps", "1")
     assert ended.exit_code == 0, ended.output
-    assert set(report["rows"]) == {"small", "certify"}
     small = report["rows"]["small"]
     for times in filter(None, (small["one_core"], small["all_cores"])):
         assert f"{times['plain_ratio']['ratio']:.2f} ×" in ended.stdout
-    assert all(f"{share:.1%}" in ended.stdout for share in report["rows"]["certify"]["endings"].values())
     assert max(map(len, ended.stdout.splitlines())) <= 80
 
 
@@ -80,6 +87,7 @@ def test_wrong_usage(run, arguments, message):
     assert message in ended.stderr
 
 
+@pytest.mark.long
 def test_runs_from_any_folder(tmp_path):
     command = [sys.executable, str(SCRIPT), "--help"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

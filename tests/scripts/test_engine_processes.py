@@ -11,6 +11,7 @@ def small(script):
     return script("benchmarking.small_row").small_setting(10**6)
 
 
+@pytest.mark.long
 def test_processes_train_more_than_once_and_end_with_their_context(engine_processes, small):
     with engine_processes.engine_processes(small, 2) as engine:
         assert min(engine.run(1), engine.run(2)) > 0

@@ -20,6 +20,7 @@ def test_rounds_are_pruned_by_the_tools_fractions_and_stacked_as_it_does(rounds_
     assert rounds_row.Pruned.of(ours, 0, members=2).jobs[0].mask is None
 
 
+@pytest.mark.long
 def test_every_round_is_held_against_the_plain_loop_and_round_0(script, rounds_row, monkeypatch):
     monkeypatch.setattr(rounds_row, "MEMBERS", 2)
     monkeypatch.setattr(rounds_row, "ROUNDS", (0, 1))

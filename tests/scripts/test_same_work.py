@@ -41,7 +41,7 @@ def test_small_networks_do_the_same_work(same_work):
     ("module", "name", "wrong"),
     [
         ("same_work", "plain_descend", lambda setting, network, steps: 1.0),
-        ("plain_loop", "LAYERS", {"tanh": torch.nn.Sigmoid}),
+        pytest.param("plain_loop", "LAYERS", {"tanh": torch.nn.Sigmoid}, marks=pytest.mark.long),
     ],
 )
 def test_different_work_on_small_networks_is_found(script, same_work, monkeypatch, module, name, wrong):
@@ -50,6 +50,7 @@ def test_different_work_on_small_networks_is_found(script, same_work, monkeypatc
         same_work.check_same_small_work()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrong", ["map", "vmap"])
 def test_different_work_of_jax_is_found(script, same_work, monkeypatch, wrong):
     class Still:

@@ -23,6 +23,7 @@ def test_stacks_are_those_of_widen(small_row):
     assert (setting.recipe.samples, setting.recipe.batch_size) == (500, 500)
 
 
+@pytest.mark.long
 def test_without_jax_the_rest_is_measured(script, small_row, scale, monkeypatch):
     monkeypatch.setattr(script("benchmarking.jax_side").importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(small_row, "usable_cores", lambda: 2)

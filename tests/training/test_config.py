@@ -66,6 +66,8 @@ REFUSED = [
     ("hidden", "", "hidden has at least one width, such as 100; give one"),
     ("hidden", "300,0", "greater than or equal to 1"),
     ("hidden", "300,x", "valid integer"),
+    ("hidden", "3,,4", "valid integer"),
+    ("optimizer", "adam:momentum=0.9", "momentum"),
     ("batch_size", 0, "greater than or equal to 1"),
     ("seed", -1, "greater than or equal to 0"),
     ("replicates", 0, "greater than or equal to 1"),

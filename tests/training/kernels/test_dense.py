@@ -94,11 +94,20 @@ def test_confident_logits_neither_overflow_nor_lose_the_gradient():
     assert out.tolist() == [[1.0, -1.0, 1.0, -1.0]]
 
 
-@pytest.mark.parametrize("batch", [61, pytest.param(60, marks=pytest.mark.long), 2, 1])
+# Where kernels have given other bits in another stack: a side of 1, one sample, odd sizes, hundreds of inputs.
+SHAPES = [
+    ((64, 30, 20, 10), 61), ((300, 7, 3), 61), ((4, 16, 1), 61), ((1, 3, 1), 2), ((9, 1, 2), 61), ((3, 5, 2, 4), 1)
+]  # fmt: skip
+EVERY_SHAPE = [*(sizes for sizes, _ in SHAPES), (2, 2, 1), (2, 2, 2)]
+IN_TURN = [(activation, *shape) for activation, shape in zip(ACTIVATIONS, SHAPES, strict=True)]
+OTHERS = [case for case in itertools.product(ACTIVATIONS, EVERY_SHAPE, [61, 60, 2, 1]) if case not in IN_TURN]
+
+
 @pytest.mark.parametrize(
-    "sizes", [(64, 30, 20, 10), (4, 16, 1), (2, 2, 1), (1, 3, 1), (9, 1, 2), (2, 2, 2), (3, 5, 2, 4)], ids=str
+    ("activation", "sizes", "batch"),
+    [*IN_TURN, *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS)],
+    ids=str,
 )
-@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_a_member_has_the_same_bits_in_every_stack(dtype, activation, sizes, batch):
     model, generator = MLP(sizes, activation), torch.Generator().manual_seed(5)

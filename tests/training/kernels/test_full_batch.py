@@ -42,9 +42,14 @@ def test_it_is_the_gradient_of_autograd(activation, loss):
             torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-11)
 
 
+IN_TURN = [*zip(ACTIVATIONS, [*SIZES, (300, 7, 3)], strict=True)]
+OTHERS = [case for case in itertools.product(ACTIVATIONS, SIZES) if case not in IN_TURN]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    ("activation", "sizes"), [*IN_TURN, *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS)], ids=str
+)
 def test_a_member_has_the_same_bits_in_every_stack(activation, sizes, dtype):
     for loss, bias in itertools.product(LOSSES, (True, False)):
         model, flat, samples = problem(sizes, activation, loss, bias, loss == "squared", dtype)
