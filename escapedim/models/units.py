@@ -164,7 +164,7 @@ def places(network: Network, chosen: Chosen) -> Tensor:
             units = chosen[group.name]
             axes[part.axis] = _along(axes[part.axis], group, part, units.view(-1, units.shape[-1]))
         found.append(_flat_places(shape, axes) + layout.slices[name].start)
-    (members,) = torch.broadcast_shapes(*((len(part),) for part in found))
+    (members,) = np.broadcast_shapes(*((len(part),) for part in found))
     return torch.cat([part.expand(members, -1) for part in found], 1)
 
 
@@ -172,7 +172,7 @@ def _along(axis: Tensor, group: UnitGroup, part: Part, units: Tensor) -> Tensor:
     """Put the blocks of chosen units `(members or 1, units)` in the place of those that an axis has."""
     blocks = (part.first + units[..., None] * part.block + torch.arange(part.block)).flatten(1)
     before, after = axis[:, : part.first], axis[:, part.first + group.units * part.block :]
-    (members,) = torch.broadcast_shapes((len(axis),), (len(blocks),))
+    (members,) = np.broadcast_shapes((len(axis),), (len(blocks),))
     return torch.cat([one.expand(members, -1) for one in (before, blocks, after)], 1)
 
 
