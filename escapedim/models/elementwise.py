@@ -2,8 +2,8 @@
 
 torch leaves both to MKL, which on an AMD processor took five and four times as long: tanh was two thirds of a step of
 small networks. Both round within two units in the last place, so values differ by rounding only; tanh is as exactly
-odd, and a number's value depends neither on its place in a tensor nor on its neighbours: `training.gradients` builds
-on that.
+odd, and a number's value depends neither on its place in a tensor nor on its neighbours: `kernels.kernel` builds on
+that.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Network(ABC):
 
     def __init_subclass__(cls, **more: object) -> None:
         super().__init_subclass__(**more)
-        hidden = sorted(name for name in vars(cls).get("__annotations__", {}) if hasattr(Network, name))
+        hidden = sorted(name for name in cls.__annotations__ if hasattr(Network, name))
         if hidden:
             raise TypeError(f"{cls.__name__}: expected fields of other names than {', '.join(hidden)}; rename them")
 

@@ -23,9 +23,9 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def by_unit(values: Tensor, part: Part, units: int, leading: int = 0) -> Tensor:
-    """View one parameter `(..., *shape)` by unit: `(..., units, numbers, ...)`, behind `leading` axes.
+    """View a parameter with its units first: `(...leading, *shape)` becomes `(...leading, units, ...)`.
 
-    The axis of the units comes first, and what is left of their blocks last, where these hold more than one number.
+    A block of several numbers a unit becomes the last axis.
     """
     axis = part.axis + leading
     chosen = values.narrow(axis, part.first, units * part.block)
@@ -54,7 +54,7 @@ def kept(network: Network, masks: Arrays) -> dict[str, np.ndarray]:
 
 
 def kept_of_members(network: Network, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Say by group which units of each member have a weight left `(members, units)`; masks are `(members, *shape)`."""
+    """Return what `kept` does of every member `(members, units)`, for masks `(members, *shape)`."""
 
     def of_group(group: UnitGroup) -> Tensor:
         parts = [part for part in (*group.incoming, *group.outgoing) if part.parameter in masks]
@@ -146,9 +146,9 @@ Chosen = Mapping[str, Tensor]
 
 
 def places(network: Network, chosen: Chosen) -> Tensor:
-    """Return where in a row the numbers of chosen units lie `(members or 1, parameters)`; all units of other groups.
+    """Return where in a row the numbers of the network of the chosen units lie `(members or 1, parameters)`.
 
-    They are in the order of the row of the network that has so many units.
+    They are in the order of that network's own row. Groups that are not named keep all their units.
     """
     layout, found = Layout(network.shapes), list[Tensor]()
     parts: dict[str, list[tuple[UnitGroup, Part]]] = {}
@@ -190,15 +190,9 @@ def taken(network: Network, rows: Tensor, chosen: Chosen) -> Tensor:
 
 
 def placed(narrow: Network, tickets: Tensor, wide: Network, rows: Tensor) -> Tensor:
-    """Return wide networks `(members, parameters)` whose first units, and what is no unit's, are those of tickets."""
+    """Write narrow networks over the first units of wide rows `(members, parameters)`, and over what is no unit's."""
     first = {group.name: torch.arange(group.units) for group in narrow.groups}
     return rows.scatter(1, places(wide, first).to(rows.device).expand(len(rows), -1), tickets)
-
-
-def appended(network: Network, flat: Tensor, by: Mapping[str, int]) -> tuple[Network, Tensor]:
-    """Return the network with so many more units in some groups, all behind the others, and 0 in all that is new."""
-    wide = network.resized([group.units + by.get(group.name, 0) for group in network.groups])
-    return wide, placed(network, flat, wide, flat.new_zeros(len(flat), wide.size))
 
 
 def split(network: Network, flat: Tensor, group: UnitGroup, parents: Tensor, alpha: float) -> tuple[Network, Tensor]:

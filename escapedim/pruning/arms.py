@@ -23,8 +23,8 @@ import numpy as np
 from escapedim.models import units
 from escapedim.models.network import Network
 from escapedim.pruning.criteria import Layers, Scores, Weights, criterion
-from escapedim.pruning.masks import Masks, goals, prune, shuffle, survivors
-from escapedim.pruning.pruning_plan import PruningPlan
+from escapedim.pruning.masks import Masks, prune, shuffle, survivors
+from escapedim.pruning.pruning_plan import PruningPlan, goals
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def _pruned_by(
     """Prune one round by a criterion, in as many steps as it scores."""
     rule, network = criterion(name), weights_under(masks).network
     size = partial(SIZES[plan.granularity], network)
-    end, start = goals(plan, network, masks), survivors(plan, network, masks)
+    start = survivors(plan, network, masks)
+    end = goals(plan, network, start)
     for step in range(1, rule.scorings + 1):
         # Where nothing is left, nothing is removed.
         left = {
@@ -85,7 +86,7 @@ def _magnitudes(network: Network, layers: Layers) -> Scores:
 
 
 SIZES: dict[str, Callable[[Network, Layers], Scores]] = {"weight": _magnitudes, "unit": units.norms}
-"""Sizes of a quantity of every weight, by granularity."""
+"""How large a quantity is: of each weight, or of each unit, by granularity."""
 
 
 def starts(masks: Mapping[str, Masks], rewound: np.ndarray, draws: Draws) -> dict[str, Start]:

@@ -33,10 +33,11 @@ Size = Callable[[Layers], Scores]
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of one network under the masks that are to be pruned: by prunable layer, 0 where masked.
+    """What a criterion sees of one network under the masks that are to be pruned; everything is 0 where it is masked.
 
-    `initial` at step 0, `final` at the end of the last training. `parameters` are all parameters at step 0, those that
-    are never pruned too. `gradient()` is that of the loss on the whole training part at the masked initial weights.
+    `initial` and `final` are weights by prunable layer, at step 0 and at the end of the last training. `parameters` are
+    all parameters at step 0, those that are never pruned too. `gradient()` is that of the loss on the whole training
+    part at step 0.
     """
 
     network: Network

@@ -17,7 +17,7 @@ from escapedim.records.columns import Arm
 from escapedim.records.results import Invariants, Layer, LotteryResult, Round
 from escapedim.tasks.base import Task
 from escapedim.text import counted
-from escapedim.training.experiment import Experiment, columns
+from escapedim.training.experiment import Experiment
 from escapedim.training.networks import network_of
 from escapedim.training.points import kept_steps
 from escapedim.training.work import Metrics
@@ -109,7 +109,7 @@ class _Describe:
         )
 
     def _arm(self, members: Sequence[Metrics]) -> Arm:
-        lists = {name: [member[name] for member in members] for name in columns(self.task)}
+        lists = {name: [member[name] for member in members] for name in self.task.measured}
         return Arm(success=[member["success"] for member in members], **lists)
 
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from escapedim.models import units
 from escapedim.models.network import Network
-from escapedim.pruning.masks import Masks
-from escapedim.pruning.pruning_plan import ALL, PruningPlan
+from escapedim.pruning.masks import Masks, survivors
+from escapedim.pruning.pruning_plan import PruningPlan
 
 Layers = dict[str, np.ndarray]
 
@@ -48,7 +47,7 @@ def check(plan: PruningPlan, network: Network, trained: TrainedWeights, expected
             for weights in (trained.started, trained.ended)
         ),
         "masks_nested": all(not (mask & ~trained.last_masks[name]).any() for name, mask in masks.items()),
-        "density_exact": all(_counts(plan, network, there) == expected for there in (masks, _in_use(trained))),
+        "density_exact": all(survivors(plan, network, there) == expected for there in (masks, _in_use(trained))),
         "no_layer_empty": all(mask.any() for mask in masks.values()),
     }
 
@@ -67,9 +66,3 @@ def same_bits(left: np.ndarray, right: np.ndarray) -> bool:
 def _in_use(trained: TrainedWeights) -> Masks:
     """Weights that training had at hand: not zero at the start, or not zero at the end."""
     return {name: (trained.started[name] != 0) | (trained.ended[name] != 0) for name in trained.masks}
-
-
-def _counts(plan: PruningPlan, network: Network, masks: Masks) -> dict[str, int]:
-    there = units.kept(network, masks) if plan.granularity == "unit" else masks
-    counts = {name: int(one.sum()) for name, one in there.items()}
-    return {ALL: sum(counts.values())} if plan.scope == "global" else counts

@@ -5,7 +5,7 @@ lowest-scored fraction of what is left; rewind, that is put the survivors back t
 what is left to the end, beside its controls.
 
 `lottery` is that loop, whatever executes it: it says what is to be trained, and takes what came of it. A stored run
-enters it at any round (`pruning.round_work`), one in memory goes through it from the start.
+enters it at one round and takes what it yields (`pruning.round_work`); in memory it can be gone through from the start.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 
 from escapedim.models import units
 from escapedim.models.network import Network
-from escapedim.pruning.pruning_plan import ALL, PruningPlan, counted, left_in_all, left_in_layer
+from escapedim.pruning.pruning_plan import ALL, PruningPlan, goals
 
 Masks = dict[str, np.ndarray]
 Scores = Mapping[str, np.ndarray]
@@ -25,14 +25,6 @@ def full_masks(network: Network) -> Masks:
     return {name: np.ones(network.shapes[name], bool) for name in network.prunable}
 
 
-def goals(plan: PruningPlan, network: Network, masks: Masks) -> Counts:
-    """Return how many survivors the next round leaves: by layer or group, or in global scope of `all`."""
-    totals, surviving = counted(plan, network), survivors(plan, network, masks)
-    if plan.scope == "global":
-        return {ALL: left_in_all(plan, surviving[ALL], sum(totals.values()), len(totals))}
-    return {name: left_in_layer(plan, name, count, totals[name]) for name, count in surviving.items()}
-
-
 def survivors(plan: PruningPlan, network: Network, masks: Masks) -> Counts:
     """Return how many survivors there are, counted as in `goals`."""
     counts = {name: int(mask.sum()) for name, mask in _prunable(plan, network, masks).items()}
@@ -42,7 +34,8 @@ def survivors(plan: PruningPlan, network: Network, masks: Masks) -> Counts:
 def prune(plan: PruningPlan, network: Network, masks: Masks, scores: Scores, left: Counts | None = None) -> Masks:
     """Remove the lowest-scored survivors, so that as many as the round's `goals` are left; inside `masks`."""
     there = _prunable(plan, network, masks)
-    selected = _select(plan, there, scores, goals(plan, network, masks) if left is None else left)
+    left = goals(plan, network, survivors(plan, network, masks)) if left is None else left
+    selected = _select(plan, there, scores, left)
     return selected if plan.granularity == "weight" else units.without(network, masks, selected)
 
 

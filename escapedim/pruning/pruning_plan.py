@@ -77,19 +77,18 @@ def counted(plan: PruningPlan, network: Network) -> dict[str, int]:
     return {group.name: group.units for group in network.groups}
 
 
-def expected_counts(plan: PruningPlan, network: Network) -> list[dict[str, int]]:
-    """Survivors of every round from round 0 on, by layer or group; in global scope under the one name `ALL`."""
+def goals(plan: PruningPlan, network: Network, surviving: Mapping[str, int]) -> dict[str, int]:
+    """Return how many of the survivors the next round leaves: by layer or group, or in global scope of `ALL`."""
     totals = counted(plan, network)
-    layers = len(totals)
     if plan.scope == "global":
-        totals = {ALL: sum(totals.values())}
+        return {ALL: left_in_all(plan, surviving[ALL], sum(totals.values()), len(totals))}
+    return {name: left_in_layer(plan, name, count, totals[name]) for name, count in surviving.items()}
 
-    def left(name: str, surviving: int) -> int:
-        if plan.scope == "global":
-            return left_in_all(plan, surviving, totals[name], layers)
-        return left_in_layer(plan, name, surviving, totals[name])
 
-    rounds = [totals]
+def expected_counts(plan: PruningPlan, network: Network) -> list[dict[str, int]]:
+    """Survivors of every round from round 0 on, as `goals` counts them."""
+    totals = counted(plan, network)
+    rounds = [{ALL: sum(totals.values())} if plan.scope == "global" else totals]
     for _ in range(plan.rounds):
-        rounds.append({name: left(name, surviving) for name, surviving in rounds[-1].items()})
+        rounds.append(goals(plan, network, rounds[-1]))
     return rounds

@@ -28,9 +28,9 @@ def aligned(model: Network, reference: Tensor, row: Tensor, x: Tensor) -> Tensor
     x
         Samples `(samples, inputs)` on which outputs are compared; without any, weights alone decide.
 
-    A network that diverged, and one beside it, stays as it is: there is nothing to match.
+    A network that diverged, one beside it, and one without unit groups stays as it is: there is nothing to match.
     """
-    if not bool(torch.isfinite(reference).all() and torch.isfinite(row).all()):
+    if not model.groups or not bool(torch.isfinite(reference).all() and torch.isfinite(row).all()):
         return row.clone()
     samples, one = x[:SAMPLES].double().cpu(), reference.double().cpu()
     permuted = row.double().cpu()

@@ -146,7 +146,7 @@ def describe_members(
     """Return the result of a train run from the metrics of finished replicates."""
     members = [done[replicate] for replicate in sorted(done)]
     successes = sum(member["success"] for member in members)
-    lists = {name: [member[name] for member in members] for name in columns(task)}
+    lists = {name: [member[name] for member in members] for name in task.measured}
     return TrainResult(
         success_criterion=str(task.criterion),
         parameters=model.size,
@@ -173,8 +173,3 @@ ENDING_COLUMNS = (
     "moved",
     "steps",
 )
-
-
-def columns(task: Task) -> tuple[str, ...]:
-    """Names of the measured quantities that a task has."""
-    return task.measured

@@ -2,7 +2,7 @@
 
 Small networks cost by the step of a stack and hardly by its members, so that works of one kin are joined: as many as
 fit a stack, but no more than leave work for every process. Checkpoints stay those of each work. On the CPU not a bit of
-a result depends on who was joined with whom (`training.gradients`).
+a result depends on who was joined with whom (`training.kernels.kernel`).
 """
 
 from __future__ import annotations

@@ -48,10 +48,10 @@ class Key:
 
 
 def stack_key(prefix: str) -> Key:
-    """Return the template of keys of stacks of neighbours, behind a prefix."""
+    """Return the template of keys of stacks of neighbours, behind a prefix that may have numbers of its own."""
     return Key(f"{prefix}-members-{{first:06d}}-{{last:06d}}")
 
 
 def members(numbers: Numbers) -> tuple[int, ...]:
-    """Return the members from `first` to `last`."""
+    """Return the replicates from `first` to `last`."""
     return tuple(range(numbers["first"], numbers["last"] + 1))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escapedim.errors import BadInput
 from escapedim.models.families import MLP, Wanted, family
 from escapedim.models.network import Network
-from escapedim.specs import Spec, parse_spec, take_params
+from escapedim.specs import parse_spec, take_params
 from escapedim.tasks.base import Task
 from escapedim.training.config import NetworkConfig, TrainingConfig
 from escapedim.training.problems import problem_of
@@ -22,28 +22,36 @@ def network_of(config: NetworkConfig, task: Task) -> Network:
     BadInput
         The family cannot be made for the task.
     """
-    spec = parse_spec(config.model)
-    if spec.name == MLP:
-        return problem_of(task).fully_connected(_wanted(config, task), config.hidden)
-    return _of_family(spec, config, task, {})
+    return _network(config, task, config.hidden, {})
 
 
 def network_of_width(config: TrainingConfig, task: Task, width: int) -> Network:
-    """Return the network of one width: one hidden layer, or a family at that width; errors as in `network_of`."""
+    """Return the network of one width: one hidden layer, or a family at that width.
+
+    Raises
+    ------
+    BadInput
+        As in `network_of`, or the family has no width, or another number of units at that width.
+    """
     spec = parse_spec(config.model)
+    if spec.name != MLP and "width" not in family(spec.name).parameters:
+        raise BadInput(f"--model {spec}: expected a family with a width, found none; use train or prune.")
+    network = _network(config, task, (width,), {"width": width})
+    if network.units[:1] != (width,):
+        raise BadInput(
+            f"--model {spec}: expected {width} units in the first group at width {width}, found "
+            f"{network.units[0] if network.units else 'no group'}; mend that family."
+        )
+    return network
+
+
+def _network(config: TrainingConfig, task: Task, hidden: Sequence[int], more: Mapping[str, Any]) -> Network:
+    spec = parse_spec(config.model)
+    wanted = Wanted(task.input_shape, task.outputs, config.activation, config.init, task.bias)
     if spec.name == MLP:
-        return problem_of(task).fully_connected(_wanted(config, task), (width,))
-    return _of_family(spec, config, task, {"width": width})
-
-
-def _wanted(config: TrainingConfig, task: Task) -> Wanted:
-    return Wanted(task.input_shape, task.outputs, config.activation, config.init, task.bias)
-
-
-def _of_family(spec: Spec, config: TrainingConfig, task: Task, more: Mapping[str, Any]) -> Network:
-    found = family(spec.name)
-    params = {**take_params(spec, found.parameters), **more}
+        return problem_of(task).fully_connected(wanted, hidden)
+    of_name = family(spec.name)
     try:
-        return found.build(_wanted(config, task), **params)
+        return of_name.build(wanted, **{**take_params(spec, of_name.parameters), **more})
     except ValueError as error:
         raise BadInput(f"--model {spec} on {task.name}: {error}.") from None

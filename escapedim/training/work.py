@@ -2,7 +2,7 @@
 
 A work is a picklable callable with a key. It reads the finished works that it needs, trains, and returns an `Outcome`:
 finished, or a state from which the same work goes on. On the CPU of one machine a member's weights are the same to the
-last bit whatever work it is in (`training.gradients`), so that an extended run equals one that was long from the start;
+last bit whatever work it is in (`kernels.kernel`), so that an extended run equals one that was long from the start;
 of what is certified of its ending, eigenvalues and levels are the same but for rounding.
 """
 

@@ -89,7 +89,7 @@ def check(narrow: Network, wide: Network, spec: Spec) -> None:
 def embed(narrow: Network, wide: Network, flat: Tensor, spec: Spec, seeds: Sequence[int]) -> Embedded:
     """Put every member of `(members, parameters)` into a wide network, which computes the same.
 
-    `seeds` has one seed a member. The first of several splits is the one that a network with one unit more makes.
+    `seeds` has one seed a member. The first of several units that are split off is the one that is split off alone.
 
     Raises
     ------
@@ -258,7 +258,10 @@ class _ZeroIn:
             return "expected biases, without which a relu unit of incoming weights 0 is dead, found none; write split."
         bias = _own_bias(group)
         if _constant(group, bias) and not group.absorbing:
-            return f"expected biases to make up for {group.activation} at {bias:g}, found none; write split."
+            return (
+                f"expected biases to make up for {group.activation} at {bias:g}, with no zero padding in between, "
+                "found none; write split."
+            )
         return ""
 
     def embed(self, narrow: Network, wide: Network, flat: Tensor, generators: Sequence[Generator]) -> Embedded:

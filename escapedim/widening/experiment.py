@@ -18,7 +18,7 @@ from escapedim.records.results import WidenResult, Width
 from escapedim.specs import parse_spec
 from escapedim.tasks.base import Criterion, Task
 from escapedim.tasks.criteria import parse_criterion
-from escapedim.training.experiment import Experiment, columns, stack_size, stacks
+from escapedim.training.experiment import Experiment, stack_size, stacks
 from escapedim.training.networks import network_of_width
 from escapedim.training.problems import problem_of
 from escapedim.training.work import Metrics
@@ -68,7 +68,7 @@ def success_criterion(config: EmbeddingConfig, task: Task) -> Criterion:
     if config.success is None:
         return task.criterion
     without = () if task.stream is None else ("train_loss",)  # which is there, but null
-    return parse_criterion(config.success, [name for name in columns(task) if name not in without])
+    return parse_criterion(config.success, [name for name in task.measured if name not in without])
 
 
 def setting(

@@ -96,7 +96,7 @@ def _read(template: Key, stored: Mapping[str, Stored]) -> list[tuple[Numbers, St
 def _joined(
     run: FinishedRun, model: Network, parts: Sequence[tuple[Numbers, Arrays, Sequence[Member]]], prefix: str
 ) -> Finished:
-    rows = [np.zeros((0, sum(math.prod(shape) for shape in model.shapes.values())))]
+    rows = [np.zeros((0, model.size))]
     for _, arrays, measured in parts:
         for name, shape in model.shapes.items():
             array = arrays.get(prefix + name)

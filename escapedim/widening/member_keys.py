@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from escapedim.training.keys import Key, members
+from escapedim.training.keys import members, stack_key
 
-MEMBERS = Key("width-{width:06d}-members-{first:06d}-{last:06d}")
+MEMBERS = stack_key("width-{width:06d}")
 
 
 def members_key(width: int, replicates: Sequence[int]) -> str:

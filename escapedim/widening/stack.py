@@ -1,7 +1,7 @@
 """A stack of members of one shape, from wherever it begins to the endings of its members.
 
-Every experiment of `escapedim widen` is such stacks: what tells one from another is where its members begin. A work of
-work asks its `begin` for that, from the arrays of the works that it needs, each time it is started or continued; so
+Every experiment of `escapedim widen` is such stacks: what tells one from another is where its members begin. A work
+asks its `begin` for that, from the arrays of the works that it needs, each time it is started or continued; so
 draws and choices must be the same every time.
 """
 

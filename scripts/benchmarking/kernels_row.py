@@ -1,7 +1,8 @@
 """The row `kernels`: what each kernel saves, by processor time of whole commands with it and without it.
 
 Commands run in turns, in one process each (`--jobs 1`), start included. A saving is what a command takes longer without
-the kernel, as a share of what it takes with all of them. The closed form has no row: nothing else takes its task.
+the kernel, as a share of what it takes with all of them. The closed form has no row, since nothing else takes its task,
+and autograd has none: it takes what no other kernel takes.
 """
 
 from __future__ import annotations

@@ -15,17 +15,15 @@ from escapedim.training import descent
 from escapedim.training.data import Data
 from escapedim.training.job import Job, State
 from escapedim.training.kernels import choice, mixed
-from escapedim.training.kernels.autograd import Autograd
-from escapedim.training.kernels.closed_form import ClosedForm
 from escapedim.training.kernels.dense import Dense
 from escapedim.training.kernels.full_batch import FullBatch
-from escapedim.training.kernels.kernel import Kernel
 from escapedim.training.kernels.mixed import make_whole_stack
 from escapedim.training.kernels.stack import Trained
 
 
-def _only(*kernels: Kernel) -> Callable[[], None]:
-    return lambda: _replace(choice, "KERNELS", kernels)
+def _without(kind: type) -> Callable[[], None]:
+    kept = tuple(kernel for kernel in choice.KERNELS if not isinstance(kernel, kind))
+    return lambda: _replace(choice, "KERNELS", kept)
 
 
 def _unpacked() -> None:
@@ -45,8 +43,8 @@ def _replace(module: ModuleType, name: str, value: object) -> None:
 
 WITHOUT: dict[str, Callable[[], None]] = {
     "none": lambda: None,
-    "dense": _only(ClosedForm(), FullBatch(), Autograd()),
-    "full batch": _only(ClosedForm(), Dense(), Autograd()),
+    "dense": _without(Dense),
+    "full batch": _without(FullBatch),
     "packed": _unpacked,
     "without idle": _with_idle,
 }

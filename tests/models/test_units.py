@@ -393,7 +393,8 @@ def test_without_its_removed_units_a_network_computes_the_same(network, seed):
 def test_new_units_that_are_0_change_nothing(network):
     flat = drawn(network, 2)
     for group in network.groups:
-        wide, rows = units.appended(network, flat, {group.name: 2})
+        wide = network.resized([one.units + 2 * (one == group) for one in network.groups])
+        rows = units.placed(network, flat, wide, flat.new_zeros(len(flat), wide.size))
         assert wide.units == tuple(one.units + 2 * (one == group) for one in network.groups)
         first = {group.name: torch.arange(group.units)}
         assert torch.equal(units.taken(wide, rows, first), flat)

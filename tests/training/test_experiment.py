@@ -13,7 +13,7 @@ from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
 from escapedim.training.batches import DataOrder
 from escapedim.training.config import TrainConfig
-from escapedim.training.experiment import REPLICATES, TrainWork, columns, stack_size, stacks, train_experiment
+from escapedim.training.experiment import REPLICATES, TrainWork, stack_size, stacks, train_experiment
 from escapedim.training.initial import initial_row, order_seed
 from escapedim.training.networks import network_of
 from escapedim.training.work import Context, Outcome
@@ -121,7 +121,7 @@ def stopped(ending: str = "undecided") -> dict:
 
 def metrics(success: bool, ending: str = "undecided") -> dict:
     numbers = [0.25, 0.5, 0.75, 0.5, 0.625] if ending != "diverged" else [None] * 5
-    return {**dict(zip(columns(toy_task()), numbers, strict=True)), "success": success, **stopped(ending)}
+    return {**dict(zip(toy_task().measured, numbers, strict=True)), "success": success, **stopped(ending)}
 
 
 def test_a_result_adds_the_finished_replicates_up():
@@ -145,14 +145,14 @@ def test_a_result_of_nothing_has_no_rate():
 
 
 def test_a_task_without_labels_has_losses_only():
-    assert columns(toy_task()) == (
+    assert toy_task().measured == (
         "train_loss",
         "test_loss",
         "train_accuracy",
         "test_accuracy",
         "test_accuracy_at_best_validation",
     )
-    assert columns(toy_task("squared")) == ("train_loss", "test_loss")
+    assert toy_task("squared").measured == ("train_loss", "test_loss")
     key = "replicates-000000-000000"
     experiment = train_experiment(config(), toy_task("squared"), [key])
     done = {key: {"members": [{"train_loss": 0.1, "test_loss": 0.2, "success": True, **stopped()}]}}

@@ -1,4 +1,6 @@
-"""What a step of one network takes on one core, by how it is trained: by this members are packed, and cut.
+"""Seconds that one step of one network takes on one core, by how it is trained.
+
+From these it is decided which members are packed, and which are trained without their idle units.
 
 Measured on one core with AVX-512, over the shapes in scripts/benchmarking/TRIED.md. A member's way may depend on its
 own shape, batch and mask alone, so that its numbers do not depend on what it is trained beside.

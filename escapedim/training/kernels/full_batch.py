@@ -117,7 +117,7 @@ class _Workspace:
         params, grads, members = layout.views(flat), layout.views(out), len(flat)
         (weight, bias), (leading_out, last_bias) = layers.layers
         outgoing, offset = params[leading_out], None if last_bias is None else params[last_bias]
-        samples = x if offset is None else torch.cat([x, x.new_ones(len(x), 1)], 1)
+        samples = x if bias is None else torch.cat([x, x.new_ones(len(x), 1)], 1)
         units, inputs = params[weight].shape[1:]
         incoming = flat.new_empty(members, units, samples.shape[1])
         back = flat.new_empty(members, samples.shape[1], units)

@@ -1,4 +1,4 @@
-"""What a gradient kernel is, and how a lone member is kept from other rounding.
+"""The contract of a gradient kernel, and why a member that is trained alone gets the bits that it gets in a stack.
 
 On the CPU a member's gradient is the same to the last bit whatever stack it is in. Batched products of torch are, but
 for a stack of one where a side of a matrix is 1: there they turn into products with vectors, which round differently.

@@ -15,7 +15,7 @@ from escapedim.training.optimizers import Moments, of_members
 
 
 class MixedStack:
-    """Stacks as one: `parts` are the places of their members among the `rows`, and each stack; as `Stack`."""
+    """Several stacks behind the interface of one: `parts` are stacks, with the places of their members in `rows`."""
 
     def __init__(self, rows: Tensor, parts: Sequence[tuple[Tensor, Trained]]) -> None:
         self.rows, self._parts = rows, parts

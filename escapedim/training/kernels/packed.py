@@ -58,7 +58,7 @@ def pays(job: Job, mask: Tensor) -> Tensor:
 
 
 class PackedStack:
-    """Members of a job that are trained packed; as `training.stack.Stack`, of the given `rows`."""
+    """Members of a job that are trained packed; as `kernels.stack.Stack`, of the given `rows`."""
 
     def __init__(self, job: Job, state: State, data: Data, rows: Tensor, moments: Moments) -> None:
         assert job.mask is not None

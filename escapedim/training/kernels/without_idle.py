@@ -59,7 +59,10 @@ def _stays(job: Job) -> bool:
 
 
 def _inputs_with_signal(job: Job, data: Data) -> Kept:
-    """Inputs that are trained with; nothing where all are, and where the network has them all."""
+    """Return the inputs that are not 0 in every training sample.
+
+    Empty where fewer than `LEAST_CUT` are, and where the network cannot do without inputs.
+    """
     group = job.model.input_group
     if group is None:
         return {}
@@ -68,10 +71,10 @@ def _inputs_with_signal(job: Job, data: Data) -> Kept:
 
 
 def _alike(job: Job, rows: Tensor) -> Iterator[tuple[Tensor, Kept]]:
-    """Yield members that are trained with equally many units: their places in `rows`, and their units by group.
+    """Group members by how many units of each group their masks keep.
 
-    These are nothing for members with all units. On CUDA a second stack takes as long as the first, and all units are
-    trained unless all members are alike.
+    Yields their places in `rows` `(members,)`, and the units that are trained, empty where all are. On CUDA a second
+    stack takes as long as the first: units are left out only if all members keep equally many.
     """
     places, groups = torch.arange(len(rows)), job.model.groups
     if job.mask is None or not groups or not len(rows):
@@ -91,10 +94,9 @@ def _alike(job: Job, rows: Tensor) -> Iterator[tuple[Tensor, Kept]]:
 
 
 def _left(network: Network, mask: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """Say which units `(members, units)` of each group masks `(members, parameters)` leave any weight.
+    """Return by group which units masks `(members, parameters)` keep `(members, units)`, one at least.
 
-    They are one at least. Also how many there are `(members, groups + 1)` and, last, whether a mask leaves all weights
-    among them.
+    Also a matrix `(members, groups + 1)`: how many they are, and last whether every weight between kept units survives.
     """
     prunable = {name: part for name, part in Layout(network.shapes).views(mask).items() if name in network.prunable}
     left = units.kept_of_members(network, prunable)

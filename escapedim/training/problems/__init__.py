@@ -1,4 +1,4 @@
-"""Problems: what a task asks of a network as a function of its parameters, one way to say it each."""
+"""Problems by the loss of a task: what is minimised, how it is evaluated, and its surface."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from escapedim.models.conv import ConvNet, conv_2
 from escapedim.models.families import Wanted
 from escapedim.models.layout import Layout
 from escapedim.models.mlp import MLP
-from escapedim.models.network import Network
+from escapedim.models.network import FullyConnected, Network
 from escapedim.models.relu_student import ReluStudent
 from escapedim.training.data import Data, Samples
 from escapedim.training.job import Job
@@ -60,10 +60,24 @@ class Case:
         return gradient_of(self.network, PROBLEMS[self.loss], weights, self.whole)
 
 
+class OutputBias(MLP):
+    """A net with one hidden layer, of which the outputs alone have biases."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: shape for name, shape in super().shapes.items() if name != "layer1.bias"}
+
+    @property
+    def fully_connected(self) -> FullyConnected:
+        whole = super().fully_connected
+        return replace(whole, layers=((whole.layers[0][0], None), whole.layers[1]))
+
+
 CASES = [
     Case(ClosedForm, ReluStudent(4, 5), TEACHER),
     Case(FullBatch, MLP((4, 6, 3), "gelu"), "cross-entropy", whole=True),
     Case(FullBatch, MLP((4, 6, 1), "tanh", bias=False), "squared", whole=True),
+    Case(FullBatch, OutputBias((4, 6, 2), "tanh"), "squared", whole=True),
     Case(Dense, MLP((4, 5, 6, 3), "softplus"), "cross-entropy"),
     Case(Dense, MLP((1, 2, 1), "erf"), "squared"),
     Case(Dense, MLP((4, 5, 6, 1), "sigmoid", bias=False), "squared", whole=True),
