@@ -9,9 +9,9 @@ from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import nearest
 from escapedim.rewinding.mode_names import COMPLEMENTS, END, FRESH, MODES, NONE
-from escapedim.specs import parse_spec, take_params
+from escapedim.specs import parse_spec
 from escapedim.training.config import Names, NetworkConfig, Value, Width, field
-from escapedim.training.optimizer_names import OPTIMIZERS
+from escapedim.training.optimizer_names import decays
 from escapedim.training.steps import parse_point
 from escapedim.width_grammar import parse_widths
 
@@ -40,12 +40,6 @@ def _point(text: str, named: Sequence[str] = ()) -> str:
         return text
     canonical = str(parse_point(text))
     return {"0it": "init", "0%": "init", "0ep": "init", "100%": "end"}.get(canonical, canonical)
-
-
-def decays(text: str) -> bool:
-    """Say whether an optimizer moves weights that have no gradient."""
-    optimizer = parse_spec(text)
-    return bool(take_params(optimizer, OPTIMIZERS[optimizer.name]).get("weight_decay"))
 
 
 class RewindConfig(NetworkConfig):
@@ -118,7 +112,7 @@ class RewindConfig(NetworkConfig):
 
     @model_validator(mode="after")
     def _frozen_weights_do_not_decay(self) -> RewindConfig:
-        if "frozen" in self.complement and decays(self.optimizer):
+        if "frozen" in self.complement and decays(parse_spec(self.optimizer)):
             raise ValueError("weight decay moves frozen weights; give --complement without frozen")
         return self
 
@@ -133,4 +127,6 @@ def rewind_base(origin: NetworkConfig, rewind_to: str, last: int, source: str) -
     base: dict[str, object] = {key: value for key, value in origin.model_dump(mode="json").items() if key in kept}
     base |= {"source": source, "round": sorted({max(1, last // 2), last}), "to": [rewind_to, "10%"]}
     # Always given, since a task means by it what widen measures; weights that decay cannot be frozen.
-    return base | {"complement": [one for one in COMPLEMENTS if one != "frozen" or not decays(origin.optimizer)]}
+    return base | {
+        "complement": [one for one in COMPLEMENTS if one != "frozen" or not decays(parse_spec(origin.optimizer))]
+    }

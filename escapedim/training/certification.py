@@ -22,10 +22,9 @@ from escapedim.landscape.spectrum import MOST_PARAMETERS
 from escapedim.landscape.surface import Surface
 from escapedim.landscape.vocabulary import Ending
 from escapedim.models.network import Network
-from escapedim.specs import take_params
 from escapedim.tasks.base import Task
 from escapedim.training.job import Job, Landed, Landing, State
-from escapedim.training.optimizer_names import OPTIMIZERS
+from escapedim.training.optimizer_names import decays
 from escapedim.training.problems import problem_of
 from escapedim.training.recipe import Recipe
 
@@ -45,7 +44,11 @@ def make_landing(model: Network, task: Task, recipe: Recipe) -> Landing | None:
 
     All parameters must be trained: Newton's steps would move what is frozen.
     """
-    if recipe.batch_size != recipe.samples or decays(recipe) or isinstance(surface := make_surface(model, task), str):
+    if (
+        recipe.batch_size != recipe.samples
+        or decays(recipe.optimizer)
+        or isinstance(surface := make_surface(model, task), str)
+    ):
         return None
     here = surface if recipe.device == "cpu" else make_surface(model, task, recipe.device)
     assert not isinstance(here, str), "there is one on the CPU"
@@ -61,12 +64,6 @@ def stop_below(task: Task) -> float | None:
     if task.global_below is None or criterion.metric != "train_loss" or not criterion.comparison.startswith("<"):
         return None
     return min(task.global_below, criterion.threshold)
-
-
-def decays(recipe: Recipe) -> bool:
-    """Say whether the optimizer has weight decay: then descent does not follow the gradient of the loss alone."""
-    params = take_params(recipe.optimizer, OPTIMIZERS[recipe.optimizer.name])
-    return bool(params.get("weight_decay"))
 
 
 class _Landing:
@@ -125,7 +122,7 @@ def _why_not_critical(job: Job) -> str:
     """Say why the end of a descent need not be a critical point of the loss; "" where it is one."""
     if job.lr_scale is not None and not job.lr_scale.all():
         return "only a part of the parameters was trained"
-    return "weight decay: the descent ends where the loss alone would not" if decays(job.recipe) else ""
+    return "weight decay: the descent ends where the loss alone would not" if decays(job.recipe.optimizer) else ""
 
 
 def _by_loss(loss: float, reason: str, global_below: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from escapedim.specs import Value
+from escapedim.specs import Spec, Value, take_params
 
 _ADAM: dict[str, Value] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 
@@ -41,3 +41,8 @@ def check_optimizer(params: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} must be from {least:g} to {most:.10g}, found {value:g}")
     if params.get("nesterov") and not params["momentum"]:
         raise ValueError("nesterov needs a momentum, as in sgd:momentum=0.9,nesterov=true")
+
+
+def decays(optimizer: Spec) -> bool:
+    """Say whether an optimizer has weight decay: then it moves weights that have no gradient, and ends elsewhere."""
+    return bool(take_params(optimizer, OPTIMIZERS[optimizer.name]).get("weight_decay"))

@@ -23,7 +23,8 @@ from escapedim.models.network import Network
 from escapedim.records.experiments import Controls, Escape, Spread
 from escapedim.specs import Spec, take_params
 from escapedim.tasks.base import Task
-from escapedim.training.certification import decays, make_surface
+from escapedim.training.certification import make_surface
+from escapedim.training.optimizer_names import decays
 from escapedim.training.seeds import derive_seed
 from escapedim.widening.choice import Choice, Pool, stacks_of
 from escapedim.widening.config import PERTURBATIONS
@@ -131,7 +132,7 @@ class Widened:
 
     def why_not_critical(self) -> str:
         """Say why embedded critical points need not be critical; "" where they are."""
-        decay = decays(self.narrow.recipe)
+        decay = decays(self.narrow.recipe.optimizer)
         return why_not_critical(self.narrow.model, self.wide.model, self.embedding.spec, decay)
 
     def _perturbation(self, surface: Surface | str, wide: Tensor, seeds: list[int]) -> Tensor:
@@ -276,7 +277,9 @@ class EscapePlan:
         )
 
     def _why_not_critical(self) -> str:
-        return why_not_critical(self.narrow.model, self.wide.model, self.embedding.spec, decays(self.narrow.recipe))
+        return why_not_critical(
+            self.narrow.model, self.wide.model, self.embedding.spec, decays(self.narrow.recipe.optimizer)
+        )
 
     def _reason(self, certified: bool, task: Task) -> str:
         if not certified:

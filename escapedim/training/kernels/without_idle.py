@@ -19,14 +19,13 @@ from torch import Tensor
 from escapedim.models import units
 from escapedim.models.layout import Layout
 from escapedim.models.network import Network
-from escapedim.specs import take_params
 from escapedim.training.data import Data
 from escapedim.training.job import Job, State
 from escapedim.training.kernels.choice import kernel_of
 from escapedim.training.kernels.costs import CALLS
 from escapedim.training.kernels.mixed import as_one, make_whole_stack
 from escapedim.training.kernels.stack import Trained
-from escapedim.training.optimizer_names import OPTIMIZERS
+from escapedim.training.optimizer_names import decays
 from escapedim.training.optimizers import Moments, by_matrix, of_members
 
 LEAST_CUT = 64  # inputs without a signal that are worth it; ours
@@ -54,8 +53,7 @@ def make_stack(job: Job, state: State, data: Data, gradients: Tensor | None = No
 
 def _stays(job: Job) -> bool:
     """Say whether parameters without a gradient stay where they are."""
-    params = take_params(job.recipe.optimizer, OPTIMIZERS[job.recipe.optimizer.name])
-    return job.lr_scale is None and not params.get("weight_decay")
+    return job.lr_scale is None and not decays(job.recipe.optimizer)
 
 
 def _inputs_with_signal(job: Job, data: Data) -> Kept:
