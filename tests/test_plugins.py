@@ -7,9 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from escapedim.errors import BadInput
+from escapedim.training import networks
+from escapedim.training.config import TrainConfig
+from tests.training.plain import VALUES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "contributing.md").read_text()
 
@@ -102,3 +109,50 @@ def test_a_package_that_cannot_be_imported_is_named_where_it_is_asked_for(packag
     assert odd.returncode == 2
     assert "expected a Criterion, found function; mend that package." in odd.stderr
     assert command(package, tmp_path, "prune", "--dry-run").returncode == 0
+
+
+def imported(package: Path) -> ModuleType:
+    """The module of the package, which other tests must not find installed."""
+    spec = spec_from_file_location("my_plugin_of_this_test", package / "my_plugin.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+WRONG = {
+    "outputs": ("class Wrong(Residual):\n    def apply(self, params, x):\n        return x[:, :1]",
+                "expected outputs (samples, 2), found (2, 1); mend its apply."),
+    "name": ("class Wrong(Residual):\n    name = 'same'\n", "mend its resized or name."),
+    "parts": ("class Wrong(Residual):\n    @property\n    def groups(self):\n"
+              "        return (UnitGroup('g', 99, incoming=(Part('read.weight', 0),)),)\n", "mend"),
+    "raises": ("class Wrong(Residual):\n    def apply(self, params, x):\n        raise RuntimeError('odd')\n",
+               "RuntimeError: odd; mend that family."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_network_that_does_not_keep_to_the_contract_is_refused_before_it_is_trained(package, monkeypatch, case):
+    code, words = WRONG[case]
+    my_plugin = imported(package)
+    scope = dict(vars(my_plugin))
+    exec(code, scope)  # a class of the test's own
+    monkeypatch.setattr(my_plugin, "Residual", scope["Wrong"])
+    config = TrainConfig(**{**VALUES, "model": "mlp", "hidden": (3,)}).model_copy(
+        update={"model": "residual", "hidden": ()}
+    )
+    monkeypatch.setattr(networks, "family", lambda name: my_plugin.residual)
+    with pytest.raises(BadInput) as refusal:
+        networks.network_of(config, my_plugin.rings(2.0))
+    assert words in str(refusal.value)
+
+
+def test_a_network_without_units_has_no_width(package, monkeypatch):
+    my_plugin = imported(package)
+    monkeypatch.setattr(my_plugin.Residual, "groups", ())
+    monkeypatch.setattr(networks, "family", lambda name: my_plugin.residual)
+    config = TrainConfig(**VALUES).model_copy(update={"model": "residual", "hidden": ()})
+    with pytest.raises(BadInput, match="expected 4 units in the first group at width 4, found no group"):
+        networks.network_of_width(config, my_plugin.rings(2.0), 4)

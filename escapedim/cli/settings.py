@@ -185,7 +185,9 @@ def _refuse_fixed(
 
 
 def _check_depth(task: Task, config: TrainingConfig, sources: Mapping[str, str]) -> None:
-    if isinstance(config, NetworkConfig) and task.hidden_layers not in (None, len(config.hidden)):
+    if not isinstance(config, NetworkConfig) or not config.hidden:  # a family of networks has no hidden widths
+        return
+    if task.hidden_layers not in (None, len(config.hidden)):
         number = "exactly one width" if task.hidden_layers == 1 else f"{task.hidden_layers} widths"
         found = ",".join(map(str, config.hidden))
         raise BadInput(

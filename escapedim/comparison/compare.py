@@ -103,7 +103,14 @@ def _laws(study: Study) -> Laws | None:
     if not observed:
         return None
     return fit_laws(
-        observed, exhaustive(study), stays(study), study.base_width, study.level, study.seed, margin=study.margin
+        observed,
+        exhaustive(study),
+        stays(study),
+        study.base_width,
+        study.level,
+        study.seed,
+        margin=study.margin,
+        one_hidden=not study.of_family,
     )
 
 

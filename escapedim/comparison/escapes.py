@@ -28,10 +28,13 @@ class Way(NamedTuple):
     alpha: float | None
     perturbation: str
 
-    @property
-    def default(self) -> bool:
-        """Whether it is what `escapedim widen` does unasked: one unit of the first layer in two halves, with noise."""
-        return self[:4] == (1, 1, SPLIT, _EVEN) and self.perturbation.startswith("noise")
+    def is_default(self, study: Study) -> bool:
+        """Say whether it is what `escapedim widen` does unasked: to the next width by splits in two halves, with noise.
+
+        That is one unit of the one hidden layer, or of a family of networks the next width in all layers.
+        """
+        layer = 0 if study.of_family else 1
+        return self[:4] == (layer, 1, SPLIT, _EVEN) and self.perturbation.startswith("noise")
 
 
 def way(entry: Escape) -> Way:
@@ -45,7 +48,7 @@ def splits(study: Study) -> Entries:
     sizes: dict[Way, int] = {}
     for _, entry in entries:
         sizes[way(entry)] = sizes.get(way(entry), 0) + entry.sources
-    chosen = max(sizes, key=lambda one: (one.default, sizes[one], str(one)), default=None)
+    chosen = max(sizes, key=lambda one: (one.is_default(study), sizes[one], str(one)), default=None)
     return [pair for pair in entries if way(pair[1]) == chosen]
 
 

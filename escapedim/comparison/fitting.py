@@ -59,13 +59,22 @@ def fit_laws(
     seed: int,
     draws: int = DRAWS,
     margin: float = MARGIN,
+    one_hidden: bool = True,
 ) -> Laws:
-    """Fit every law to the failures by width, and say which are rejected at the family-wise `level`."""
+    """Fit every law to the failures by width, and say which are rejected at the family-wise `level`.
+
+    But for networks with `one_hidden` layer, C(n,r) is not the number of subsets.
+    """
     taken = Taken(isolation, stays)
     rng = np.random.default_rng(seed)
     made = [
         _literal(taken, rng, draws, level),
-        *(_power(name, observed, base_width, rng, draws, level) for name in (DISJOINT, INDEPENDENT, FAMILY)),
+        *(
+            _power(name, observed, base_width, rng, draws, level)
+            if one_hidden or name != INDEPENDENT
+            else _unfitted(name, "its subsets are counted for one hidden layer only")
+            for name in (DISJOINT, INDEPENDENT, FAMILY)
+        ),
         _heuristic(observed, taken, rng, draws, level),
     ]
     laws = _judged(made, level)

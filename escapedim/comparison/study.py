@@ -46,6 +46,11 @@ class Study:
     seed: int = 0
     task: str = field(default="")
 
+    @property
+    def of_family(self) -> bool:
+        """Whether any network is of a family whose layers grow together, and not one hidden layer."""
+        return any(not str(source.config.get("model", "mlp")).startswith("mlp") for source in self.sources)
+
     def of(self, kind: type[R]) -> Iterator[tuple[StudySource, R]]:
         """Return the sources of one kind with their results."""
         for source in self.sources:

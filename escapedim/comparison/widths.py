@@ -52,7 +52,7 @@ def stays(study: Study) -> dict[int, Share]:
     """Return the share of failed networks that fail again after one unit is added by the default split, by width."""
     entries: dict[int, list[Share]] = {}
     for _, entry in splits(study):
-        if way(entry).default:
+        if way(entry).is_default(study):
             stayed = share(entry.reached_global.of - entry.reached_global.count, entry.reached_global.of)
             entries.setdefault(entry.from_width, []).append(stayed)
     return {width: pooled(shares) for width, shares in sorted(entries.items())}

@@ -20,6 +20,7 @@ from functools import partial
 
 import numpy as np
 
+from escapedim.errors import BadInput
 from escapedim.models import units
 from escapedim.models.network import Network
 from escapedim.pruning.criteria import Layers, Scores, Weights, criterion
@@ -77,7 +78,14 @@ def _pruned_by(
             key: round(start[key] * (count / (start[key] or 1)) ** (step / rule.scorings)) for key, count in end.items()
         }
         last = step == rule.scorings
-        masks = prune(plan, network, masks, rule.score(weights_under(masks), size, random), end if last else left)
+        weights = weights_under(masks)
+        scores = rule.score(weights, size, random)
+        expected = {name: values.shape for name, values in size(weights.initial).items()}
+        if {key: np.shape(values) for key, values in scores.items()} != expected:
+            raise BadInput(
+                f"criterion {name}: expected scores of shapes {expected}, found others; mend that criterion."
+            )
+        masks = prune(plan, network, masks, scores, end if last else left)
     return masks
 
 

@@ -68,6 +68,10 @@ class Criterion:
     scorings: int = 1
     refusal: Callable[[Task, Network], str] = _never
 
+    def __post_init__(self) -> None:
+        if self.scorings < 1:
+            raise ValueError(f"expected at least one scoring a round, found {self.scorings}")
+
 
 def _combine(left: Layers, right: Layers, rule: Callable[..., np.ndarray]) -> Scores:
     return {name: rule(values, right[name]) for name, values in left.items()}

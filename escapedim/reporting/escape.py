@@ -50,7 +50,10 @@ def _one(entry: Escape) -> str:
 
 
 def _treatment(entry: Escape) -> str:
-    return f"widened by {numbers.plural(entry.by, 'unit')} ({_way(entry)}) and trained on"
+    grown = (
+        f"by {numbers.plural(entry.by, 'unit')}" if entry.layer else f"in all layers to width{TIE}{entry.to_width:,}"
+    )
+    return f"widened {grown} ({_way(entry)}) and trained on"
 
 
 def _way(entry: Escape) -> str:

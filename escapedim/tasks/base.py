@@ -8,6 +8,7 @@ turns them into tensors by `(raw - shift) * scale`.
 from __future__ import annotations
 
 import hashlib
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +113,10 @@ class Task:
     restarts: bool = False
     stream: Stream | None = None
     image_shape: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.image_shape is not None and math.prod(self.image_shape) != self.inputs:
+            raise ValueError(f"{self.name}: expected images of {self.inputs} numbers, found {self.image_shape}")
 
     @property
     def inputs(self) -> int:

@@ -204,6 +204,9 @@ def _check_headers(path: Path, headers: Mapping[str, ArrayHeader]) -> None:
         if test.entries_per_sample != train.entries_per_sample:
             expected = f"{train.entries_per_sample} numbers a sample in {kind}_test"
             raise unusable(path, expected, str(test.entries_per_sample), f"save it like {kind}_train")
+    shapes = [headers[f"x_{part}"].shape[1:] for part in ("train", "test")]
+    if shapes[0] != shapes[1] and len(shapes[0]) == len(shapes[1]):
+        raise unusable(path, f"samples of {shapes[0]} in x_test", str(shapes[1]), "save it like x_train")
     if kinds[0] != kinds[1]:
         found = f"{headers['y_train'].dtype} and {headers['y_test'].dtype}"
         remedy = "save both as integers (labels) or both as floats (values)"

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from escapedim.errors import BadInput
 from escapedim.landscape.surface import Surface
 from escapedim.models.network import Network
 from escapedim.records.experiments import Controls, Escape, Spread
@@ -62,21 +61,8 @@ class Embedding:
         return network.units[self.layer - 1] if self.layer else network.width
 
     def grown(self, narrow: Network, at: Callable[[int], Network]) -> Network:
-        """Return the wide network; `at` gives that of a width of the family.
-
-        Raises
-        ------
-        BadInput
-            There is no such layer, or all are to grow of a network that no width of its family gives.
-        """
-        if self.layer:
-            return widened(narrow, self.layer, self.by)
-        if at(narrow.width) != narrow:
-            raise BadInput(
-                f"{narrow.name}: expected a network that a width alone gives, for all its layers to grow; write "
-                f"--layer with a hidden layer from 1 to {len(narrow.groups)}."
-            )
-        return at(narrow.width + self.by)
+        """Return the wide network; `at` gives that of a width of the family. Errors as in `widened`."""
+        return widened(narrow, self.layer, self.by) if self.layer else at(narrow.width + self.by)
 
 
 @dataclass(frozen=True)

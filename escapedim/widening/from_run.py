@@ -151,6 +151,8 @@ class _Plans:
 
 
 def _plans(config: WidenFromConfig, task: Task, model: Network, finished: Finished) -> _Plans:
+    if not model.groups:
+        raise BadInput(f"{model.name}: expected a network that says what its units are, found none; it has no width.")
     narrow = setting(config, task, model, config.parametrization)
     how, wide_model = embedding(config, task, narrow)
     wide = setting(config, task, wide_model, config.parametrization)

@@ -235,17 +235,6 @@ def test_another_width_or_family_than_that_of_the_members_is_refused(cli: Cli, t
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_one_hidden_layer_of_an_mlp_is_all_of_it(cli: Cli, tmp_path):
-    options = ("--task", "xor", "--widths", "2", "--steps", "20it", "--replicates", "4", "--jobs", "1", "--quiet")
-    entries = []
-    for layer in ("0", "1"):
-        assert cli("widen", *options, "--layer", layer, "--out", f"{layer}.json").code == 0
-        (entry,) = result_of(tmp_path / f"{layer}.json")["escape"]
-        assert entry.pop("layer") == int(layer)
-        entries.append(entry)
-    assert entries[0] == entries[1]
-
-
 def test_every_command_that_compare_proposes_can_be_given(cli: Cli, tmp_path, finished):
     ended = cli("compare", str(finished / "prune" / "summary.json"), "--quiet")
     assert ended.code == 0, ended.err

@@ -174,7 +174,12 @@ REFUSED = {
     "widths that are not there": (nothing, "runs/widen/summary.json", ("--widths", "9"), "no members of width 9"),
     "another activation": (nothing, "runs/deep/summary.json", ("--activation", "tanh"), "have relu, found tanh"),
     "a layer that is not there": (nothing, "runs/deep/summary.json", ("--layer", "3"), "from 1 to 2, found 3"),
-    "all layers of a deep mlp": (nothing, "runs/deep/summary.json", ("--layer", "0"), "from 1 to 2"),
+    "all layers of a deep mlp": (
+        nothing,
+        "runs/deep/summary.json",
+        ("--layer", "0"),
+        "and model mlp is none; found model mlp",
+    ),
     "isolation": (nothing, FROM, ("--isolate", "1"), "'isolate' is a setting of widen, this is widen --from"),
     "replicates": (nothing, FROM, ("--replicates", "50"), "have 5, found 50"),
     "other hidden widths": (nothing, FROM, ("-o", "hidden=3"), "have (2,), found (3,); leave it out"),

@@ -30,7 +30,7 @@ def row(study: Study) -> Row:
             "effective_tickets", False, "tickets", needs,
             command(study, "widen", {"--widths": f"{first}:{first + 4}"}),
         )  # fmt: skip
-    measured = [_measured(observed[base], one) for one in wider]
+    measured = [_measured(observed[base], one, not study.of_family) for one in wider]
     known = [one for one in measured if one.interval is not None]
     last = known[-1] if known else measured[-1]
     return Row(
@@ -47,7 +47,8 @@ def row(study: Study) -> Row:
     )
 
 
-def _measured(base: Failures, one: Failures) -> Measured:
+def _measured(base: Failures, one: Failures, one_hidden: bool) -> Measured:
+    subsets = comb(one.width, base.width)
     found = effective_tickets((base.failed, base.members), (one.failed, one.members))
     two_sided = found.low is not None and found.high is not None
     bound = "" if two_sided or found.reason else _bound(found.low, found.high)
@@ -61,7 +62,7 @@ def _measured(base: Failures, one: Failures) -> Measured:
         at_most=None if two_sided else found.high,
         predictions={
             "disjoint": float(one.width // base.width),
-            **({"independent": float(subsets)} if (subsets := comb(one.width, base.width)) < _MOST else {}),
+            **({"independent": float(subsets)} if one_hidden and subsets < _MOST else {}),
         },
         note=found.reason or bound,
     )

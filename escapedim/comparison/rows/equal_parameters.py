@@ -98,7 +98,7 @@ def _wanted(study: Study, lotteries: Sequence[tuple[StudySource, LotteryResult]]
             return command(study, "widen", {"--widths": ",".join(sorted({*known, str(width)}, key=int))})
     hidden = source.config.get("hidden")
     if hidden == []:  # a family of networks
-        return command(study, "widen", {})
+        return command(study, "widen", {"--model": "mlp"})
     units = 10 * int(hidden[0]) if isinstance(hidden, list) and hidden else 100
     return command(study, "prune", {"--hidden": str(units)})
 
