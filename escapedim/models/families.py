@@ -8,7 +8,7 @@ names a `Family`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from escapedim.specs import Value
 if TYPE_CHECKING:
     from escapedim.models.network import Network
 
-MLP = "mlp"
+DEFAULT = "mlp"
 GROUP = "escapedim.networks"
 
 
@@ -62,6 +62,13 @@ def _conv_2(wanted: Wanted, width: int) -> Network:
 
 
 BUILT_IN: dict[str, Family] = {"conv-2": Family({"width": 64}, _conv_2)}
+
+
+def fully_connected(wanted: Wanted, hidden: Sequence[int]) -> Network:
+    """Return the fully connected net with these hidden widths."""
+    from escapedim.models.mlp import MLP
+
+    return MLP((wanted.inputs, *hidden, wanted.outputs), wanted.activation, wanted.init, wanted.bias)
 
 
 def names() -> tuple[str, ...]:

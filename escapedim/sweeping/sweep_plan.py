@@ -1,8 +1,8 @@
 """Plans: one YAML file from which a study of many runs follows, checked whole before anything runs.
 
-    name: widths-of-a-teacher
+    name: widths-of-parity
     command: widen
-    base: {task: "relu-teacher:k=8", widths: "8:11"}
+    base: {task: "parity:n=30,k=3", widths: "8:11"}
     grid: {lr: [0.1, 0.05]}          # every combination
     seeds: 3                         # 0, 1 and 2
     then:

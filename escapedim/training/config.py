@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from escapedim.errors import BadInput
-from escapedim.models.families import MLP, family
+from escapedim.models.families import DEFAULT, family
 from escapedim.models.families import names as families
 from escapedim.models.layer_names import ACTIVATIONS, INITIALISATIONS, check_initialisation
 from escapedim.specs import Spec, parse_spec, take_params
@@ -82,8 +82,8 @@ def spec(known: dict[str, Any], check: Callable[[Mapping[str, Any]], None] = lam
 
 
 def _model(value: Value) -> Value:
-    name = choice((MLP, *families())).func(parse_spec(str(value)).name)
-    return spec({name: {} if name == MLP else dict(family(name).parameters)}).func(value)
+    name = choice((DEFAULT, *families())).func(parse_spec(str(value)).name)
+    return spec({name: {} if name == DEFAULT else dict(family(name).parameters)}).func(value)
 
 
 Width = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -105,7 +105,10 @@ class TrainingConfig(BaseModel):
         default="digits",
     )
     model: Annotated[str, BeforeValidator(_model)] = field(
-        "scientific", "family of networks: mlp, or conv-2 with parameters as in conv-2:width=8", later=True, default=MLP
+        "scientific",
+        "family of networks: mlp, or conv-2 with parameters as in conv-2:width=8",
+        later=True,
+        default=DEFAULT,
     )
     activation: Annotated[str, choice(ACTIVATIONS)] = field("scientific", f"activation: {', '.join(ACTIVATIONS)}")
     init: Annotated[str, spec(INITIALISATIONS, check_initialisation)] = field(
@@ -217,9 +220,9 @@ class NetworkConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _widths_of_the_family(self) -> NetworkConfig:
-        if self.model == MLP and not self.hidden:
+        if self.model == DEFAULT and not self.hidden:
             raise ValueError("hidden has at least one width, such as 100; give one")
-        if self.model != MLP and self.hidden:
+        if self.model != DEFAULT and self.hidden:
             name = parse_spec(self.model).name
             raise ValueError(f"hidden is for mlp, model {name} has a width; write {name}:width=8, without hidden")
         return self

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from escapedim.errors import BadInput
-from escapedim.models.families import BUILT_IN, MLP, Wanted, family
+from escapedim.models.families import BUILT_IN, DEFAULT, Wanted, family
 from escapedim.models.network import Network
 from escapedim.specs import parse_spec, take_params
 from escapedim.tasks.base import Task
@@ -34,7 +34,7 @@ def network_of_width(config: TrainingConfig, task: Task, width: int) -> Network:
         As in `network_of`, or the family has no width, or another number of units at that width.
     """
     spec = parse_spec(config.model)
-    if spec.name != MLP and "width" not in family(spec.name).parameters:
+    if spec.name != DEFAULT and "width" not in family(spec.name).parameters:
         raise BadInput(f"--model {spec}: expected a family with a width, found none; use train or prune.")
     network = _network(config, task, (width,), {"width": width})
     if network.units[:1] != (width,):
@@ -48,7 +48,7 @@ def network_of_width(config: TrainingConfig, task: Task, width: int) -> Network:
 def _network(config: TrainingConfig, task: Task, hidden: Sequence[int], more: Mapping[str, Any]) -> Network:
     spec = parse_spec(config.model)
     wanted = Wanted(task.input_shape, task.outputs, config.activation, config.init, task.bias)
-    if spec.name == MLP:
+    if spec.name == DEFAULT:
         return problem_of(task).fully_connected(wanted, hidden)
     of_name, where = family(spec.name), f"--model {spec} on {task.name}"
     params = {**take_params(spec, of_name.parameters), **more}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from escapedim.errors import BadInput
-from escapedim.models.families import MLP
+from escapedim.models.families import DEFAULT
 from escapedim.specs import parse_spec
 from escapedim.training.config import TrainingConfig, Value, Width, Widths, field, spec
 from escapedim.training.recipe import Recipe
@@ -86,7 +86,7 @@ class EmbeddingConfig(TrainingConfig):
 
     @model_validator(mode="after")
     def _all_layers_are_those_of_a_family(self) -> EmbeddingConfig:
-        if self.model == MLP and not self.layer:
+        if self.model == DEFAULT and not self.layer:
             raise ValueError("layer 0 grows all layers of a family of networks, and model mlp is none; write layer 1")
         return self
 

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from escapedim.landscape.dense import DenseSurface
 from escapedim.landscape.surface import Surface
-from escapedim.models.families import Wanted
+from escapedim.models.families import Wanted, fully_connected
 from escapedim.models.losses import LOSSES
-from escapedim.models.mlp import MLP
 from escapedim.models.network import Network
 from escapedim.tasks.base import Task
 from escapedim.training.data import Data, Samples
@@ -36,7 +35,7 @@ class Sampled:
 
     def fully_connected(self, wanted: Wanted, hidden: Sequence[int]) -> Network:
         """Return a fully connected net; its inputs are the numbers of a sample."""
-        return MLP((wanted.inputs, *hidden, wanted.outputs), wanted.activation, wanted.init, wanted.bias)
+        return fully_connected(wanted, hidden)
 
     def multiply_adds(self, network: Network, batch: int) -> float:
         """Multiply-adds of the products in one step of one network.
