@@ -50,10 +50,8 @@ def _one(entry: Escape) -> str:
 
 
 def _treatment(entry: Escape) -> str:
-    grown = (
-        f"by {numbers.plural(entry.by, 'unit')}" if entry.layer else f"in all layers to width{TIE}{entry.to_width:,}"
-    )
-    return f"widened {grown} ({_way(entry)}) and trained on"
+    everywhere = "" if entry.layer else " of width in all layers"
+    return f"widened by {numbers.plural(entry.by, 'unit')}{everywhere} ({_way(entry)}) and trained on"
 
 
 def _way(entry: Escape) -> str:
